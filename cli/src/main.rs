@@ -1,0 +1,2 @@
+//! The `tfm` command.
+fn main() {}

@@ -1,0 +1,408 @@
+//! The Model: what the checker hands to lowering.
+//!
+//! It is complete: every application has been checked with its actual static values and
+//! dimensions and written out, so that a body is a list of primitives on values, each with a type
+//! and the place in the text it came from. No later stage can find a user's mistake.
+//!
+//! **Invariants.** A node's arguments stand before it. Every node has one result. Broadcasting is
+//! explicit (`broadcast` nodes), dtypes agree, sizes of one name are one size. A body reads every
+//! variable at its value before the step; what changes is in `assigns`.
+//!
+//! Sizes known only when data is opened are symbols: `B` (batch), `steps_per_epoch`.
+
+use crate::diagnostic::Diagnostic;
+use crate::dim::Dim;
+use crate::source::Span;
+use crate::types::{DType, TensorType};
+use std::sync::Arc;
+
+/// A word that many nodes share: a primitive's name, an attribute's.
+pub type Word = Arc<str>;
+
+/// A node of a [`Body`], which is also its value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ValueId(pub u32);
+
+/// A variable of the [`Model`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct VarId(pub u32);
+
+/// A static value that a primitive was given.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Attr {
+    /// A size or another whole number, perhaps with unknowns.
+    Int(Dim),
+    /// A list of them.
+    Ints(Vec<Dim>),
+    /// A number.
+    Float(f64),
+    /// A truth.
+    Bool(bool),
+    /// A dtype.
+    DType(DType),
+    /// A text.
+    Str(String),
+}
+
+/// The static values of one application, in the order of the declaration.
+pub type Attrs = Vec<(Word, Attr)>;
+
+/// A value written into the program; always of rank 0.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Literal {
+    /// A number, in the dtype of its node.
+    Number(f64),
+    /// A size, known when the plan is made.
+    Dim(Dim),
+    /// A truth.
+    Bool(bool),
+}
+
+/// What a node does.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// What the body is given: a field of the data, an argument of a fragment, `step`.
+    Input(Word),
+    /// A literal.
+    Constant(Literal),
+    /// The value of a variable before the step.
+    Read(VarId),
+    /// A primitive of the library.
+    Primitive(Word, Attrs),
+    /// The value of argument 0; its gradient goes to the other arguments by this rule, and not to
+    /// argument 0. The rule's inputs are the other arguments, the value and its gradient; its
+    /// outputs one gradient per other argument (`None` where that has none).
+    CustomGradient(Arc<GradientRule>),
+}
+
+/// One operation.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What it does.
+    pub op: Op,
+    /// To what.
+    pub args: Vec<ValueId>,
+    /// Its result.
+    pub ty: TensorType,
+    /// The place in the user's file it came from.
+    pub span: Span,
+    /// The path of the instance it stands in, `ConvNet.conv2d_1`; empty at the top.
+    pub scope: Word,
+}
+
+/// Operations in topological order.
+#[derive(Clone, Debug, Default)]
+pub struct Body {
+    /// The nodes; a [`ValueId`] is an index into them.
+    pub nodes: Vec<Node>,
+}
+
+impl Body {
+    /// The node of a value.
+    pub fn node(&self, id: ValueId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    /// The type of a value.
+    pub fn ty(&self, id: ValueId) -> &TensorType {
+        &self.node(id).ty
+    }
+
+    /// Adds a node.
+    pub fn push(&mut self, node: Node) -> ValueId {
+        self.nodes.push(node);
+        ValueId(self.nodes.len() as u32 - 1)
+    }
+}
+
+/// How gradients go through one application: inputs are the arguments, the result `y`, its gradient
+/// `dy`; outputs one gradient per argument, `None` for those that are not floating.
+#[derive(Clone, Debug)]
+pub struct GradientRule {
+    /// The operations.
+    pub body: Body,
+    /// `Input` nodes for each argument, then `y`, then `dy`.
+    pub inputs: Vec<ValueId>,
+    /// One per argument.
+    pub outputs: Vec<Option<ValueId>>,
+}
+
+/// What a variable is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum VariableKind {
+    /// Trained: `param`.
+    Parameter,
+    /// Kept and saved, not trained: `state` of a layer.
+    State,
+    /// State of an optimizer.
+    Optimizer,
+    /// State of a metric: starts anew at each evaluation or report, never saved.
+    Metric,
+}
+
+/// A tensor that outlives a step.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// `ConvNet.conv2d_1.w`; for an optimizer `ConvNet.conv2d_1.w/adam_1.m`.
+    pub path: String,
+    /// What it is for.
+    pub kind: VariableKind,
+    /// Its type; no unknowns.
+    pub ty: TensorType,
+    /// How it starts: a body without inputs, and its result.
+    pub init: (Body, ValueId),
+    /// Its declaration.
+    pub span: Span,
+}
+
+/// A checked file.
+pub struct Model {
+    /// Every variable that the `train` blocks use, in order of first use.
+    pub variables: Vec<Variable>,
+    /// The data declarations.
+    pub data: Vec<DataSpec>,
+    /// The `train` blocks.
+    pub trains: Vec<Train>,
+    /// How to ask the checker for gradients and updates.
+    pub rules: Arc<dyn Rules + Send + Sync>,
+}
+
+/// What lowering asks of the checked program while it builds the graph.
+pub trait Rules {
+    /// The gradient of one application of a primitive, as the library declares it.
+    fn gradient(&self, primitive: &str, attrs: &Attrs, args: &[TensorType], result: &TensorType) -> Result<GradientRule, Diagnostic>;
+
+    /// One optimizer step over these parameters together.
+    fn update(&self, optimizer: OptimizerId, parameters: &[UpdateParameter], settings: &UpdateSettings) -> Result<Update, Diagnostic>;
+}
+
+/// An optimizer value of the checked program.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct OptimizerId(pub u32);
+
+/// A parameter to be updated.
+#[derive(Clone, Debug)]
+pub struct UpdateParameter {
+    /// Its path.
+    pub path: String,
+    /// Its type.
+    pub ty: TensorType,
+    /// When its gradient is sparse: how many rows the step touches at most. The update is then
+    /// written on those rows.
+    pub rows: Option<Dim>,
+}
+
+/// What an update needs to know of the run.
+#[derive(Clone, Debug)]
+pub struct UpdateSettings {
+    /// The number of steps of the whole run, `epochs * steps_per_epoch` or a number.
+    pub total_steps: Dim,
+}
+
+/// One optimizer step. The body's inputs are `Input` nodes; lowering binds them.
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// The operations.
+    pub body: Body,
+    /// The step's number, `f32[]`, from 1.
+    pub step: ValueId,
+    /// One per parameter, in the order asked.
+    pub parameters: Vec<ParameterUpdate>,
+    /// The states it keeps, with full types; [`StateUpdate::variable`] indexes this list.
+    pub variables: Vec<Variable>,
+}
+
+/// What happens to one parameter.
+#[derive(Clone, Debug)]
+pub struct ParameterUpdate {
+    /// The input for the value before (rows of it when sparse).
+    pub value: ValueId,
+    /// The input for the gradient (rows, without repeats, when sparse).
+    pub gradient: ValueId,
+    /// The value after.
+    pub new_value: ValueId,
+    /// What evaluation uses in place of the parameter, when the optimizer's body ends with a value.
+    pub average: Option<ValueId>,
+    /// Its states.
+    pub states: Vec<StateUpdate>,
+}
+
+/// A state of an optimizer for one parameter.
+#[derive(Clone, Debug)]
+pub struct StateUpdate {
+    /// Index into [`Update::variables`].
+    pub variable: usize,
+    /// The input for the value before.
+    pub value: ValueId,
+    /// The value after.
+    pub new_value: ValueId,
+    /// True when value and new value are the touched rows only.
+    pub by_rows: bool,
+}
+
+/// A static value as data: an argument of a source, a setting.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Static {
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+    Str(String),
+    Duration(f64, crate::syntax::ast::Unit),
+    List(Vec<Static>),
+    /// `chars(65)`, `category(hash: 16)`: a word with arguments (the name is empty when positional).
+    Call(String, Vec<(String, Static)>),
+}
+
+/// A data declaration.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DataSpec {
+    /// Its name.
+    pub name: String,
+    /// The source: `csv`, `mnist`, `text`.
+    pub source: String,
+    /// Its arguments, positional ones under the names of the source's parameters, defaults filled in.
+    pub args: Vec<(String, Static)>,
+    /// The schema of a CSV, in the order of the file's columns.
+    pub columns: Vec<ColumnSpec>,
+    /// `shuffle`, `split`, `take` in order.
+    pub operators: Vec<Static>,
+    /// What a record has; shapes of one record, without the batch.
+    pub fields: Vec<FieldSpec>,
+    /// The names of the parts: `train`, `test`.
+    pub splits: Vec<String>,
+    /// The declaration.
+    pub span: Span,
+}
+
+/// A column of a CSV.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ColumnSpec {
+    /// Its name.
+    pub name: String,
+    /// `f32`, `skip`, `category(hash: 16)`, `label(["a", "b"])`: always a [`Static::Call`].
+    pub kind: Static,
+    /// `standardize`, `log1p`: what is applied, in order.
+    pub transforms: Vec<String>,
+    /// Its place.
+    pub span: Span,
+}
+
+/// A field of a record.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FieldSpec {
+    /// Its name.
+    pub name: String,
+    /// Its type for one record; `below` where it has a bound. The sizes are numbers.
+    pub ty: TensorType,
+}
+
+/// A part of a data set, `digits.test |> take(240)`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DataRef {
+    /// Index into [`Model::data`].
+    pub data: usize,
+    /// The part; index into [`DataSpec::splits`].
+    pub split: usize,
+    /// What is applied to it.
+    pub operators: Vec<Static>,
+}
+
+/// A body with the values that can be fetched from it.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The operations. `Input` nodes are named after fields of the data (batched: a leading `B`) and `step` (`f32[]`).
+    pub body: Body,
+    /// What is minimized, one per `minimize`; rank 0.
+    pub losses: Vec<ValueId>,
+    /// What is shown.
+    pub reports: Vec<Report>,
+    /// What each model of the file gave, by the model's name (`Encoder.mu` for named results).
+    pub outputs: Vec<(String, ValueId)>,
+    /// States that change: the variable and its value after the step.
+    pub assigns: Vec<(VarId, ValueId)>,
+}
+
+/// A reported value.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// `accuracy`; the loss is reported as `loss` (or its `let` name when several are minimized).
+    pub name: String,
+    /// Rank 0, f32.
+    pub value: ValueId,
+    /// False: averaged over batches by their size. True: it is made from metric states that go on
+    /// from batch to batch, and the last value counts.
+    pub accumulated: bool,
+}
+
+/// How long, or how often.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Period {
+    /// How many.
+    pub count: f64,
+    /// Of what.
+    pub unit: crate::syntax::ast::Unit,
+}
+
+/// A `train` block.
+#[derive(Clone, Debug)]
+pub struct Train {
+    /// Its name.
+    pub name: String,
+    /// What it trains on.
+    pub data: DataRef,
+    /// Examples in a batch.
+    pub batch: i64,
+    /// How long.
+    pub length: Period,
+    /// The seed.
+    pub seed: u64,
+    /// The step's forward part, with `training` true.
+    pub training: Program,
+    /// The same with `training` false.
+    pub evaluation: Program,
+    /// What descends what.
+    pub minimize: Vec<Minimize>,
+    /// `every … { … }` and `at end { … }`, in the order of the text.
+    pub periodic: Vec<Periodic>,
+    /// `stop when … stalls for …`: the metric and the patience.
+    pub stop: Vec<(String, Period)>,
+    /// The block's head.
+    pub span: Span,
+}
+
+/// One `minimize`.
+#[derive(Clone, Debug)]
+pub struct Minimize {
+    /// Index into [`Program::losses`].
+    pub loss: usize,
+    /// The parameters it moves.
+    pub parameters: Vec<VarId>,
+    /// How.
+    pub optimizer: OptimizerId,
+}
+
+/// Something done now and then.
+#[derive(Clone, Debug)]
+pub struct Periodic {
+    /// `None`: at the end.
+    pub every: Option<Period>,
+    /// What is done.
+    pub actions: Vec<Action>,
+}
+
+/// One periodic action.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Action {
+    /// Evaluate on this data; gives `test.loss` and so on, under the split's name.
+    Evaluate(DataRef),
+    /// Keep the last so many.
+    CheckpointKeep(u32),
+    /// Keep the best by this metric; true when the highest is best.
+    CheckpointBest {
+        /// Highest or lowest.
+        highest: bool,
+        /// `test.accuracy`
+        metric: String,
+    },
+}

@@ -1,0 +1,169 @@
+//! The Plan: what one device does for given sizes.
+//!
+//! An ordered list of kernel calls on strided views with fixed offsets into one arena; nothing is
+//! allocated and nothing is decided while it runs. Movement operations (reshape of contiguous data,
+//! transpose, broadcast, slice) are views and cost nothing.
+
+use tfm_lang::model::{Attr, Word};
+use tfm_lang::types::DType;
+
+/// Where a view's bytes are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Space {
+    /// The plan's arena.
+    Arena,
+    /// A variable, by its index in the graph.
+    Variable(u32),
+    /// What was fed, by its index in [`Plan::feeds`].
+    Feed(u32),
+    /// The plan's constants: [`Plan::constants`].
+    Constant,
+}
+
+/// A strided window on memory.
+#[derive(Clone, PartialEq, Debug)]
+pub struct View {
+    /// Where.
+    pub space: Space,
+    /// First element, in bytes from the start of the space; a multiple of 64 in a fresh buffer.
+    pub offset: usize,
+    /// What an element is.
+    pub dtype: DType,
+    /// Sizes.
+    pub shape: Vec<usize>,
+    /// Elements between neighbours, 0 where broadcast; may be negative.
+    pub strides: Vec<isize>,
+}
+
+impl View {
+    /// True when its elements lie one after the other in order.
+    pub fn is_contiguous(&self) -> bool {
+        let mut expected = 1;
+        self.shape.iter().zip(&self.strides).rev().all(|(&n, &s)| {
+            let ok = n == 1 || s == expected;
+            expected *= n as isize;
+            ok
+        })
+    }
+
+    /// The number of elements.
+    pub fn size(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+/// An attribute with its sizes filled in.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Value {
+    Int(i64),
+    Ints(Vec<i64>),
+    Float(f64),
+    Bool(bool),
+    DType(DType),
+    Str(String),
+}
+
+impl Value {
+    /// The attribute for given sizes; `None` where one is not known.
+    pub fn of(attr: &Attr, size: &dyn Fn(&str) -> Option<i64>) -> Option<Value> {
+        Some(match attr {
+            Attr::Int(d) => Value::Int(d.evaluate(size)?),
+            Attr::Ints(ds) => Value::Ints(ds.iter().map(|d| d.evaluate(size)).collect::<Option<_>>()?),
+            Attr::Float(x) => Value::Float(*x),
+            Attr::Bool(b) => Value::Bool(*b),
+            Attr::DType(d) => Value::DType(*d),
+            Attr::Str(s) => Value::Str(s.clone()),
+        })
+    }
+}
+
+/// One kernel call.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Step {
+    /// Which kernel.
+    pub kernel: Kernel,
+    /// What it reads.
+    pub inputs: Vec<View>,
+    /// What it writes, contiguous.
+    pub outputs: Vec<View>,
+    /// Bytes in the arena that it may use while it runs: offset and length.
+    pub scratch: (usize, usize),
+    /// The graph nodes it computes; the last is its main result.
+    pub nodes: Vec<crate::graph::Value>,
+}
+
+/// What a step runs.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Kernel {
+    /// A chain of elementwise operations over one iteration space.
+    Fused(Fused),
+    /// The kernel of a primitive, with its attributes.
+    Primitive(Word, Vec<(Word, Value)>),
+    /// Copies a strided input to the contiguous output.
+    Copy,
+}
+
+/// A small register program, run for each element of `shape`, a tile at a time.
+///
+/// Register `i` is input `i` of the step for `i < inputs`, then the result of each instruction in
+/// turn. All inputs are views that have been broadcast to `shape`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Fused {
+    /// The iteration space.
+    pub shape: Vec<usize>,
+    /// How many registers are inputs.
+    pub inputs: usize,
+    /// What is done.
+    pub instructions: Vec<Instruction>,
+    /// The registers that are written to the step's outputs, in their order.
+    pub outputs: Vec<u16>,
+}
+
+/// One elementwise operation on registers.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Instruction {
+    /// The primitive's name, or `constant`.
+    pub op: Word,
+    /// Its attributes (`value` of a constant, `dtype` of a cast, `key` of a random draw).
+    pub attrs: Vec<(Word, Value)>,
+    /// Its arguments.
+    pub args: Vec<u16>,
+    /// The dtype of its arguments (the first one's).
+    pub from: DType,
+    /// The dtype of its result.
+    pub to: DType,
+}
+
+/// A plan for given sizes.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Plan {
+    /// In the order of execution.
+    pub steps: Vec<Step>,
+    /// Bytes of the arena.
+    pub arena: usize,
+    /// Bytes of the literals that are not inside fused programs.
+    pub constants: Vec<u8>,
+    /// What must be fed: names with dtype and sizes, contiguous.
+    pub feeds: Vec<(Word, DType, Vec<usize>)>,
+    /// Where each fetched value lies afterwards, in the order asked.
+    pub fetches: Vec<View>,
+}
+
+/// What the planner asks a device about its kernels.
+pub trait Device {
+    /// What the kernel of a primitive can do; `None` where there is none.
+    fn kernel(&self, primitive: &str) -> Option<KernelFacts>;
+
+    /// Bytes of scratch that the kernel wants for these operands.
+    fn scratch(&self, primitive: &str, attrs: &[(Word, Value)], inputs: &[View], outputs: &[View]) -> usize;
+}
+
+/// What a kernel can do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KernelFacts {
+    /// One result element per element of equal-shaped arguments: may be fused.
+    pub elementwise: bool,
+    /// Takes strided inputs; otherwise the planner copies them first.
+    pub strided: bool,
+}
