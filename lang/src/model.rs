@@ -47,11 +47,13 @@ pub enum Attr {
 /// The static values of one application, in the order of the declaration.
 pub type Attrs = Vec<(Word, Attr)>;
 
-/// A value written into the program; always of rank 0.
+/// A value written into the program; of rank 0 but for `Numbers`.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Literal {
     /// A number, in the dtype of its node.
     Number(f64),
+    /// A list of numbers, row by row in the shape of its node.
+    Numbers(Vec<f64>),
     /// A size, known when the plan is made.
     Dim(Dim),
     /// A truth.

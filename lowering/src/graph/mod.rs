@@ -5,8 +5,8 @@
 //! running one prunes to what was asked for.
 //!
 //! **Invariants** (the verifier checks them): arguments stand before their node; entries and assigns
-//! point at existing nodes of the variable's type; `Read` has its variable's type; literals have rank
-//! 0; elementwise operands agree in shape (broadcasts are nodes of their own). A read is the value
+//! point at existing nodes of the variable's type; `Read` has its variable's type; literals but
+//! `Numbers` have rank 0; elementwise operands agree in shape (broadcasts are nodes of their own). A read is the value
 //! before the step: assigns of an entry take effect together, after everything was read.
 
 use tfm_lang::dim::Dim;
@@ -36,7 +36,7 @@ pub struct Type {
 pub enum Op {
     /// What is fed: a field of the data, `step`.
     Input(Word),
-    /// A literal, rank 0.
+    /// A literal.
     Constant(Literal),
     /// A variable before the step.
     Read(Var),

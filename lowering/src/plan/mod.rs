@@ -166,4 +166,6 @@ pub struct KernelFacts {
     pub elementwise: bool,
     /// Takes strided inputs; otherwise the planner copies them first.
     pub strided: bool,
+    /// The input whose memory the result may take over: a kernel that changes few rows of a table.
+    pub in_place: Option<usize>,
 }
