@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Plans to numbers: kernels, data, sessions, checkpoints, the training loop.
+
+pub mod tensor;

@@ -1,0 +1,134 @@
+//! Tensors in memory: dtype, sizes, and bytes aligned to a cache line.
+
+use tfm_lang::types::DType;
+
+/// A cache line; the unit of allocation, so that every buffer starts aligned.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+/// Zeroed bytes aligned to 64.
+#[derive(Clone, Default)]
+pub struct Bytes {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+impl Bytes {
+    /// So many zeros.
+    pub fn zeros(len: usize) -> Bytes {
+        Bytes { lines: vec![Line([0; 64]); len.div_ceil(64)], len }
+    }
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: `lines` holds at least `len` initialised bytes; u8 has no alignment or invalid values.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+}
+
+impl std::ops::DerefMut for Bytes {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `deref`, and the borrow is exclusive.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+}
+
+/// A Rust type that is an element of a tensor.
+///
+/// # Safety
+/// Every bit pattern that a kernel writes must be a value of the type, and its size that of the dtype.
+pub unsafe trait Element: Copy + Send + Sync + 'static {
+    /// Its dtype.
+    const DTYPE: DType;
+}
+
+macro_rules! elements {
+    ($($t:ty => $d:ident),*) => { $(
+        // SAFETY: plain old data of the dtype's size; kernels write only 0 and 1 where the type is bool.
+        unsafe impl Element for $t { const DTYPE: DType = DType::$d; }
+    )* };
+}
+elements!(f64 => F64, f32 => F32, i64 => I64, i32 => I32, i8 => I8, u8 => U8, bool => Bool);
+
+/// A tensor in row-major order.
+#[derive(Clone)]
+pub struct Tensor {
+    /// What an element is.
+    pub dtype: DType,
+    /// Sizes, outermost first.
+    pub shape: Vec<usize>,
+    bytes: Bytes,
+}
+
+impl Tensor {
+    /// All zeros.
+    pub fn zeros(dtype: DType, shape: &[usize]) -> Tensor {
+        let n: usize = shape.iter().product();
+        Tensor { dtype, shape: shape.to_vec(), bytes: Bytes::zeros(n * dtype.bytes()) }
+    }
+
+    /// From elements in row-major order.
+    ///
+    /// # Panics
+    /// When the sizes do not hold that many elements.
+    pub fn of<T: Element>(shape: &[usize], elements: &[T]) -> Tensor {
+        let mut t = Tensor::zeros(T::DTYPE, shape);
+        t.elements_mut::<T>().copy_from_slice(elements);
+        t
+    }
+
+    /// The number of elements.
+    pub fn size(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Its bytes, to be written.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    /// Its elements.
+    ///
+    /// # Panics
+    /// When `T` is not its dtype.
+    pub fn elements<T: Element>(&self) -> &[T] {
+        assert_eq!(T::DTYPE, self.dtype, "a tensor of {} read as {}", self.dtype, T::DTYPE);
+        // SAFETY: the dtype is that of T, the bytes are aligned to 64 and hold `size` elements.
+        unsafe { std::slice::from_raw_parts(self.bytes.as_ptr().cast(), self.size()) }
+    }
+
+    /// Its elements, to be written.
+    ///
+    /// # Panics
+    /// When `T` is not its dtype.
+    pub fn elements_mut<T: Element>(&mut self) -> &mut [T] {
+        assert_eq!(T::DTYPE, self.dtype, "a tensor of {} written as {}", self.dtype, T::DTYPE);
+        let n = self.size();
+        // SAFETY: as in `elements`, and the borrow is exclusive.
+        unsafe { std::slice::from_raw_parts_mut(self.bytes.as_mut_ptr().cast(), n) }
+    }
+
+    /// Its elements as f64, whatever the dtype; for printing and comparing.
+    pub fn to_f64(&self) -> Vec<f64> {
+        match self.dtype {
+            DType::F64 => self.elements::<f64>().to_vec(),
+            DType::F32 => self.elements::<f32>().iter().map(|&x| x.into()).collect(),
+            DType::I64 => self.elements::<i64>().iter().map(|&x| x as f64).collect(),
+            DType::I32 => self.elements::<i32>().iter().map(|&x| x.into()).collect(),
+            DType::I8 => self.elements::<i8>().iter().map(|&x| x.into()).collect(),
+            DType::U8 => self.elements::<u8>().iter().map(|&x| x.into()).collect(),
+            DType::Bool => self.bytes.iter().map(|&x| x.into()).collect(),
+            DType::Bf16 => self.bytes.chunks_exact(2).map(|c| f32::from_bits(u32::from(u16::from_le_bytes([c[0], c[1]])) << 16).into()).collect(),
+            DType::F16 => Vec::new(),
+        }
+    }
+}
