@@ -279,7 +279,13 @@ impl Dim {
 
 impl fmt::Display for Atom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let group = |d: &Dim| if d.terms.len() > 1 || d.single_atom().is_none() && d.as_constant().is_none() { format!("({d})") } else { d.to_string() };
+        let group = |d: &Dim| {
+            if d.terms.len() > 1 || d.single_atom().is_none() && d.as_constant().is_none() {
+                format!("({d})")
+            } else {
+                d.to_string()
+            }
+        };
         match self {
             Atom::Var(s) => f.write_str(s),
             Atom::Div(a, b) => write!(f, "({} / {})", group(a), group(b)),
@@ -401,7 +407,9 @@ impl Reader<'_> {
         let word = std::str::from_utf8(&self.text[start..self.at]).unwrap_or("");
         match word.bytes().next() {
             None => Err("a dimension ends too early".into()),
-            Some(c) if c.is_ascii_digit() => word.parse().map(Dim::constant).map_err(|_| format!("`{word}` is not a size")),
+            Some(c) if c.is_ascii_digit() => {
+                word.parse().map(Dim::constant).map_err(|_| format!("`{word}` is not a size"))
+            }
             Some(_) => Ok(Dim::var(word)),
         }
     }

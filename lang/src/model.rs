@@ -172,10 +172,21 @@ pub struct Model {
 /// What lowering asks of the checked program while it builds the graph.
 pub trait Rules {
     /// The gradient of one application of a primitive, as the library declares it.
-    fn gradient(&self, primitive: &str, attrs: &Attrs, args: &[TensorType], result: &TensorType) -> Result<GradientRule, Diagnostic>;
+    fn gradient(
+        &self,
+        primitive: &str,
+        attrs: &Attrs,
+        args: &[TensorType],
+        result: &TensorType,
+    ) -> Result<GradientRule, Diagnostic>;
 
     /// One optimizer step over these parameters together.
-    fn update(&self, optimizer: OptimizerId, parameters: &[UpdateParameter], settings: &UpdateSettings) -> Result<Update, Diagnostic>;
+    fn update(
+        &self,
+        optimizer: OptimizerId,
+        parameters: &[UpdateParameter],
+        settings: &UpdateSettings,
+    ) -> Result<Update, Diagnostic>;
 }
 
 /// An optimizer value of the checked program.

@@ -127,7 +127,11 @@ impl Tensor {
             DType::I8 => self.elements::<i8>().iter().map(|&x| x.into()).collect(),
             DType::U8 => self.elements::<u8>().iter().map(|&x| x.into()).collect(),
             DType::Bool => self.bytes.iter().map(|&x| x.into()).collect(),
-            DType::Bf16 => self.bytes.chunks_exact(2).map(|c| f32::from_bits(u32::from(u16::from_le_bytes([c[0], c[1]])) << 16).into()).collect(),
+            DType::Bf16 => self
+                .bytes
+                .chunks_exact(2)
+                .map(|c| f32::from_bits(u32::from(u16::from_le_bytes([c[0], c[1]])) << 16).into())
+                .collect(),
             DType::F16 => Vec::new(),
         }
     }
