@@ -20,6 +20,12 @@ use crate::types::{DType, TensorType};
 /// What is wrong, and what to write instead. Lower case first, no full stop.
 pub type Problem = (String, Option<String>);
 
+/// Arguments under the names of their parameters.
+pub type Args = Vec<(String, Static)>;
+
+/// The fields that arguments and columns give.
+type Fields = fn(&[(String, Static)], &[ColumnSpec]) -> Result<Vec<FieldSpec>, Problem>;
+
 /// What an argument may be.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -92,7 +98,7 @@ pub struct Source {
     pub takes_columns: bool,
     /// True when the records are pieces of one sequence, so that their order means something.
     pub sequence: bool,
-    fields: fn(&[(String, Static)], &[ColumnSpec]) -> Result<Vec<FieldSpec>, Problem>,
+    fields: Fields,
     splits: &'static [&'static str],
 }
 

@@ -1,6 +1,6 @@
 //! Arguments to parameters: names, number, kinds and defaults, for the tables of [`super`].
 
-use super::{Default, Form, Kind, Param, Problem};
+use super::{Args, Default, Form, Kind, Param, Problem};
 use crate::model::Static;
 
 /// The form with this name, or an error that suggests one.
@@ -9,11 +9,7 @@ pub fn find(what: &str, forms: &'static [Form], name: &str) -> Result<&'static F
 }
 
 /// Reads a call of one of `forms`, with its arguments bound.
-pub fn call(
-    what: &str,
-    forms: &'static [Form],
-    value: &Static,
-) -> Result<(&'static Form, Vec<(String, Static)>), Problem> {
+pub fn call(what: &str, forms: &'static [Form], value: &Static) -> Result<(&'static Form, Args), Problem> {
     let Static::Call(name, given) = value else {
         let names: Vec<_> = forms.iter().map(|f| signature(f.name, f.params)).collect();
         return Err((format!("{} is not a {what}", shown(value)), Some(format!("write one of {}", names.join(", ")))));
@@ -25,7 +21,7 @@ pub fn call(
 /// Matches arguments to parameters (a positional one has an empty name) and fills in defaults, so that
 /// the result has the parameters' order and every argument its parameter's name. Binding what is bound
 /// already changes nothing.
-pub fn bind(of: &str, params: &[Param], given: &[(String, Static)]) -> Result<Vec<(String, Static)>, Problem> {
+pub fn bind(of: &str, params: &[Param], given: &[(String, Static)]) -> Result<Args, Problem> {
     let usage = || Some(format!("it is written `{}`", signature(of, params)));
     let mut found: Vec<Option<Static>> = vec![None; params.len()];
     for (i, (name, value)) in given.iter().enumerate() {
