@@ -164,7 +164,7 @@ def losses_of_torch(work):
 def losses_of_tfm(tfm, name, folder):
     program = ROOT / "tests/agree" / f"{name}.tfm"
     command = [tfm, "train", program, "--start", folder / "weights.safetensors", "--runs", folder / "runs"]
-    command += ["--log-every", "1", "--threads", "2"]
+    command += ["--threads", "2"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "TFM_DATA": str(folder)})
     if done.returncode:
         sys.exit(f"{' '.join(map(str, command))}\nleft with status {done.returncode}:\n{done.stderr[-3000:]}")
