@@ -131,8 +131,8 @@ impl Fusion<'_> {
             stored[i] = true;
         }
         for i in 0..list.len() {
-            if !stored[i] && !outside[i].is_empty() {
-                let again = self.again(i, &stored).and_then(|cone| self.repeated(&cone, i, &outside[i]));
+            if list[i].is_elementwise() && !stored[i] && !outside[i].is_empty() {
+                let again = self.again(i, &stored).and_then(|cone| self.repeated(&cone, &outside[i]));
                 match again {
                     Some(changed) => changed.into_iter().for_each(|(g, members)| self.members[g] = members),
                     None => stored[i] = true,
@@ -164,16 +164,15 @@ impl Fusion<'_> {
         Some(cone)
     }
 
-    /// The groups that need item `i` with its cone added; `None` when one of them would read more
+    /// The groups with a cone added to each; `None` when one of them would read more
     /// than before or grow too large.
-    fn repeated(&self, cone: &BTreeSet<usize>, i: usize, groups: &BTreeSet<usize>) -> Option<Vec<(usize, BTreeSet<usize>)>> {
+    fn repeated(&self, cone: &BTreeSet<usize>, groups: &BTreeSet<usize>) -> Option<Vec<(usize, BTreeSet<usize>)>> {
         let list = &self.items.list;
         let extended = |g: &usize| {
             let members: BTreeSet<usize> = self.members[*g].union(cone).copied().collect();
             let (before, after) = (inputs(list, &self.members[*g]).len(), inputs(list, &members).len());
             (after <= before && self.is_program(&members)).then_some((*g, members))
         };
-        debug_assert!(cone.contains(&i));
         groups.iter().map(extended).collect()
     }
 
