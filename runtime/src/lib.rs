@@ -1,3 +1,5 @@
 //! Plans to numbers: kernels, data, sessions, checkpoints, the training loop.
 
+pub mod cpu;
+pub mod random;
 pub mod tensor;
