@@ -142,11 +142,10 @@ impl Real for f32 {
     fn tanh(x: f32) -> f32 {
         let a = x.abs();
         let z = x * x;
-        let p =
-            polynomial(z, [-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_2e-1]);
+        let p = polynomial(z, [-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_2e-1]);
         let near = p * z * x + x;
-        let far = (1.0 - 2.0 / (f32::exp_of(a + a) + 1.0)).copysign(x);
-        if a < 0.625 { near } else { far }
+        let far = 1.0 - 2.0 / (f32::exp_of(a + a) + 1.0);
+        (if a < 0.625 { near } else { far }).copysign(x)
     }
 
     /// From e^-|x|, which neither overflows nor cancels.
@@ -208,7 +207,8 @@ fn quarter_turns(x: f32, more: i64) -> f32 {
     let sin = r
         + z * r * (-0.166_666_666_416_265_24 + z * 0.008_333_329_385_889_463)
         + z * r * (z * z) * (-0.000_198_393_348_360_966_32 + z * 0.000_002_718_311_493_989_822);
-    let cos = 1.0 + z * -0.499_999_997_251_031
+    let cos = 1.0
+        + z * -0.499_999_997_251_031
         + z * z * 0.041_666_623_323_739_06
         + z * z * z * (-0.001_388_676_377_460_993 + z * 0.000_024_390_448_796_277_41);
     let y = if quadrant & 1 == 0 { sin } else { cos };
