@@ -27,7 +27,7 @@ impl std::fmt::Debug for Builtin {
     }
 }
 
-const BUILTINS: [Builtin; 26] = [
+const BUILTINS: [Builtin; 27] = [
     Builtin { name: "shape", params: &["x"], run: shape },
     Builtin { name: "sizes", params: &["x"], run: shape },
     Builtin { name: "dtype_of", params: &["x"], run: dtype },
@@ -38,6 +38,7 @@ const BUILTINS: [Builtin; 26] = [
     Builtin { name: "len", params: &["list"], run: len },
     Builtin { name: "dtype", params: &["x"], run: dtype },
     Builtin { name: "float", params: &["x"], run: float },
+    Builtin { name: "default_float", params: &[], run: |e, _, _, _| Ok(Value::DType(e.float())) },
     Builtin { name: "zeros", params: &["shape", "dtype"], run: zeros },
     Builtin { name: "ones", params: &["shape", "dtype"], run: ones },
     Builtin { name: "split", params: &["x", "parts", "axis"], run: split },

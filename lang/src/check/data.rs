@@ -132,12 +132,13 @@ impl Elab {
         out.into_iter().collect()
     }
 
-    /// A value as data. A call of a word that names nothing stays a call, `chars(65)`.
+    /// A value as data. A call of a word of `std.data`, or of one that names nothing,
+    /// stays a call, `chars(65)`.
     fn as_static(&mut self, file: FileId, e: &Expr) -> Res<Static> {
         if let ExprKind::Call(callee, args) = &*e.kind
             && let ExprKind::Name(name) = &*callee.kind
-            && self.program.lookup(file, name).is_none()
-            && super::builtins::find(name).is_none()
+            && (sources::TOKENS.iter().any(|t| t.name == *name)
+                || self.program.lookup(file, name).is_none() && super::builtins::find(name).is_none())
         {
             return Ok(Static::Call(name.clone(), self.static_args(file, args)?));
         }

@@ -107,6 +107,9 @@ impl Elab {
                 if let (Some(x), Some(y)) = (a.as_f64(), b.as_f64()) {
                     return self.float_binary(op, x, y, at, span);
                 }
+                if self.generic {
+                    return Ok(Value::Opaque);
+                }
             }
             _ => {}
         }

@@ -28,6 +28,9 @@ impl Elab {
             if let Some(x) = numbers.and_then(|x| static_math(&callable.name.text, &x)) {
                 return Ok(Value::Float(x));
             }
+            if self.generic && static_math(&callable.name.text, &vec![1.0; args.len()]).is_some() {
+                return Ok(Value::Opaque);
+            }
         }
         let sig = self.bind(callable, &callable.inputs, args, Env::new(declared.file), span, true)?;
         let v = self.emit_primitive(callable, sig, at, span)?;

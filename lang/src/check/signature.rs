@@ -395,30 +395,41 @@ impl Elab {
     ) -> Res<()> {
         let TypeKind::Tensor { axes, below, .. } = &ty.kind else { return Err(Failed) };
         let have = self.ty(v).clone();
-        let rest = axes.iter().position(|a| matches!(a, AxisExpr::Rest(_)));
-        let fixed = axes.len() - usize::from(rest.is_some());
-        let rank_ok = if rest.is_some() { have.rank() >= fixed } else { have.rank() == fixed };
-        if !rank_ok {
+        // How many axes each declared one stands for: a rest that is bound has its length, one that is
+        // not takes what is left.
+        let known = |a: &AxisExpr| match a {
+            AxisExpr::Dim(_) => Some(1),
+            AxisExpr::Rest(e) => match &*e.kind {
+                ExprKind::Name(n) => sig.rests.get(n).map(|(part, _)| part.len()),
+                _ => None,
+            },
+        };
+        let mut lengths: Vec<Option<usize>> = axes.iter().map(known).collect();
+        if lengths.iter().all(Option::is_some) && lengths.iter().flatten().sum::<usize>() != have.rank() {
+            // A rest of another length than before is told as such, and not as a wrong rank.
+            if let Some(i) = axes.iter().position(|a| matches!(a, AxisExpr::Rest(_))) {
+                lengths[i] = None;
+            }
+        }
+        let fixed: usize = lengths.iter().flatten().sum();
+        let open = lengths.iter().filter(|l| l.is_none()).count();
+        if have.rank() < fixed || (open == 0 && have.rank() != fixed) {
             return Err(self.wrong_rank(callable, param, ty, &have, place, span));
         }
-        let tail = axes.len() - rest.map_or(axes.len(), |r| r + 1);
-        for (i, axis) in axes.iter().enumerate() {
+        let left = have.rank() - fixed;
+        let mut at = 0;
+        for (axis, length) in axes.iter().zip(lengths) {
+            let n = length.unwrap_or(left);
             match axis {
-                AxisExpr::Dim(e) => {
-                    let at = if rest.is_some_and(|r| i > r) { have.rank() - (axes.len() - i) } else { i };
-                    self.bind_axis(callable, ty, e, &have, at, place, sig)?;
-                }
+                AxisExpr::Dim(e) => self.bind_axis(callable, ty, e, &have, at, place, sig)?,
                 AxisExpr::Rest(e) => {
                     let ExprKind::Name(name) = &*e.kind else {
-                        if matches!(&*e.kind, ExprKind::Tuple(items) if items.is_empty()) {
-                            continue;
-                        }
                         return self.error("E0402", e.span, "an argument's shape is a name after `..`");
                     };
-                    let part = have.shape[i..have.rank() - tail].to_vec();
-                    self.bind_rest(callable, name, part, &have, place, sig)?;
+                    self.bind_rest(callable, name, have.shape[at..at + n].to_vec(), &have, place, sig)?;
                 }
             }
+            at += n;
         }
         if let Some(bound) = below {
             self.check_bound(callable, bound, v, place, sig)?;
