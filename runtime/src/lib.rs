@@ -1,3 +1,6 @@
 //! Plans to numbers: kernels, data, sessions, checkpoints, the training loop.
 
+pub mod checkpoint;
+pub mod run;
+pub mod session;
 pub mod tensor;
