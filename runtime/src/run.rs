@@ -20,7 +20,7 @@ mod trainer;
 
 pub use engine::{Batch, Batches, Context, Engine, Feed};
 pub use error::{Cause, RunError};
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, evaluate, shown};
 pub use event::{Event, Observer, Started, Stepped};
 pub use folder::{Folder, RunInfo, Summary};
 pub use metrics::is_lower_better;

@@ -80,9 +80,9 @@ pub fn find(
         }
         engine.set_size("B", batch.examples as i64);
         let context = Context { seed: failed.seed, step };
-        let value = engine.first_not_finite(failed.entry, &feeds(feed.fields(), &batch), failed.fetches, context)?;
-        if let Some(value) = value {
-            return Ok(Some((step, engine.describe(value))));
+        let cause = engine.first_not_finite(failed.entry, &feeds(feed.fields(), &batch), failed.fetches, context)?;
+        if let Some(cause) = cause {
+            return Ok(Some((step, cause)));
         }
     }
     Ok(None)

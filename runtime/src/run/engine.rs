@@ -1,10 +1,10 @@
 //! What the loop asks of the machine and of the data.
 
-use super::{RunError, period::Epoch};
+use super::{Cause, RunError, period::Epoch};
 use crate::checkpoint::Position;
 use crate::tensor::Tensor;
 use tfm_lang::model::DataRef;
-use tfm_lowering::graph::{Value, Variable};
+use tfm_lowering::graph::Variable;
 
 pub use crate::session::Context;
 
@@ -17,7 +17,7 @@ pub trait Engine {
     fn initialize(&mut self, seed: u64) -> Result<(), RunError>;
 
     /// The states of metrics start anew.
-    fn reset_metrics(&mut self);
+    fn reset_metrics(&mut self) -> Result<(), RunError>;
 
     /// Runs an entry: the fetched values, in the order of `fetches`, are put into `out`, whose memory
     /// is used again; with `assigns` the entry's variables change.
@@ -31,18 +31,15 @@ pub trait Engine {
         out: &mut Vec<Tensor>,
     ) -> Result<(), RunError>;
 
-    /// Runs an entry with its assigns, one kernel after the other, and returns the first value that has an
-    /// element that is not finite.
+    /// Runs an entry with its assigns, kernel by kernel, and says what gave the first number that is not
+    /// finite. It stops there.
     fn first_not_finite(
         &mut self,
         entry: &str,
         feeds: &[(&str, &Tensor)],
         fetches: &[&str],
         context: Context,
-    ) -> Result<Option<Value>, RunError>;
-
-    /// What the loop says about a value to the user: the operation that computes it.
-    fn describe(&self, value: Value) -> super::Cause;
+    ) -> Result<Option<Cause>, RunError>;
 
     /// The variables, in the order of [`Engine::tensors`].
     fn variables(&self) -> &[Variable];

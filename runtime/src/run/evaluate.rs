@@ -2,7 +2,24 @@
 
 use super::{Batch, Context, Engine, Feed, RunError};
 use crate::tensor::Tensor;
-use tfm_lang::model::{DataRef, Report, VariableKind};
+use tfm_lang::model::{DataRef, Program, Report, VariableKind};
+
+/// What a program shows: its losses under the names of the graph, then its reports.
+pub fn shown(program: &Program) -> Vec<Report> {
+    let mut all: Vec<Report> = Vec::new();
+    for (i, &value) in program.losses.iter().enumerate() {
+        let reported = program.reports.iter().find(|r| r.value == value).map(|r| r.name.clone());
+        let name = if program.losses.len() == 1 { Some("loss".into()) } else { reported };
+        let name = name.unwrap_or_else(|| format!("loss_{}", i + 1));
+        all.push(Report { name, value, accumulated: false });
+    }
+    for report in &program.reports {
+        if all.iter().all(|r| r.name != report.name) {
+            all.push(report.clone());
+        }
+    }
+    all
+}
 
 /// What is evaluated.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +46,7 @@ pub fn evaluate(
     go_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Option<Vec<f32>>, RunError> {
     let kept = metric_states(engine);
-    engine.reset_metrics();
+    engine.reset_metrics()?;
     let values = all_batches(engine, feed, what, go_on);
     for (i, tensor) in kept {
         engine.tensors_mut()[i] = tensor;

@@ -2,7 +2,7 @@
 
 use super::cause::{self, Failed, Snapshot};
 use super::engine::{Batches, Context, Engine, Feed};
-use super::evaluate::{Evaluation, evaluate, feeds, scalar};
+use super::evaluate::{Evaluation, evaluate, feeds, scalar, shown};
 use super::event::{Event, Observer, Started, Stepped};
 use super::metrics::{self, Rows};
 use super::period::{self, Epoch, Progressed};
@@ -11,7 +11,7 @@ use crate::checkpoint::{Best, Position, Progress, Retention, Stall, Store};
 use crate::tensor::Tensor;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-use tfm_lang::model::{Action, DataRef, Program, Train, VariableKind};
+use tfm_lang::model::{Action, DataRef, Report, Train, VariableKind};
 use tfm_lang::types::DType;
 
 /// A run to be done.
@@ -92,6 +92,7 @@ pub fn train(
         observer,
         epoch,
         names,
+        reports: shown(&train.evaluation),
         rows,
         store,
         progress,
@@ -107,7 +108,7 @@ fn evaluation_names(job: &Job<'_>) -> Vec<String> {
     let mut names = Vec::new();
     for action in job.train.periodic.iter().flat_map(|p| &p.actions) {
         let Action::Evaluate(on) = action else { continue };
-        for report in &job.train.evaluation.reports {
+        for report in shown(&job.train.evaluation) {
             let name = format!("{}.{}", split_name(job, on), report.name);
             if !names.contains(&name) {
                 names.push(name);
@@ -134,14 +135,8 @@ struct Names {
 
 impl Names {
     fn of(train: &Train) -> Names {
-        let program = &train.training;
-        let mut all: Vec<String> = (0..program.losses.len()).map(|i| loss_name(program, i)).collect();
-        let losses = all.len();
-        for report in &program.reports {
-            if !all.contains(&report.name) {
-                all.push(report.name.clone());
-            }
-        }
+        let all = shown(&train.training).into_iter().map(|r| r.name).collect();
+        let losses = train.training.losses.len();
         Names { all, losses, step: format!("{}.step", train.name), evaluate: format!("{}.evaluate", train.name) }
     }
 
@@ -149,12 +144,6 @@ impl Names {
         let n = if shown { self.all.len() } else { self.losses };
         self.all[..n].iter().map(String::as_str).collect()
     }
-}
-
-/// The name under which a loss is reported.
-fn loss_name(program: &Program, loss: usize) -> String {
-    let value = program.losses[loss];
-    program.reports.iter().find(|r| r.value == value).map_or("loss".into(), |r| r.name.clone())
 }
 
 struct Trainer<'a> {
@@ -165,6 +154,8 @@ struct Trainer<'a> {
     epoch: Epoch,
     total: Option<u64>,
     names: Names,
+    /// What an evaluation reports.
+    reports: Vec<Report>,
     rows: Rows,
     store: Store,
     progress: Progress,
@@ -272,7 +263,7 @@ impl Trainer<'_> {
                 metrics::note(&mut self.progress, name, value);
             }
             self.rows.training(step, epoch, self.now().seconds, &self.values)?;
-            self.engine.reset_metrics();
+            self.engine.reset_metrics()?;
         }
         let values = shown.then_some(self.values.as_slice());
         self.observer.on(Event::Step(Stepped { step, epoch, examples: self.progress.examples, values }));
@@ -328,7 +319,7 @@ impl Trainer<'_> {
         for action in actions {
             let Action::Evaluate(on) = action else { continue };
             let split = split_name(&self.job, on).to_string();
-            let reports = &self.job.train.evaluation.reports;
+            let reports = &self.reports;
             let name = |i: usize| format!("{split}.{}", reports[i].name);
             if reports.is_empty() || values.iter().any(|(n, _)| *n == name(0)) {
                 continue;
