@@ -13,15 +13,17 @@ mod engine;
 mod error;
 mod evaluate;
 mod event;
+mod feed;
 mod folder;
 mod metrics;
 pub mod period;
 mod trainer;
 
-pub use engine::{Batch, Batches, Context, Engine, Feed};
+pub use engine::{Batches, Context, Engine, Feed};
 pub use error::{Cause, RunError};
 pub use evaluate::{Evaluation, evaluate, shown};
 pub use event::{Event, Observer, Started, Stepped};
+pub use feed::DataFeed;
 pub use folder::{Folder, RunInfo, Summary};
 pub use metrics::is_lower_better;
 pub use trainer::{Ended, Job, Outcome, train};

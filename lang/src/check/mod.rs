@@ -1,5 +1,7 @@
 //! From syntax trees to the [`Model`]: names, types, shapes.
 
+pub mod sources;
+
 use crate::diagnostic::Diagnostic;
 use crate::model::Model;
 use crate::source::{FileId, Sources};

@@ -2,6 +2,7 @@
 
 use super::{Cause, RunError, period::Epoch};
 use crate::checkpoint::Position;
+use crate::data::Batch;
 use crate::tensor::Tensor;
 use tfm_lang::model::DataRef;
 use tfm_lowering::graph::Variable;
@@ -49,15 +50,6 @@ pub trait Engine {
 
     /// Their values, to be set.
     fn tensors_mut(&mut self) -> &mut [Tensor];
-}
-
-/// Some examples of the data.
-#[derive(Clone)]
-pub struct Batch {
-    /// One tensor per field, examples along the first axis.
-    pub tensors: Vec<Tensor>,
-    /// How many.
-    pub examples: u64,
 }
 
 /// Batches one after the other.

@@ -1,6 +1,7 @@
 //! An evaluation: a part of the data once, in order, every report over all of it.
 
-use super::{Batch, Context, Engine, Feed, RunError};
+use super::{Context, Engine, Feed, RunError};
+use crate::data::Batch;
 use crate::tensor::Tensor;
 use tfm_lang::model::{DataRef, Program, Report, VariableKind};
 
@@ -73,7 +74,7 @@ fn all_batches(
         // A step of 0: evaluation draws the same random numbers each time.
         let context = Context { seed: what.seed, step: 0 };
         engine.run(what.entry, &feeds(&fields, &batch), &names, true, context, &mut out)?;
-        seen += batch.examples;
+        seen += batch.examples as u64;
         for ((sum, value), report) in sums.iter_mut().zip(&out).zip(what.reports) {
             let value = f64::from(scalar(value));
             *sum = if report.accumulated { value } else { *sum + value * batch.examples as f64 };

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::checkpoint::{CheckpointError, Position, Progress, Store, Which};
+use crate::data::Batch;
 use crate::tensor::Tensor;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -132,12 +133,12 @@ impl Feed for Numbers {
             let (epoch, batch) = (n / 5, n % 5);
             let size = if batch == 4 { 2 } else { 4 };
             let x: Vec<f32> = (0..size).map(|i| ((batch * 4 + i) * (epoch + 1) % 18) as f32).collect();
-            Ok(Batch { tensors: vec![Tensor::of(&[size as usize], &x)], examples: size })
+            Ok(Batch::of(vec![Tensor::of(&[size as usize], &x)], size as usize))
         })))
     }
 
     fn evaluation(&self, _: &DataRef) -> Result<(Vec<String>, Batches<'_>), RunError> {
-        let batch = |n: usize, x: f32| Ok(Batch { tensors: vec![Tensor::of(&[n], &vec![x; n])], examples: n as u64 });
+        let batch = |n: usize, x: f32| Ok(Batch::of(vec![Tensor::of(&[n], &vec![x; n])], n));
         Ok((self.0.clone(), Box::new([batch(4, 1.0), batch(3, 8.0)].into_iter())))
     }
 }

@@ -249,7 +249,7 @@ impl Trainer<'_> {
         let inputs = feeds(self.feed.fields(), &batch);
         self.engine.run(&self.names.step, &inputs, &fetches, true, context, &mut self.out)?;
         self.progress.step = step;
-        self.progress.examples += batch.examples;
+        self.progress.examples += batch.examples as u64;
         (self.taken, self.progress.position) = (before, next(before, self.epoch));
         self.values.clear();
         self.values.extend(self.out.iter().map(scalar));
