@@ -12,7 +12,7 @@ mod folder;
 mod manifest;
 mod store;
 
-pub use folder::{CheckpointError, load, load_model, read_manifest, write};
+pub use folder::{CheckpointError, export, load, load_model, read_manifest, write};
 pub use manifest::{Best, FileSum, Manifest, Position, Progress, Series, Stall, VariableSignature};
 pub use store::{Retention, Store, Which};
 

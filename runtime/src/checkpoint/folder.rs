@@ -16,6 +16,9 @@ const MODEL: &str = "model.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const MANIFEST: &str = "manifest.json";
 
+/// The end of the path of a variable that evaluation reads in place of a parameter.
+const AVERAGE: &str = "/average";
+
 /// Why a checkpoint could not be written or used.
 #[derive(Clone, PartialEq, Debug)]
 pub struct CheckpointError {
@@ -136,24 +139,52 @@ pub fn read_manifest(folder: &Path) -> Result<Manifest, CheckpointError> {
 /// Every variable must be there with its type and nothing else may be; otherwise nothing changes and
 /// the error lists what does not fit.
 pub fn load(folder: &Path, variables: &[Variable], tensors: &mut [Tensor]) -> Result<Manifest, CheckpointError> {
-    restore(folder, variables, tensors, &[MODEL, OPTIMIZER])
+    restore(folder, variables, tensors, false)
 }
 
-/// Sets parameters and states of layers from a checkpoint; optimizers and metrics stay as they are.
+/// Sets what evaluation reads from a checkpoint: parameters, states of layers, and averages of parameters
+/// where an optimizer keeps them. Other states of optimizers, and metrics, stay as they are.
 pub fn load_model(folder: &Path, variables: &[Variable], tensors: &mut [Tensor]) -> Result<Manifest, CheckpointError> {
-    restore(folder, variables, tensors, &[MODEL])
+    restore(folder, variables, tensors, true)
+}
+
+fn is_read_by_evaluation(variable: &Variable) -> bool {
+    file_of(variable.kind) == MODEL || variable.path.ends_with(AVERAGE)
+}
+
+/// Writes what the model is, for others to read: `model.safetensors` with averages in place of the
+/// parameters that have one.
+pub fn export(folder: &Path, to: &Path) -> Result<(), CheckpointError> {
+    let manifest = read_manifest(folder)?;
+    let read = |name| read_verified(folder, name, &manifest).map_err(|e| CheckpointError::new(folder, e));
+    let (model, optimizer) = (read(MODEL)?, read(OPTIMIZER)?);
+    let bad = |e| CheckpointError::new(folder, e);
+    let (model, optimizer) =
+        (SafeTensors::deserialize(&model).map_err(bad)?, SafeTensors::deserialize(&optimizer).map_err(bad)?);
+    let averaged = |(path, own): (String, TensorView<'_>)| {
+        let view = optimizer.tensor(&format!("{path}{AVERAGE}")).unwrap_or(own);
+        (path, view)
+    };
+    let tensors: Vec<(String, TensorView<'_>)> = model.tensors().into_iter().map(averaged).collect();
+    let bytes = safetensors::serialize(tensors, None).map_err(bad)?;
+    let mut new = to.to_path_buf().into_os_string();
+    new.push(".new");
+    let written = write_synced(Path::new(&new), &bytes).and_then(|()| fs::rename(&new, to));
+    written.map_err(|e| CheckpointError::new(to, e))
 }
 
 fn restore(
     folder: &Path,
     variables: &[Variable],
     tensors: &mut [Tensor],
-    names: &[&str],
+    model_only: bool,
 ) -> Result<Manifest, CheckpointError> {
     let manifest = read_manifest(folder)?;
     let mut problems = Vec::new();
     let mut files = Vec::new();
-    for &name in names {
+    let is_wanted = |v: &Variable| !model_only || is_read_by_evaluation(v);
+    let some_of = |name: &str| variables.iter().any(|v| file_of(v.kind) == name && is_wanted(v));
+    for name in [MODEL, OPTIMIZER].into_iter().filter(|n| *n == MODEL || some_of(n)) {
         match read_verified(folder, name, &manifest) {
             Ok(bytes) => files.push((name, bytes)),
             Err(problem) => problems.push(format!("{name}: {problem}")),
@@ -165,8 +196,12 @@ fn restore(
     let mut found = Vec::new();
     for (name, bytes) in &files {
         let saved = SafeTensors::deserialize(bytes).map_err(|e| CheckpointError::new(&folder.join(name), e))?;
-        let wanted: Vec<usize> = (0..variables.len()).filter(|&i| file_of(variables[i].kind) == *name).collect();
+        let here = (0..variables.len()).filter(|&i| file_of(variables[i].kind) == *name);
+        let wanted: Vec<usize> = here.filter(|&i| is_wanted(&variables[i])).collect();
         compare(&saved, variables, tensors, &wanted, &mut problems);
+        if *name == MODEL || !model_only {
+            report_others(&saved, variables, &wanted, &mut problems);
+        }
         found.push((saved, wanted));
     }
     if !problems.is_empty() {
@@ -195,6 +230,14 @@ fn read_verified(folder: &Path, name: &str, manifest: &Manifest) -> Result<Vec<u
     Ok(bytes)
 }
 
+/// What a file has and nobody wants.
+fn report_others(saved: &SafeTensors<'_>, variables: &[Variable], wanted: &[usize], problems: &mut Vec<String>) {
+    let is_wanted = |name: &str| wanted.iter().any(|&i| variables[i].path == name);
+    let mut others: Vec<_> = saved.names().into_iter().filter(|n| !is_wanted(n)).collect();
+    others.sort_unstable();
+    problems.extend(others.iter().map(|n| format!("{n}: in the checkpoint, not in the model")));
+}
+
 /// What differs between a file and the variables that should be in it.
 fn compare(
     saved: &SafeTensors<'_>,
@@ -217,10 +260,6 @@ fn compare(
             ));
         }
     }
-    let mut extra: Vec<_> =
-        saved.names().into_iter().filter(|n| !wanted.iter().any(|&i| variables[i].path == *n)).collect();
-    extra.sort_unstable();
-    problems.extend(extra.iter().map(|n| format!("{n}: in the checkpoint, not in the model")));
 }
 
 fn signature(path: &str, dtype: DType, shape: &[usize]) -> VariableSignature {

@@ -74,6 +74,27 @@ fn what_is_written_is_read() {
 }
 
 #[test]
+fn averages_stand_for_their_parameters() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut variables, mut tensors) = sample();
+    variables.push(variable("Net.w/average", VariableKind::Optimizer, DType::F32, &[2, 3]));
+    tensors.push(Tensor::of::<f32>(&[2, 3], &[8.0; 6]));
+    let folder = dir.path().join("step-000001");
+    write(&folder, &progress(), &variables, &tensors).unwrap();
+    let mut read = empty(&tensors);
+    load_model(&folder, &variables, &mut read).unwrap();
+    assert_eq!((read[4].to_f64(), read[2].to_f64()), (vec![8.0; 6], vec![0.0; 6]));
+
+    let to = dir.path().join("model.safetensors");
+    export(&folder, &to).unwrap();
+    let bytes = fs::read(&to).unwrap();
+    let exported = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(exported.tensor("Net.w").unwrap().data(), tensors[4].bytes());
+    assert_eq!(exported.tensor("Net.mask").unwrap().data(), tensors[3].bytes());
+    assert_eq!(exported.len(), 3);
+}
+
+#[test]
 fn damage_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let (variables, tensors) = sample();
