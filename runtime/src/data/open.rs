@@ -68,8 +68,8 @@ pub(super) struct Reader {
 pub(super) static READERS: &[Reader] = &[
     Reader { name: "drawn_digits", open: drawn_digits::open, file: idx::open_digits_file },
     Reader { name: "mnist", open: idx::open_mnist, file: idx::open_digits_file },
-    Reader { name: "idx", open: idx::open_idx, file: idx::open_idx_file },
     Reader { name: "cifar10", open: cifar::open, file: cifar::open_file },
+    Reader { name: "idx", open: idx::open_idx, file: idx::open_idx_file },
     Reader { name: "csv", open: table::open, file: table::open_file },
     Reader { name: "text", open: text::open, file: text::open_file },
 ];

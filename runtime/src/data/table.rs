@@ -61,18 +61,24 @@ impl<'a> Table<'a> {
         let mut table = Table::declared(o)?;
         let header = get(&o.args, "header") == Some(&Static::Bool(true));
         let mut places = match header.then(|| rows.next()).flatten() {
-            Some(head) => Some(table.by_name(path, &head?, predict)?),
+            Some(head) => {
+                let head = head?;
+                Some(table.by_name(path, &head, line_of(&head, &text), predict)?)
+            }
             None => None,
         };
         for row in rows {
             let row = row?;
-            let line = row.position().map_or(0, csv::Position::line);
+            let line = line_of(&row, &text);
             let at = |e: DataError| DataError { file: Some(path.to_path_buf()), ..e }.line(line);
             let places = places.get_or_insert_with(|| table.by_order(row.len(), predict));
             if row.len() != places.len() {
-                let (cells, wanted) = (row.len(), places.len());
-                return Err(at(DataError::new(format!("this row has {cells} cells, and the others {wanted}"))
-                    .help("a text that holds the separator or a quote stands in quotes, right after the separator")));
+                let cells = if row.len() == 1 { "1 cell".to_string() } else { format!("{} cells", row.len()) };
+                return Err(at(DataError::new(format!(
+                    "this row has {cells}, and there are {} columns",
+                    places.len()
+                ))
+                .help("a text that holds the separator or a quote stands in quotes, right after the separator")));
             }
             for (cell, &place) in row.iter().zip(places.iter()) {
                 if let Some(column) = place {
@@ -106,9 +112,9 @@ impl<'a> Table<'a> {
         &mut self,
         path: &Path,
         head: &csv::StringRecord,
+        line: u64,
         predict: bool,
     ) -> Result<Vec<Option<usize>>, DataError> {
-        let line = head.position().map_or(1, csv::Position::line);
         let names: Vec<&str> = head.iter().map(bare).collect();
         let places: Vec<Option<usize>> =
             names.iter().map(|n| self.columns.iter().position(|(c, ..)| same_name(&c.name, n))).collect();
@@ -191,6 +197,14 @@ impl<'a> Table<'a> {
         }
         Ok((columns, learned))
     }
+}
+
+/// The line on which a row begins; the reader's own count is that of the blank lines before it.
+fn line_of(row: &csv::StringRecord, text: &str) -> u64 {
+    let Some(at) = row.position() else { return 1 };
+    let rest = text.as_bytes().get(at.byte() as usize..).unwrap_or_default();
+    let blank = rest.iter().take_while(|b| matches!(b, b'\n' | b'\r')).filter(|&&b| b == b'\n');
+    at.line() + blank.count() as u64
 }
 
 fn as_tensor<A: Copy, T: Element>(values: &[A], to: fn(A) -> T) -> Tensor {
@@ -333,7 +347,8 @@ impl Transforming<'_> {
     fn moments(&self, values: &[f64]) -> Result<Moments, DataError> {
         let rows = self.rows.into_iter().flat_map(Rows::iter);
         let present: Vec<f64> = rows.map(|i| values[i]).filter(|x| !x.is_nan()).collect();
-        if present.is_empty() {
+        // A part without rows is an error of its own, and a better one.
+        if present.is_empty() && self.rows.is_some_and(|r| r.len() > 0) {
             let message = format!("`{}` is missing in every row of the training part", self.spec.name);
             return Err(DataError::of(self.path, message).help(format!("declare `{}: skip`", self.spec.name)));
         }
