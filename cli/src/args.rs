@@ -1,8 +1,8 @@
 //! The command line.
 
 use crate::commands::Command;
-use crate::output::{Color, complain, say};
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use crate::output::Color;
+use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 
 /// Trains neural networks that are written in the tfm language.
@@ -28,14 +28,10 @@ pub struct Arguments {
 /// to run: help was asked for, or the usage is wrong. The user has been told.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, u8> {
     let parsed = Arguments::try_parse_from(with_train(words.into_iter().collect()));
-    parsed.map_err(|e| match e.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            say(&e.render().ansi().to_string()).err().map_or(0, |f| f.code())
-        }
-        _ => {
-            complain(&e.render().to_string());
-            2
-        }
+    parsed.map_err(|e| {
+        // Nobody may be listening, and then nothing is lost.
+        let _ = e.print();
+        u8::from(e.use_stderr()) * 2
     })
 }
 
@@ -56,6 +52,7 @@ fn with_train(mut words: Vec<OsString>) -> Vec<OsString> {
 mod tests {
     use super::*;
     use crate::commands::Command;
+    use clap::error::ErrorKind;
 
     fn parse(line: &str) -> Result<Command, ErrorKind> {
         let words = line.split(' ').map(OsString::from).collect();

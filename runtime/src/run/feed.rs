@@ -71,13 +71,13 @@ impl Feed for DataFeed<'_> {
     fn training(&self, from: Position) -> Result<Batches<'_>, RunError> {
         let start = data::Position { epoch: from.epoch, batch: from.batch };
         let order = Order::Shuffled { seed: self.train.seed };
-        batches(&self.split, &self.numbers, order, self.batch(), start)
+        Ok(batches(&self.split, &self.numbers, order, self.batch(), start))
     }
 
     fn evaluation(&self, on: &DataRef) -> Result<(Vec<String>, Batches<'_>), RunError> {
         let split = part(self.datasets, on)?;
         let (fields, numbers) = chosen(&split, &self.evaluated);
-        Ok((fields, batches(&split, &numbers, Order::InOrder, self.batch(), data::Position::default())?))
+        Ok((fields, batches(&split, &numbers, Order::InOrder, self.batch(), data::Position::default())))
     }
 }
 
@@ -87,8 +87,7 @@ fn batches(
     order: Order,
     batch: usize,
     start: data::Position,
-) -> Result<Batches<'static>, RunError> {
+) -> Batches<'static> {
     let loader = Loader::new(split.clone(), fields.to_vec(), order, batch, start);
-    let loader = loader.map_err(|e| RunError::Data(e.to_string()))?;
-    Ok(Box::new(loader.map(|batch| batch.map_err(|e| RunError::Data(e.to_string())))))
+    Box::new(loader.map(|batch| batch.map_err(|e| RunError::Data(e.to_string()))))
 }
