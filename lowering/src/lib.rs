@@ -8,6 +8,7 @@
 
 pub mod build;
 pub mod differentiate;
+pub mod fuse;
 pub mod graph;
 pub mod partition;
 pub mod place;
@@ -21,3 +22,5 @@ pub use update::update;
 pub use simplify::simplify;
 pub use place::place;
 pub use partition::partition;
+pub use fuse::fuse;
+pub use plan::schedule::schedule;
