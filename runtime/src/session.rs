@@ -19,7 +19,8 @@ use crate::tensor::{Bytes, Tensor};
 use sizes::{EntrySizes, Sizes};
 use tfm_lang::types::DType;
 use tfm_lowering::graph::{Graph, Op, Value, Variable};
-use tfm_lowering::plan::{Kernel, Plan, Request, Space, View, schedule};
+use tfm_lowering::plan::schedule::{Request, schedule};
+use tfm_lowering::plan::{Plan, Space, View};
 
 /// A graph with its variables on a device.
 pub struct Session {
@@ -66,6 +67,12 @@ impl Session {
     /// The graph.
     pub fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// The inputs that an entry can need: fields of the data.
+    pub fn inputs(&self, entry: &str) -> Vec<String> {
+        let found = self.entries.iter().find(|e| e.name == entry);
+        found.map(EntrySizes::names).unwrap_or_default()
     }
 
     /// Sets a size that no feed decides, or that a feed must agree with: `steps_per_epoch`, `B`.
@@ -144,7 +151,8 @@ impl Session {
             return Ok(found);
         }
         self.check_fetches(entry, fetches)?;
-        let request = Request { entry, fetches, assigns, sizes: self.sizes.as_slice() };
+        let fetched: Vec<String> = fetches.iter().map(|f| f.to_string()).collect();
+        let request = Request { entry: entry.into(), fetches: fetched.clone(), assigns, sizes: self.sizes.to_map() };
         let plan = schedule(&self.graph, &request, &self.device).map_err(|e| SessionError::Plan(e.to_string()))?;
         let prepared = self.device.prepare(plan).map_err(|e| SessionError::Plan(e.to_string()))?;
         if self.arena.len() < prepared.plan().arena {
@@ -152,7 +160,7 @@ impl Session {
         }
         self.plans.push(Kept {
             entry: entry.into(),
-            fetches: fetches.iter().map(|f| f.to_string()).collect(),
+            fetches: fetched,
             assigns,
             sizes: self.sizes.clone(),
             prepared,

@@ -5,7 +5,8 @@ use crate::cpu::{Context, Cpu, Memory, NonFinite, Origin, Prepared};
 use crate::run::Cause;
 use crate::tensor::Tensor;
 use tfm_lang::model::Word;
-use tfm_lowering::plan::{Device, KernelFacts, Request, Value, View, schedule};
+use tfm_lowering::plan::schedule::{Request, schedule};
+use tfm_lowering::plan::{Device, KernelFacts, Value, View};
 
 /// A device that fuses nothing, so that each operation has a step, and a result to look at, of its own.
 struct Unfused<'a>(&'a Cpu);
@@ -72,7 +73,8 @@ impl Session {
         fetches: &[&str],
         context: Context,
     ) -> Result<Option<Cause>, SessionError> {
-        let request = Request { entry, fetches, assigns: true, sizes: self.sizes.as_slice() };
+        let fetches = fetches.iter().map(|f| f.to_string()).collect();
+        let request = Request { entry: entry.into(), fetches, assigns: true, sizes: self.sizes.to_map() };
         let plan = schedule(&self.graph, &request, &Unfused(&self.device));
         let plan = plan.map_err(|e| SessionError::Plan(e.to_string()))?;
         let prepared = self.device.prepare(plan).map_err(|e| SessionError::Plan(e.to_string()))?;

@@ -3,7 +3,7 @@
 use super::error::{SessionError, type_text};
 use crate::tensor::Tensor;
 use tfm_lang::dim::{Dim, Symbol};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tfm_lang::model::{Attr, Literal, Word};
 use tfm_lowering::graph::{Entry, Graph, Node, Op, Type};
 
@@ -26,8 +26,8 @@ impl Sizes {
     }
 
     /// All of them.
-    pub fn as_slice(&self) -> &[(Symbol, i64)] {
-        &self.0
+    pub fn to_map(&self) -> BTreeMap<String, i64> {
+        self.0.iter().map(|(name, size)| (name.to_string(), *size)).collect()
     }
 }
 
@@ -65,6 +65,11 @@ impl EntrySizes {
             }
         }
         EntrySizes { name: entry.name.clone(), inputs, symbols: symbols.into_iter().collect() }
+    }
+
+    /// The names of the inputs but `step`, which the session feeds.
+    pub fn names(&self) -> Vec<String> {
+        self.inputs.iter().map(|i| i.name.to_string()).filter(|n| n != "step").collect()
     }
 
     /// Reads the unknown sizes off the feeds and off those that are set, and checks that all feeds agree
