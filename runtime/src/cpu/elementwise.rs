@@ -209,8 +209,12 @@ macro_rules! arguments {
 }
 
 macro_rules! arity {
-    (($x:ident)) => { 1 };
-    (($x:ident, $y:ident)) => { 2 };
+    (($x:ident)) => {
+        1
+    };
+    (($x:ident, $y:ident)) => {
+        2
+    };
 }
 
 macro_rules! rows {

@@ -64,8 +64,8 @@ struct Product {
 
 pub(crate) fn prepare(call: &Call<'_>) -> Result<Task, String> {
     let ([lhs, rhs], [out]) = call.operands()?;
-    let product = product(lhs, rhs, out)
-        .ok_or_else(|| format!("{} times {} is not {}", text(lhs), text(rhs), text(out)))?;
+    let product =
+        product(lhs, rhs, out).ok_or_else(|| format!("{} times {} is not {}", text(lhs), text(rhs), text(out)))?;
     require([lhs.dtype, rhs.dtype] == [out.dtype; 2], || format!("{} times {}", lhs.dtype, rhs.dtype))?;
     by_dtype!(out.dtype, float, task(product))
 }
@@ -190,4 +190,3 @@ fn vectors<T: Gemm>(product: &Product, run: &Run<'_>) {
         }
     });
 }
-

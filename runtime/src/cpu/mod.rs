@@ -134,8 +134,7 @@ impl Cpu {
     /// The same with a set of instructions, as far as the processor has it.
     pub fn with_path(threads: usize, path: Path) -> Cpu {
         let threads = threads.max(1);
-        let work =
-            Work { pool: Pool::new(threads), local: Bytes::default(), variables: Vec::new(), feeds: Vec::new() };
+        let work = Work { pool: Pool::new(threads), local: Bytes::default(), variables: Vec::new(), feeds: Vec::new() };
         Cpu { threads, path: path.min(Path::best()), work: Mutex::new(work) }
     }
 
@@ -193,12 +192,7 @@ impl Cpu {
     /// # Errors
     /// When the memory does not fit the plan (nothing has run then), or when the data is not what a kernel can take: an
     /// index out of range, a division of integers by zero. The steps before have run then.
-    pub fn execute(
-        &self,
-        prepared: &Prepared,
-        mut memory: Memory<'_>,
-        context: &Context,
-    ) -> Result<(), KernelError> {
+    pub fn execute(&self, prepared: &Prepared, mut memory: Memory<'_>, context: &Context) -> Result<(), KernelError> {
         let mut work = self.bind(prepared, &mut memory)?;
         let session = Session::new(self, prepared, &mut work, &mut memory, context);
         (0..prepared.steps.len()).try_for_each(|i| session.step(i))

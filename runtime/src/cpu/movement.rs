@@ -39,7 +39,12 @@ impl Copier {
     ///
     /// # Safety
     /// All places of the shape are inside source and destination, which are apart.
-    pub unsafe fn run<T: Copy>(&self, run: &Run<'_>, from: impl Fn() -> *const T + Sync, to: impl Fn() -> *mut T + Sync) {
+    pub unsafe fn run<T: Copy>(
+        &self,
+        run: &Run<'_>,
+        from: impl Fn() -> *const T + Sync,
+        to: impl Fn() -> *mut T + Sync,
+    ) {
         if self.outer.0.is_empty() && self.rows.0 == 1 && (self.columns.1, self.columns.2) == (1, 1) {
             run.pieces(self.columns.0, CHUNK, |a, b| {
                 // SAFETY: the caller's promise.
@@ -140,9 +145,8 @@ pub(crate) fn prepare_pad(call: &Call<'_>) -> Result<Task, String> {
     let (before, after) = (call.ints("before")?, call.ints("after")?);
     let fits = x.dtype == y.dtype
         && [before.len(), after.len(), y.shape.len()] == [x.shape.len(); 3]
-        && (0..x.shape.len()).all(|a| {
-            before[a] >= 0 && after[a] >= 0 && before[a] + x.shape[a] as i64 + after[a] == y.shape[a] as i64
-        });
+        && (0..x.shape.len())
+            .all(|a| before[a] >= 0 && after[a] >= 0 && before[a] + x.shape[a] as i64 + after[a] == y.shape[a] as i64);
     require(fits, || format!("{} with {before:?} before and {after:?} after is not {}", text(x), text(y)))?;
     let strides = contiguous(&y.shape);
     let at = before.iter().zip(&strides).map(|(&b, &s)| b as usize * s as usize).sum();
