@@ -31,6 +31,8 @@ type Fields = fn(&[(String, Static)], &[ColumnSpec]) -> Result<Vec<FieldSpec>, P
 pub enum Kind {
     /// A whole number, at least this.
     Int(i64),
+    /// A whole number from 1 to this.
+    Count(i64),
     /// A number between 0 and 1, neither of them.
     Fraction,
     /// `true` or `false`.
@@ -115,13 +117,16 @@ const fn param(name: &'static str, kind: Kind, default: Default, doc: &'static s
     Param { name, kind, default, doc }
 }
 
+/// Categories and tokens are i32.
+const MOST: i64 = i32::MAX as i64;
+
 /// Every source.
 pub static SOURCES: &[Source] = &[
     Source {
         name: "drawn_digits",
         params: &[
-            param("train", Kind::Int(1), Default::Int(8000), "how many images to draw for training"),
-            param("test", Kind::Int(1), Default::Int(2000), "how many others to draw for testing"),
+            param("train", Kind::Count(10_000_000), Default::Int(8000), "how many images to draw for training"),
+            param("test", Kind::Count(10_000_000), Default::Int(2000), "how many others to draw for testing"),
             param("seed", Kind::Int(0), Default::Int(7), "another seed draws other images"),
         ],
         doc: "Handwritten-looking digits, drawn by a generator; needs no file. Fields: `image`, u8[1, 28, 28], \
@@ -158,7 +163,7 @@ pub static SOURCES: &[Source] = &[
             param("images", Kind::Text, Default::Required, "the idx file of unsigned bytes, plain or `.gz`"),
             param("labels", Kind::Text, Default::Required, "the idx file of their labels"),
             param("shape", Kind::Sizes, Default::Required, "the sizes of one image, `[1, 28, 28]`"),
-            param("classes", Kind::Int(1), Default::Required, "labels are below this"),
+            param("classes", Kind::Count(256), Default::Required, "labels are below this"),
         ],
         doc: "One pair of idx files. Fields: `image`, u8 of the `shape` given, and `label`, i32[] below `classes`.",
         takes_columns: false,
@@ -194,7 +199,7 @@ pub static SOURCES: &[Source] = &[
         params: &[
             param("path", Kind::Text, Default::Required, "the file, UTF-8, plain or `.gz`"),
             param("tokens", Kind::Call(TOKENS), Default::Required, "what a token is, and how many there are at most"),
-            param("block", Kind::Int(1), Default::Int(64), "tokens in an example"),
+            param("block", Kind::Count(1 << 30), Default::Int(64), "tokens in an example"),
         ],
         doc: "One text, cut into pieces of `block` tokens. Fields: `tokens`, i32[block], and `next`, i32[block], the \
               same one token later; both below the size of the vocabulary. In `train` (and `all`) an example begins \
@@ -215,13 +220,18 @@ pub static SOURCES: &[Source] = &[
 pub static TOKENS: &[Form] = &[
     Form {
         name: "chars",
-        params: &[param("count", Kind::Int(1), Default::Required, "how many different characters there are at most")],
+        params: &[param(
+            "count",
+            Kind::Count(0x11_0000),
+            Default::Required,
+            "how many different characters there are at most",
+        )],
         doc: "Each character is a token, numbered in the order of Unicode. Those that only the test part has come \
               after those of the training part. More characters than declared are an error.",
     },
     Form {
         name: "words",
-        params: &[param("count", Kind::Int(2), Default::Required, "the size of the vocabulary, unknown included")],
+        params: &[param("count", Kind::Count(MOST), Default::Required, "the size of the vocabulary, unknown included")],
         doc: "A word is a run of letters, digits and apostrophes; any other character that is not a space is a word \
               of its own, and so is the end of a line. Token 0 is an unknown word; the most frequent words of the \
               training part are 1, 2, 3 and so on.",
@@ -238,7 +248,7 @@ pub static COLUMNS: &[Form] = &[
         name: "category",
         params: &[
             param("names", Kind::Names, Default::Absent, "the texts that occur"),
-            param("hash", Kind::Int(1), Default::Absent, "how many numbers to spread texts over"),
+            param("hash", Kind::Count(MOST), Default::Absent, "how many numbers to spread texts over"),
         ],
         doc: "A text as a number, i32[]. With names, its place in the list, and a text that is not in the list is an \
               error; with `hash: n`, a number below n that depends on the text alone, so that any text has one and \
@@ -278,7 +288,7 @@ pub static OPERATORS: &[Form] = &[
     },
     Form {
         name: "take",
-        params: &[param("count", Kind::Int(1), Default::Required, "how many")],
+        params: &[param("count", Kind::Count(i64::MAX), Default::Required, "how many")],
         doc: "The first so many examples of each part, or all where there are fewer.",
     },
 ];

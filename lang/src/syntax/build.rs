@@ -3,6 +3,8 @@
 //! A chunk that does not parse, or parses into something that means nothing (`a < b < c`), gives one
 //! diagnostic and no node. Its blocks are built all the same, for the mistakes inside them.
 
+use std::collections::VecDeque;
+
 use pest::Parser as _;
 use pest::iterators::{Pair, Pairs};
 use tfm_grammar::{Rule, TfmParser};
@@ -31,14 +33,14 @@ pub(super) struct Builder {
     /// Where the text of the chunk at hand is in the file.
     map: Map,
     /// The blocks of the chunk at hand that no node has taken yet.
-    blocks: Vec<Braces>,
+    blocks: VecDeque<Braces>,
     /// Which statements the blocks of the chunk at hand may hold.
     place: Place,
 }
 
 impl Builder {
     pub(super) fn new(file: FileId) -> Builder {
-        Builder { file, diagnostics: Vec::new(), map: Map::default(), blocks: Vec::new(), place: Place::Body }
+        Builder { file, diagnostics: Vec::new(), map: Map::default(), blocks: VecDeque::new(), place: Place::Body }
     }
 
     /// Parses a chunk by a rule and makes a node of it; `None` when that gave a diagnostic.
@@ -51,7 +53,7 @@ impl Builder {
         make: impl FnOnce(&mut Builder, Node<'_>, usize) -> Built<T>,
     ) -> Option<T> {
         let map = std::mem::replace(&mut self.map, std::mem::take(&mut chunk.map));
-        let blocks = std::mem::replace(&mut self.blocks, std::mem::take(&mut chunk.blocks));
+        let blocks = std::mem::replace(&mut self.blocks, std::mem::take(&mut chunk.blocks).into());
         let place = std::mem::replace(&mut self.place, place);
         let mut made = None;
         if !chunk.broken {
@@ -61,7 +63,11 @@ impl Builder {
             };
             match result {
                 Ok(node) => made = Some(node),
-                Err(diagnostic) => self.diagnostics.push(*diagnostic),
+                Err(diagnostic) => {
+                    // What follows a `{` that cannot stand there is a consequence.
+                    self.blocks.retain(|braces| braces.open != diagnostic.span().start);
+                    self.diagnostics.push(*diagnostic);
+                }
             }
         }
         self.map = map;
@@ -79,7 +85,7 @@ impl Builder {
     pub(super) fn braces(&mut self, node: &Node<'_>) -> Option<Braces> {
         let open = self.map.start(node.as_span().start());
         let index = self.blocks.iter().position(|braces| braces.open == open)?;
-        Some(self.blocks.remove(index))
+        self.blocks.remove(index)
     }
 
     /// Which statements the blocks of this chunk may hold.

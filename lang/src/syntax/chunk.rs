@@ -235,13 +235,7 @@ impl Cutter<'_> {
                 self.level().brackets.push((byte, start as u32));
                 self.at += 1;
             }
-            b')' | b']' => {
-                // A bracket of the wrong kind closes all the same: pest shows it.
-                if self.level().brackets.pop().is_some() {
-                    self.depth -= 1;
-                }
-                self.at += 1;
-            }
+            b')' | b']' => self.close_bracket(byte),
             b'{' => return self.open_brace(),
             _ if scan::is_word(byte) => {
                 self.at = scan::word_end(self.bytes, start);
@@ -338,7 +332,7 @@ impl Cutter<'_> {
     /// Counts a bracket that opens; too many are one error for everything around them.
     fn enter(&mut self, at: usize) {
         self.depth += 1;
-        if self.depth == MAX_NESTING + 1 {
+        if self.depth == MAX_NESTING + 1 && !self.level().current.as_ref().is_some_and(|chunk| chunk.silent) {
             let outer = self.levels.iter_mut().filter_map(|level| level.current.as_mut());
             let known = outer.fold(false, |known, chunk| {
                 let before = chunk.silent;
@@ -353,6 +347,28 @@ impl Cutter<'_> {
                 );
             }
         }
+    }
+
+    /// A bracket of the wrong kind means that the one inside was forgotten, where a fitting one is open
+    /// further out; else it closes all the same, and pest shows it.
+    fn close_bracket(&mut self, byte: u8) {
+        let opening = if byte == b')' { b'(' } else { b'[' };
+        let brackets = &mut self.level().brackets;
+        let near = brackets.iter().rev().take(MAX_NESTING).position(|(bracket, _)| *bracket == opening);
+        let fitting = near.map(|inside| brackets.len() - 1 - inside);
+        let keep = fitting.unwrap_or(brackets.len().saturating_sub(1));
+        let closed = brackets.len() - keep.min(brackets.len());
+        let inner = brackets.last().copied().filter(|_| fitting.is_some() && closed > 1);
+        brackets.truncate(keep);
+        self.depth -= closed;
+        if let Some((bracket, open)) = inner {
+            let known = self.level().current.as_ref().is_some_and(|chunk| chunk.broken);
+            self.mark_broken(false);
+            if !known {
+                self.unclosed(char::from(bracket), open as usize, Some(self.at));
+            }
+        }
+        self.at += 1;
     }
 
     fn open_brace(&mut self) {
@@ -421,6 +437,8 @@ impl Cutter<'_> {
                 chunk.map.pieces.push(Piece { text: chunk.text.len() as u32, source: at, real: false });
                 chunk.text.push('}');
                 chunk.end = at;
+                // A block without a head: its brace was complained about already.
+                chunk.broken |= chunk.start == open;
             }
         }
     }

@@ -76,7 +76,7 @@ pub(super) fn explain(rule: Rule, error: Error<Rule>, text: &str, map: &Map, fil
     }
     let end = scan::token_end(text, at);
     let (place, found) = (span(at, end), &text[at..end]);
-    special(place, found, text, &expected).unwrap_or_else(|| {
+    special(place, at, found, text, &expected).unwrap_or_else(|| {
         let error = Diagnostic::error("E0101", place, format!("`{}` cannot stand here", printable(found)));
         let error = error.says(listed("expected", &expected));
         match hint(text, at, found, &expected) {
@@ -124,8 +124,9 @@ fn last_token(text: &str) -> (usize, usize) {
     let end = text.trim_end().len();
     let bytes = text.as_bytes();
     let start = (0..end).rev().take_while(|i| scan::is_word(bytes[*i])).last();
-    let character = text[..end].chars().next_back().map_or(0, char::len_utf8);
-    (start.unwrap_or(end - character), end)
+    let sign = ["|>", "->", "<-", "==", "!=", "<=", ">="].iter().find(|sign| text[..end].ends_with(*sign));
+    let length = sign.map_or(text[..end].chars().next_back().map_or(0, char::len_utf8), |sign| sign.len());
+    (start.unwrap_or(end - length), end)
 }
 
 /// Sorts the strings that pest would have taken into words.
@@ -177,7 +178,7 @@ fn listed(before: &str, expected: &Expected) -> String {
 }
 
 /// Mistakes with a code of their own.
-fn special(place: Span, found: &str, text: &str, expected: &Expected) -> Option<Diagnostic> {
+fn special(place: Span, at: usize, found: &str, text: &str, expected: &Expected) -> Option<Diagnostic> {
     let first = found.chars().next()?;
     if first.is_ascii_digit() && found.bytes().any(|b| b.is_ascii_alphabetic()) {
         let digits = found.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(0);
@@ -215,7 +216,7 @@ fn special(place: Span, found: &str, text: &str, expected: &Expected) -> Option<
             None => error,
         });
     }
-    if found == "{" && expected.words.iter().any(|word| word == "`{`") && !text.starts_with('{') {
+    if found == "{" && text[..at].trim_end_matches([' ', '\t', '\r']).ends_with('\n') {
         return Some(
             Diagnostic::error("E0101", place, "this `{` stands on a line of its own")
                 .says("begins a body")
@@ -228,7 +229,7 @@ fn special(place: Span, found: &str, text: &str, expected: &Expected) -> Option<
 /// What was likely meant.
 fn hint(text: &str, at: usize, found: &str, expected: &Expected) -> Option<String> {
     let first = words::first(text);
-    let starts = at == first.len() || text[first.len()..at].trim().is_empty();
+    let starts = at == first.len() || text.get(first.len()..at).is_some_and(|between| between.trim().is_empty());
     let follows = expected.words.iter().any(|word| word == "`(`");
     Some(match found {
         "=" if expected.operator && starts => {

@@ -77,23 +77,19 @@ impl Builder {
     /// Text between declarations that is none: one error, at the `}` too many that let it out of the
     /// declaration before, else at its first word.
     fn between(&mut self, rest: &[Chunk], stray: &[u32], closed: Option<Span>) {
-        match (rest.first(), stray.first(), closed) {
-            (None, None, _) => {}
-            (Some(chunk), stray, closed) if stray.is_none() || closed.is_none() => {
-                if !chunk.broken {
-                    self.diagnostics.push(self.no_declaration(chunk));
-                }
+        if let Some(&at) = stray.first()
+            && (closed.is_some() || rest.is_empty())
+        {
+            let place = Span { file: self.file, start: at, end: at + 1 };
+            let mut error = Diagnostic::error("E0103", place, "this `}` closes nothing").says("no `{` is open here");
+            if let Some(closed) = closed {
+                error = error.label(closed, "the declaration above ends here");
             }
-            (_, Some(&at), _) => {
-                let place = Span { file: self.file, start: at, end: at + 1 };
-                let mut error =
-                    Diagnostic::error("E0103", place, "this `}` closes nothing").says("no `{` is open here");
-                if let Some(closed) = closed {
-                    error = error.label(closed, "the declaration above ends here");
-                }
-                self.diagnostics.push(error.help("take one `}` away, or write the `{` that it should close"));
-            }
-            _ => {}
+            self.diagnostics.push(error.help("take one `}` away, or write the `{` that it should close"));
+        } else if let Some(chunk) = rest.first()
+            && !chunk.broken
+        {
+            self.diagnostics.push(self.no_declaration(chunk));
         }
     }
 

@@ -43,6 +43,12 @@ pub(super) fn unit(word: &str) -> Unit {
     }
 }
 
+fn open_group(open: Span) -> Diagnostic {
+    Diagnostic::error("E0112", open, "this `(` is never closed")
+        .says("in this pattern")
+        .help("write `)` after its last axis")
+}
+
 /// A pattern while it is read.
 #[derive(Default)]
 struct Reading {
@@ -61,7 +67,7 @@ impl Builder {
             self.einop(&token, &mut reading)?;
         }
         if let Some((open, _)) = reading.group {
-            return Err(Box::new(Diagnostic::error("E0112", open, "this `(` is never closed").says("in this pattern")));
+            return Err(Box::new(open_group(open)));
         }
         let output = if reading.arrow {
             Some(reading.terms)
@@ -74,6 +80,9 @@ impl Builder {
 
     fn einop(&self, token: &Node<'_>, reading: &mut Reading) -> Built<()> {
         let span = self.span(token);
+        if let (Some((open, _)), "->" | ",") = (&reading.group, token.as_str()) {
+            return Err(Box::new(open_group(*open)));
+        }
         let term = match token.as_str() {
             "(" if reading.group.is_some() => {
                 return self.error("E0112", token, "groups of a pattern do not stand in each other");
@@ -86,9 +95,6 @@ impl Builder {
                 Some((open, terms)) => EinTerm::Group(terms, open.to(span)),
                 None => return self.error("E0112", token, "this `)` closes nothing in the pattern"),
             },
-            "->" | "," if reading.group.is_some() => {
-                return self.error("E0112", token, format!("`{}` cannot stand in a group", token.as_str()));
-            }
             "->" if reading.arrow => return self.error("E0112", token, "a pattern has one `->`"),
             "," if reading.arrow => return self.error("E0112", token, "a pattern has one output"),
             "->" | "," => {

@@ -33,9 +33,8 @@ use statements::Place;
 ///
 /// Diagnostics are in the order of the text.
 pub fn parse(sources: &Sources, file: FileId) -> (ast::File, Vec<Diagnostic>) {
-    let cut = chunk::cut(file, &sources.get(file).text);
+    let mut cut = chunk::cut(file, &sources.get(file).text);
     let mut builder = Builder::new(file);
-    let mut cut = cut;
     builder.diagnostics.append(&mut cut.diagnostics);
     let items = builder.items(cut);
     let mut diagnostics = builder.diagnostics;
@@ -49,6 +48,7 @@ pub fn parse(sources: &Sources, file: FileId) -> (ast::File, Vec<Diagnostic>) {
 /// # Errors
 ///
 /// What is wrong with it first; an empty text is an error too.
+#[allow(clippy::result_large_err)] // One value, asked for a few times in a run.
 pub fn parse_expression(sources: &Sources, file: FileId) -> Result<ast::Expr, Diagnostic> {
     let text = &sources.get(file).text;
     let mut cut = chunk::cut(file, text);

@@ -144,8 +144,8 @@ impl Real for f32 {
         let z = x * x;
         let p = polynomial(z, [-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_2e-1]);
         let near = p * z * x + x;
-        let far = (1.0 - 2.0 / (f32::exp_of(a + a) + 1.0)).copysign(x);
-        if a < 0.625 { near } else { far }
+        let far = 1.0 - 2.0 / (f32::exp_of(a + a) + 1.0);
+        (if a < 0.625 { near } else { far }).copysign(x)
     }
 
     /// From e^-|x|, which neither overflows nor cancels.

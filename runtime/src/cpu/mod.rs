@@ -25,7 +25,7 @@ mod reduce;
 mod rows;
 mod scan;
 #[cfg(test)]
-mod testing;
+mod tests;
 mod view;
 
 pub use isa::Path;

@@ -70,6 +70,9 @@ fn fit(of: &str, p: &Param, value: &Static) -> Result<Static, Problem> {
     match (p.kind, value) {
         (Kind::Int(least), Static::Int(n)) if *n >= least => Ok(value.clone()),
         (Kind::Int(least), _) => wants(format!("a whole number from {least}")),
+        (Kind::Count(most), Static::Int(n)) if (1..=most).contains(n) => Ok(value.clone()),
+        (Kind::Count(i64::MAX), _) => wants("a whole number from 1".into()),
+        (Kind::Count(most), _) => wants(format!("a whole number from 1 to {most}")),
         (Kind::Fraction, Static::Float(x)) if *x > 0.0 && *x < 1.0 => Ok(value.clone()),
         (Kind::Fraction, _) => wants("a number between 0 and 1".into()),
         (Kind::Bool, Static::Bool(_)) => Ok(value.clone()),

@@ -39,6 +39,12 @@ pub fn reference() -> String {
     }
     section(&mut out, "Transforms of a column", TRANSFORMS);
     section(&mut out, "Operators", OPERATORS);
+    out.push_str(
+        "\n## Files given to `predict`\n\n\
+         They have the form of the declaration. A CSV may lack its labels, as a column or in its cells. For `mnist`,\n\
+         `idx` and `drawn_digits` it is an idx file of images, for `cifar10` a `.bin` file. A text is cut into blocks\n\
+         one after the other; the last one ends where the text ends, and may overlap the one before.\n",
+    );
     out
 }
 

@@ -113,7 +113,12 @@ fn wrong_arguments() {
     assert!(wrong(call("mnist", &[("", text("a")), ("", text("b"))])).contains("takes 1 argument, and 2 are given"));
     assert!(wrong(call("mnist", &[("", text("a")), ("path", text("b"))])).contains("given twice"));
     assert!(wrong(call("mnist", &[("", Static::Int(3))])).contains("a text in quotes, not `3`"));
-    assert!(wrong(call("drawn_digits", &[("train", Static::Int(0))])).contains("a whole number from 1, not `0`"));
+    assert!(
+        wrong(call("drawn_digits", &[("train", Static::Int(0))]))
+            .contains("a whole number from 1 to 10000000, not `0`")
+    );
+    let huge = wrong(call("drawn_digits", &[("train", Static::Int(i64::MAX))]));
+    assert!(huge.contains("from 1 to 10000000"), "{huge}");
     let separator = wrong(call("csv", &[("", text("a")), ("separator", text("ab"))]));
     assert!(separator.contains("one character, not the text \"ab\""), "{separator}");
 }

@@ -1,13 +1,12 @@
-//! Real data, where it is: in `TFM_DATA`, or in `shared/data` beside the project.
+//! Real data, where it is: in `TFM_DATA`, or in `shared/data` in a folder above.
 
 use super::*;
 
 /// The folder that has `name`, or a line that says the test is skipped.
 fn real(name: &str) -> Option<PathBuf> {
-    let beside = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")).to_path_buf();
-    let above = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")).to_path_buf();
-    let roots = std::env::var_os("TFM_DATA").map(PathBuf::from).into_iter().chain([beside, above]);
-    let found = roots.into_iter().find(|r| r.join(name).exists());
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|a| a.join("shared/data"));
+    let found =
+        std::env::var_os("TFM_DATA").map(PathBuf::from).into_iter().chain(above).find(|r| r.join(name).exists());
     if found.is_none() {
         println!("skipped: no `{name}` in TFM_DATA or ../shared/data");
     }

@@ -145,7 +145,7 @@ fn splits_do_not_overlap() {
         let data = open_in(dir.path(), &declared(false, columns, operators)).unwrap();
         data.splits.iter().map(|(_, s)| numbers(s, "a")).collect::<Vec<_>>()
     };
-    let plain = parts(&[split.clone()]);
+    let plain = parts(std::slice::from_ref(&split));
     assert_eq!(plain, [(0..90).map(f64::from).collect::<Vec<_>>(), (90..101).map(f64::from).collect()]);
     let mixed = parts(&[shuffle(1), split.clone()]);
     assert_eq!(mixed, parts(&[shuffle(1), split.clone()]));

@@ -1,1 +1,0 @@
-//! What the kernels' tests share.
