@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use clap::ValueEnum;
 use std::io::{self, IsTerminal, Write};
-use tfm_lang::diagnostic::render::{render, render_plain};
+use tfm_lang::diagnostic::render::render;
 use tfm_lang::diagnostic::{Diagnostic, Severity};
 use tfm_lang::source::Sources;
 
@@ -94,11 +94,6 @@ pub fn diagnostics_json(sources: &Sources, diagnostics: &[Diagnostic]) -> String
         .to_string()
     };
     diagnostics.iter().map(|d| one(d) + "\n").collect()
-}
-
-/// Diagnostics as text without drawing, for logs.
-pub fn diagnostics_plain(sources: &Sources, diagnostics: &[Diagnostic]) -> String {
-    render_plain(sources, diagnostics)
 }
 
 /// Columns with two spaces between them; all but the first are set to the right.

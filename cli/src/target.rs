@@ -80,7 +80,8 @@ pub fn trained(
     let store = Store::open(&folder.checkpoints())?;
     let checkpoint = store.find(which)?;
     let learned = serde_json::from_slice(&folder.read("data.json")?);
-    let learned = learned.map_err(|e| Failure::Message(format!("{}: {e}", folder.path().join("data.json").display())))?;
+    let learned =
+        learned.map_err(|e| Failure::Message(format!("{}: {e}", folder.path().join("data.json").display())))?;
     Ok(Trained { compiled, train, folder, checkpoint, learned, directory })
 }
 
@@ -102,8 +103,7 @@ fn newest(compiled: &Compiled, name: Option<&str>, runs: &Path) -> Result<(usize
     if let Some(name) = name {
         block(compiled, name)?;
     }
-    let found =
-        (0..trains.len()).rev().filter(wanted).find_map(|i| Some((i, Folder::newest(runs, &trains[i].name)?)));
+    let found = (0..trains.len()).rev().filter(wanted).find_map(|i| Some((i, Folder::newest(runs, &trains[i].name)?)));
     found.ok_or_else(|| Failure::Message(format!("there is no run of this file in {}; train it first", runs.display())))
 }
 

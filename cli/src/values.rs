@@ -54,7 +54,10 @@ mod tests {
     fn numbers_in_words() {
         assert_eq!(count(1_199_882), "1,199,882");
         assert_eq!((count(7), count(100), count(1000)), ("7".into(), "100".into(), "1,000".into()));
-        assert_eq!((value(0.98765), value(2.5e-5), value(f32::NAN)), ("0.9877".into(), "2.500e-5".into(), "NaN".into()));
+        assert_eq!(
+            (value(0.98768), value(2.5e-5), value(f32::NAN)),
+            ("0.9877".into(), "2.500e-5".into(), "NaN".into())
+        );
         assert_eq!((value(0.0), value(1234.56), value(-12.3456)), ("0.0000".into(), "1234.6".into(), "-12.346".into()));
         assert_eq!(duration(Duration::from_millis(1234)), "1.2s");
         assert_eq!(duration(Duration::from_secs(3725)), "1h02m");

@@ -158,13 +158,7 @@ impl Session {
         if self.arena.len() < prepared.plan().arena {
             self.arena = Bytes::zeros(prepared.plan().arena);
         }
-        self.plans.push(Kept {
-            entry: entry.into(),
-            fetches: fetched,
-            assigns,
-            sizes: self.sizes.clone(),
-            prepared,
-        });
+        self.plans.push(Kept { entry: entry.into(), fetches: fetched, assigns, sizes: self.sizes.clone(), prepared });
         Ok(self.plans.len() - 1)
     }
 
@@ -306,3 +300,6 @@ impl Engine for Session {
         &mut self.variables
     }
 }
+
+#[cfg(test)]
+mod tests;

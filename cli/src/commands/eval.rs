@@ -72,8 +72,7 @@ impl Eval {
         }
         match self.format {
             Format::Json => {
-                let values: serde_json::Map<_, _> =
-                    rows.into_iter().map(|(n, v)| (n, serde_json::json!(v))).collect();
+                let values: serde_json::Map<_, _> = rows.into_iter().map(|(n, v)| (n, serde_json::json!(v))).collect();
                 let checkpoint = run.checkpoint.display().to_string();
                 let step = manifest.progress.step;
                 say(&serde_json::json!({ "checkpoint": checkpoint, "step": step, "values": values }).to_string())

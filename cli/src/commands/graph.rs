@@ -7,7 +7,7 @@ use crate::target::compile;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use tfm_lowering::plan::schedule::{Request, schedule};
+use tfm_lowering::plan::{Request, schedule};
 use tfm_runtime::cpu::Cpu;
 
 /// The graph of all `train` blocks: forward, backward, update, evaluation, initial values.

@@ -169,7 +169,10 @@ impl Train {
             });
             let last = runs.max_by_key(|(time, b, _)| (*time, *b)).map(|(_, b, folder)| (b, folder));
             last.ok_or_else(|| {
-                Failure::Message(format!("there is no checkpoint of this file in {} to go on from", self.runs.display()))
+                Failure::Message(format!(
+                    "there is no checkpoint of this file in {} to go on from",
+                    self.runs.display()
+                ))
             })?
         };
         let store = Store::open(&folder.checkpoints())?;
@@ -360,7 +363,8 @@ impl Block<'_> {
         if let Some(span) = span {
             let sources = &self.compiled.sources;
             let (line, column) = sources.line_column(span);
-            text += &format!("\n  at {}:{line}:{column}: {}", sources.get(span.file).name, first_line(sources.text(span)));
+            text +=
+                &format!("\n  at {}:{line}:{column}: {}", sources.get(span.file).name, first_line(sources.text(span)));
         }
         if matches!(error, RunError::NotFinite { .. }) {
             text += "\n  help: a smaller learning rate, or `|> clip_norm(1.0)` after the optimizer, often mends this; \

@@ -166,11 +166,12 @@ pub fn export(folder: &Path, to: &Path) -> Result<(), CheckpointError> {
     let bad = |e| CheckpointError::new(folder, e);
     let (model, optimizer) =
         (SafeTensors::deserialize(&model).map_err(bad)?, SafeTensors::deserialize(&optimizer).map_err(bad)?);
-    let averaged = |(path, own): (String, TensorView<'_>)| {
-        let view = optimizer.tensor(&format!("{path}{AVERAGE}")).unwrap_or(own);
-        (path, view)
-    };
-    let tensors: Vec<(String, TensorView<'_>)> = model.tensors().into_iter().map(averaged).collect();
+    let mut tensors = model.tensors();
+    for (path, view) in &mut tensors {
+        if let Ok(average) = optimizer.tensor(&format!("{path}{AVERAGE}")) {
+            *view = average;
+        }
+    }
     let bytes = safetensors::serialize(tensors, None).map_err(bad)?;
     let mut new = to.to_path_buf().into_os_string();
     new.push(".new");

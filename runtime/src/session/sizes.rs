@@ -2,8 +2,8 @@
 
 use super::error::{SessionError, type_text};
 use crate::tensor::Tensor;
-use tfm_lang::dim::{Dim, Symbol};
 use std::collections::{BTreeMap, BTreeSet};
+use tfm_lang::dim::{Dim, Symbol};
 use tfm_lang::model::{Attr, Literal, Word};
 use tfm_lowering::graph::{Entry, Graph, Node, Op, Type};
 
@@ -122,16 +122,19 @@ fn dims(node: &Node) -> impl Iterator<Item = &Dim> {
         Op::Primitive(_, attrs) => attrs.as_slice(),
         _ => &[],
     };
-    let in_attr = |(_, attr): &'_ (Word, Attr)| match attr {
-        Attr::Int(d) => std::slice::from_ref(d).iter(),
-        Attr::Ints(ds) => ds.iter(),
-        _ => [].iter(),
-    };
     let literal = match &node.op {
         Op::Constant(Literal::Dim(d)) => Some(d),
         _ => None,
     };
-    node.ty.shape.iter().chain(attrs.iter().flat_map(in_attr)).chain(literal)
+    node.ty.shape.iter().chain(attrs.iter().flat_map(|(_, attr)| dims_of(attr))).chain(literal)
+}
+
+fn dims_of(attr: &Attr) -> &[Dim] {
+    match attr {
+        Attr::Int(d) => std::slice::from_ref(d),
+        Attr::Ints(ds) => ds,
+        _ => &[],
+    }
 }
 
 #[cfg(test)]
@@ -168,7 +171,10 @@ mod tests {
         let inputs = [input("x", &["B", "3"]), input("y", &["B", "2 * T + 1"]), input("z", &["T"])];
         let say = |feeds: &[(&str, &[usize])]| bound(&inputs, feeds, &[]).unwrap_err();
         assert_eq!(say(&[("x", &[7, 4])]), "`x` is fed with size 4 on axis 1, where 3 is expected");
-        assert_eq!(say(&[("x", &[7, 3]), ("y", &[6, 9])]), "`y` is fed with size 6 on axis 0, where 7 is expected (`B`)");
+        assert_eq!(
+            say(&[("x", &[7, 3]), ("y", &[6, 9])]),
+            "`y` is fed with size 6 on axis 0, where 7 is expected (`B`)"
+        );
         assert_eq!(
             say(&[("y", &[7, 8]), ("z", &[4])]),
             "`y` is fed with size 8 on axis 1, where 9 is expected (`2 * T + 1`)"
