@@ -165,34 +165,31 @@ fn deep_nesting_is_an_error() {
     for (open, close) in
         [("(", ")"), ("[", "]"), ("f(", ")"), ("x[", "]"), ("{", "}"), ("if c {", "}"), ("fn(x) {", "}")]
     {
-        for depth in [150, 1_000, 200_000] {
+        for depth in [190, 1_000, 20_000] {
             let text = format!("fn f(x: f32[]) {{\n  let y = {}x{}\n}}\n", open.repeat(depth), close.repeat(depth));
             let errors = holds(&text);
-            assert_eq!(errors, usize::from(depth > 150 || open == "{"), "{open} {depth}");
+            assert_eq!(errors, usize::from(depth > 190 || open == "{"), "{open} {depth}");
             assert!(holds(&open.repeat(depth)) > 0);
             holds(&close.repeat(depth));
         }
     }
     for chain in ["-", "not ", "x ^ ", "x + ", "x |> ", "x.", "x = ", "if c { x } else "] {
-        for length in [100, 1_000, 100_000] {
+        for length in [100, 1_000, 20_000] {
             let text =
                 format!("const a = {}x{}", chain.repeat(length), if chain.starts_with("if") { " { x }" } else { "" });
             let errors = holds(&text);
             assert!(errors > 0 || length == 100, "{chain} {length}");
         }
     }
-    assert_eq!(holds(&format!("const a = x{}", "()".repeat(100_000))), 1);
-    assert_eq!(holds(&format!("const a = [{}]", "1, ".repeat(100_000))), 0);
+    assert_eq!(holds(&"{".repeat(200_000)), 1);
+    assert_eq!(holds(&format!("const a = x{}", "()".repeat(20_000))), 1);
+    assert_eq!(holds(&format!("const a = [{}]", "1, ".repeat(20_000))), 0);
 }
 
-/// The best of three, since other work may run beside it.
 fn time(text: &str) -> Duration {
-    let once = || {
-        let start = Instant::now();
-        parsed(text);
-        start.elapsed()
-    };
-    (0..3).map(|_| once()).min().unwrap_or_default()
+    let start = Instant::now();
+    parsed(text);
+    start.elapsed()
 }
 
 /// Prints how long a long file takes; asserts only that it is linear, in a generous way.
