@@ -1,6 +1,26 @@
 //! From a checked Model to a Graph, and from a Graph to a Plan for given sizes.
 //!
-//! No I/O and no threads.
+//! No I/O and no threads. The passes, in the order in which they run:
+//!
+//! ```text
+//! build → differentiate → update → simplify → place → partition → schedule (which calls fuse)
+//! ```
 
+pub mod build;
+pub mod differentiate;
+pub mod fuse;
 pub mod graph;
+pub mod partition;
+pub mod place;
 pub mod plan;
+pub mod simplify;
+pub mod update;
+
+pub use build::build;
+pub use differentiate::differentiate;
+pub use fuse::fuse;
+pub use partition::partition;
+pub use place::place;
+pub use plan::schedule::schedule;
+pub use simplify::simplify;
+pub use update::update;

@@ -9,10 +9,20 @@
 //! `Numbers` have rank 0; elementwise operands agree in shape (broadcasts are nodes of their own). A read is the value
 //! before the step: assigns of an entry take effect together, after everything was read.
 
+pub mod make;
+pub mod parse;
+pub mod proto;
+pub mod prune;
+pub mod splice;
+pub mod text;
+pub mod verify;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use tfm_lang::dim::Dim;
-use tfm_lang::model::{Attrs, Literal, VariableKind, Word};
+use tfm_lang::model::{Attrs, GradientRule, Literal, VariableKind, Word};
 use tfm_lang::source::Span;
-use tfm_lang::types::DType;
+use tfm_lang::types::{DType, TensorType};
 
 /// A node, which is also its value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -29,6 +39,34 @@ pub struct Type {
     pub dtype: DType,
     /// Sizes, outermost first; unknowns are those of the data (`B`, `steps_per_epoch`).
     pub shape: Vec<Dim>,
+}
+
+impl Type {
+    /// A type from its parts.
+    pub fn new(dtype: DType, shape: Vec<Dim>) -> Type {
+        Type { dtype, shape }
+    }
+
+    /// A number's type.
+    pub fn scalar(dtype: DType) -> Type {
+        Type { dtype, shape: Vec::new() }
+    }
+
+    /// The number of elements.
+    pub fn size(&self) -> Dim {
+        self.shape.iter().fold(Dim::constant(1), |n, d| n.mul(d))
+    }
+
+    /// The same as the checker writes it, without bounds or history.
+    pub fn tensor(&self) -> TensorType {
+        TensorType::new(self.dtype, self.shape.iter().cloned())
+    }
+}
+
+impl From<&TensorType> for Type {
+    fn from(t: &TensorType) -> Type {
+        Type { dtype: t.dtype, shape: t.dims() }
+    }
 }
 
 /// What a node does.
@@ -90,6 +128,55 @@ pub struct Graph {
     pub variables: Vec<Variable>,
     /// All entries.
     pub entries: Vec<Entry>,
+    /// What `build` leaves for `differentiate` and `update`; empty once they have run, and in no
+    /// text or protobuf form.
+    pub pending: Pending,
+}
+
+/// Training that is not yet written out as operations.
+#[derive(Clone, Debug, Default)]
+pub struct Pending {
+    /// The rule of each `custom_gradient` node: its value is that of argument 0, its gradient goes
+    /// to the other arguments.
+    pub rules: BTreeMap<Value, Arc<GradientRule>>,
+    /// One per `train` block, in their order.
+    pub trains: Vec<PendingTrain>,
+}
+
+/// Rules are the same when they are one object.
+impl PartialEq for Pending {
+    fn eq(&self, other: &Pending) -> bool {
+        self.trains == other.trains
+            && self.rules.len() == other.rules.len()
+            && self.rules.iter().zip(&other.rules).all(|(a, b)| a.0 == b.0 && Arc::ptr_eq(a.1, b.1))
+    }
+}
+
+/// What is to be descended in one `train` block.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct PendingTrain {
+    /// The values of `Program::losses`.
+    pub losses: Vec<Value>,
+    /// For each `minimize` the gradient of each of its parameters, in their order.
+    pub gradients: Vec<Vec<(Var, Gradient)>>,
+}
+
+/// The gradient of a variable.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Gradient {
+    /// Of the variable's type.
+    Dense(Value),
+    /// Rows of it and where they belong, to be added up; numbers may repeat.
+    Sparse(Vec<SparseRows>),
+}
+
+/// Rows of a table, `rows[..I, ..R]` at `ids[..I]`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct SparseRows {
+    /// Which.
+    pub ids: Value,
+    /// What is added to them.
+    pub rows: Value,
 }
 
 impl Graph {
@@ -107,6 +194,16 @@ impl Graph {
     pub fn push(&mut self, node: Node) -> Value {
         self.nodes.push(node);
         Value(self.nodes.len() as u32 - 1)
+    }
+
+    /// The variable with this path.
+    pub fn variable(&self, path: &str) -> Option<Var> {
+        self.variables.iter().position(|v| v.path == path).map(|i| Var(i as u32))
+    }
+
+    /// The entry with this name, to be changed.
+    pub fn entry_mut(&mut self, name: &str) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|e| e.name == name)
     }
 
     /// The entry with this name.

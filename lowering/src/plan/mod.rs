@@ -4,6 +4,18 @@
 //! allocated and nothing is decided while it runs. Movement operations (reshape of contiguous data,
 //! transpose, broadcast, slice) are views and cost nothing.
 
+pub mod check;
+pub mod items;
+pub mod memory;
+mod order;
+mod program;
+pub(crate) mod reach;
+pub mod schedule;
+pub mod text;
+pub mod views;
+
+pub use schedule::{PlanError, Request, schedule};
+
 use tfm_lang::model::{Attr, Word};
 use tfm_lang::types::DType;
 
@@ -108,6 +120,9 @@ pub enum Kernel {
 ///
 /// Register `i` is input `i` of the step for `i < inputs`, then the result of each instruction in
 /// turn. All inputs are views that have been broadcast to `shape`.
+///
+/// An output may lie on an input, element on element; then no instruction after the one that makes
+/// the output reads the input ([`Fused::may_overwrite`]), so that results may be written as they come.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Fused {
     /// The iteration space.

@@ -1,0 +1,103 @@
+//! Model → Graph: the forward parts of every `train` block, and how all variables start.
+
+use crate::graph::splice::splice;
+use crate::graph::{Entry, Graph, PendingTrain, Type, Value, Var, Variable};
+use tfm_lang::model::{self, Model, Op, Program, ValueId, VariableKind};
+
+/// The entry that gives every variable its first value.
+pub const INIT: &str = "init";
+
+/// The entry that starts the states of metrics anew; there where the model has such states.
+pub const RESET: &str = "reset";
+
+/// The entry of a `train` block's step.
+pub fn step_entry(train: &str) -> String {
+    format!("{train}.step")
+}
+
+/// The entry of a `train` block's evaluation.
+pub fn evaluate_entry(train: &str) -> String {
+    format!("{train}.evaluate")
+}
+
+/// Writes a checked model as one graph.
+///
+/// Entries: [`INIT`]; [`RESET`]; for each `train` block [`step_entry`], whose outputs are the losses
+/// and reports and whose assigns are the states that change, and [`evaluate_entry`], with what each
+/// model gave as further outputs. A single loss is called `loss`; of several, one that is not
+/// reported is called `loss_1`, `loss_2`, by its place.
+///
+/// The variables of the graph are those of the model under the same numbers. Gradients and updates
+/// are still pending: see [`crate::differentiate`] and [`crate::update`].
+pub fn build(model: &Model) -> Graph {
+    let mut graph = Graph::default();
+    let mut init = Entry { name: INIT.into(), ..Entry::default() };
+    let mut reset = Entry { name: RESET.into(), ..Entry::default() };
+    for variable in &model.variables {
+        add_variable(&mut graph, &mut init, variable, variable.path.clone());
+        if variable.kind == VariableKind::Metric {
+            reset.assigns.extend(init.assigns.last().copied());
+        }
+    }
+    graph.entries.push(init);
+    if !reset.assigns.is_empty() {
+        graph.entries.push(reset);
+    }
+    for train in &model.trains {
+        let (step, losses) = program(&mut graph, &train.training, step_entry(&train.name));
+        graph.entries.push(step);
+        graph.pending.trains.push(PendingTrain { losses, gradients: Vec::new() });
+        let (evaluate, _) = program(&mut graph, &train.evaluation, evaluate_entry(&train.name));
+        graph.entries.push(evaluate);
+    }
+    graph.debug_verify("build");
+    graph
+}
+
+/// Adds a variable with its first value. An initial value that reads a variable means that one's
+/// first value, since nothing else is there yet.
+pub(crate) fn add_variable(graph: &mut Graph, init: &mut Entry, variable: &model::Variable, path: String) -> Var {
+    let (body, root) = &variable.init;
+    let reads = body.nodes.iter().enumerate().filter_map(|(i, node)| match &node.op {
+        Op::Read(var) => Some((ValueId(i as u32), init.assigns.iter().find(|(v, _)| v.0 == var.0)?.1)),
+        _ => None,
+    });
+    let value = splice(graph, body, &reads.collect::<Vec<_>>(), &[*root], None)[0];
+    let var = Var(graph.variables.len() as u32);
+    graph.variables.push(Variable { path, kind: variable.kind, ty: Type::from(&variable.ty) });
+    init.assigns.push((var, value));
+    var
+}
+
+/// Copies a program; gives its entry and the values of its losses.
+fn program(graph: &mut Graph, program: &Program, name: String) -> (Entry, Vec<Value>) {
+    let reports = program.reports.iter().map(|r| r.value);
+    let outputs = program.outputs.iter().map(|(_, v)| *v);
+    let assigns = program.assigns.iter().map(|(_, v)| *v);
+    let roots: Vec<ValueId> = program.losses.iter().copied().chain(reports).chain(outputs).chain(assigns).collect();
+    let values = splice(graph, &program.body, &[], &roots, None);
+
+    let (losses, rest) = values.split_at(program.losses.len());
+    let (reports, rest) = rest.split_at(program.reports.len());
+    let (outputs, assigned) = rest.split_at(program.outputs.len());
+    let mut entry = Entry { name, ..Entry::default() };
+    let mut offer = |name: String, value: Value| {
+        if entry.outputs.iter().all(|(n, _)| *n != name) {
+            entry.outputs.push((name, value));
+        }
+    };
+    if let [loss] = losses {
+        offer("loss".into(), *loss);
+    }
+    for (report, value) in program.reports.iter().zip(reports) {
+        offer(report.name.clone(), *value);
+    }
+    for (i, loss) in losses.iter().enumerate().filter(|(_, loss)| losses.len() > 1 && !reports.contains(loss)) {
+        offer(format!("loss_{}", i + 1), *loss);
+    }
+    for ((name, _), value) in program.outputs.iter().zip(outputs) {
+        offer(name.clone(), *value);
+    }
+    entry.assigns = program.assigns.iter().zip(assigned).map(|((var, _), value)| (Var(var.0), *value)).collect();
+    (entry, losses.to_vec())
+}

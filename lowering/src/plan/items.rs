@@ -1,0 +1,279 @@
+//! The graph for given sizes: what one entry needs, every shape a list of numbers, movement turned
+//! into layouts. What is left is leaves, elementwise operations, kernels and copies.
+
+use super::schedule::{PlanError, Request};
+use super::views::{Layout, movement};
+use super::{Device, KernelFacts, Value};
+use crate::graph::{Entry, Graph, Node, Op, Value as NodeId};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use tfm_lang::dim::Dim;
+use tfm_lang::model::{Attr, Literal, Word};
+use tfm_lang::types::DType;
+
+/// A view of an item.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Ref {
+    /// Index into [`Items::list`].
+    pub item: usize,
+    /// Where its elements lie in the item's.
+    pub layout: Layout,
+}
+
+/// A value with memory of its own, or one inside a fused program.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The graph's node.
+    pub node: NodeId,
+    /// How it comes to be.
+    pub work: Work,
+    /// What it reads.
+    pub inputs: Vec<Ref>,
+    /// What an element is.
+    pub dtype: DType,
+    /// Sizes.
+    pub shape: Vec<usize>,
+}
+
+/// How an item comes to be.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// It is fed; index into [`Items::feeds`].
+    Feed(u32),
+    /// A variable before the step.
+    Variable(u32),
+    /// A number, of rank 0.
+    Number(f64),
+    /// Numbers.
+    Numbers(Vec<f64>),
+    /// One element for each element of its inputs, which have its shape.
+    Elementwise(Word, Vec<(Word, Value)>),
+    /// A kernel call.
+    Kernel(Word, Vec<(Word, Value)>, KernelFacts),
+    /// Its input, made contiguous.
+    Copy,
+}
+
+impl Item {
+    /// The number of elements.
+    pub fn size(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The number of bytes.
+    pub fn bytes(&self) -> usize {
+        self.size() * self.dtype.bytes()
+    }
+
+    /// True for what a step of the plan computes.
+    pub fn is_computed(&self) -> bool {
+        matches!(self.work, Work::Elementwise(..) | Work::Kernel(..) | Work::Copy)
+    }
+
+    /// True for operations that may be part of a fused program.
+    pub fn is_elementwise(&self) -> bool {
+        matches!(self.work, Work::Elementwise(..))
+    }
+}
+
+/// What one entry computes, arguments before their uses.
+#[derive(Debug, Default)]
+pub struct Items {
+    /// The items.
+    pub list: Vec<Item>,
+    /// What is fed.
+    pub feeds: Vec<(Word, DType, Vec<usize>)>,
+    /// What is fetched; contiguous.
+    pub fetches: Vec<Ref>,
+    /// Variables and the items they become: computed ones, all of each.
+    pub assigns: Vec<(u32, usize)>,
+}
+
+/// Lowers what the request needs of an entry.
+pub fn items(graph: &Graph, request: &Request, device: &dyn Device) -> Result<Items, PlanError> {
+    let entry = graph.entry(&request.entry).ok_or_else(|| PlanError::Entry(request.entry.clone()))?;
+    let fetched = request.fetches.iter().map(|name| fetched(entry, name)).collect::<Result<Vec<_>, _>>()?;
+    let assigned = if request.assigns { entry.assigns.as_slice() } else { &[] };
+    let needed = graph.needed(fetched.iter().copied().chain(assigned.iter().map(|(_, v)| *v)));
+
+    let sizes = Sizes { given: &request.sizes, known: RefCell::default() };
+    let mut lowering = Lowering { device, sizes, out: Items::default(), copies: HashMap::new() };
+    let mut refs: Vec<Option<Ref>> = vec![None; graph.nodes.len()];
+    for (i, node) in graph.nodes.iter().enumerate().filter(|(i, _)| needed[*i]) {
+        let args = node.args.iter().filter_map(|a| refs[a.0 as usize].clone()).collect();
+        refs[i] = Some(lowering.node(NodeId(i as u32), node, args)?);
+    }
+    let of = |v: NodeId| refs[v.0 as usize].clone().expect("roots are needed");
+    let changes = |v: u32| assigned.iter().any(|(var, _)| var.0 == v);
+    for v in fetched {
+        let fetch = lowering.fetchable(v, of(v), &changes);
+        lowering.out.fetches.push(fetch);
+    }
+    for (var, v) in assigned {
+        if let Some(item) = lowering.assignable(var.0, *v, of(*v)) {
+            lowering.out.assigns.push((var.0, item));
+        }
+    }
+    Ok(lowering.out)
+}
+
+fn fetched(entry: &Entry, name: &str) -> Result<NodeId, PlanError> {
+    let found = entry.outputs.iter().find(|(n, _)| n == name).map(|(_, v)| *v);
+    found.ok_or_else(|| PlanError::Output { entry: entry.name.clone(), name: name.into() })
+}
+
+struct Lowering<'a> {
+    device: &'a dyn Device,
+    sizes: Sizes<'a>,
+    out: Items,
+    /// Copies by what they copy.
+    copies: HashMap<Ref, usize>,
+}
+
+impl Lowering<'_> {
+    fn node(&mut self, id: NodeId, node: &Node, mut args: Vec<Ref>) -> Result<Ref, PlanError> {
+        let shape = self.sizes.shape(&node.ty.shape)?;
+        let work = match &node.op {
+            Op::Input(name) => Work::Feed(self.feed(name, node.ty.dtype, &shape)?),
+            Op::Read(var) => Work::Variable(var.0),
+            Op::Constant(Literal::Number(x)) => Work::Number(*x),
+            Op::Constant(Literal::Bool(b)) => Work::Number(f64::from(u8::from(*b))),
+            Op::Constant(Literal::Dim(d)) => Work::Number(self.sizes.dim(d)? as f64),
+            Op::Constant(Literal::Numbers(xs)) => Work::Numbers(xs.clone()),
+            Op::Primitive(name, attrs) => {
+                let attrs = self.sizes.attrs(attrs)?;
+                if let Some(movement) = movement(name) {
+                    let x = args.pop().ok_or_else(|| PlanError::Malformed(id, name.to_string()))?;
+                    return Ok(self.moved(id, x, |layout| movement(layout, &attrs, &shape), &shape));
+                }
+                self.primitive(id, name, attrs, &mut args)?
+            }
+        };
+        Ok(self.add(Item { node: id, work, inputs: args, dtype: node.ty.dtype, shape }))
+    }
+
+    fn add(&mut self, item: Item) -> Ref {
+        let layout = Layout::contiguous(&item.shape);
+        self.out.list.push(item);
+        Ref { item: self.out.list.len() - 1, layout }
+    }
+
+    fn feed(&mut self, name: &Word, dtype: DType, shape: &[usize]) -> Result<u32, PlanError> {
+        if let Some(i) = self.out.feeds.iter().position(|(n, ..)| n == name) {
+            let (_, d, s) = &self.out.feeds[i];
+            let same = *d == dtype && *s == shape;
+            return if same { Ok(i as u32) } else { Err(PlanError::Feed(name.to_string())) };
+        }
+        self.out.feeds.push((name.clone(), dtype, shape.to_vec()));
+        Ok(self.out.feeds.len() as u32 - 1)
+    }
+
+    /// A movement: a view where the strides allow one, else a view of a copy.
+    fn moved(&mut self, id: NodeId, x: Ref, f: impl Fn(&Layout) -> Option<Layout>, shape: &[usize]) -> Ref {
+        if let Some(layout) = f(&x.layout) {
+            return Ref { item: x.item, layout };
+        }
+        let copy = self.copy(id, x);
+        let layout = f(&copy.layout).unwrap_or_else(|| Layout::contiguous(shape));
+        Ref { item: copy.item, layout }
+    }
+
+    fn primitive(
+        &mut self,
+        id: NodeId,
+        name: &Word,
+        attrs: Vec<(Word, Value)>,
+        args: &mut [Ref],
+    ) -> Result<Work, PlanError> {
+        let facts = self.device.kernel(name).ok_or_else(|| PlanError::Kernel(id, name.to_string()))?;
+        if facts.elementwise {
+            return Ok(Work::Elementwise(name.clone(), attrs));
+        }
+        if !facts.strided {
+            for arg in args.iter_mut().filter(|a| !a.layout.is_contiguous()) {
+                *arg = self.copy(id, arg.clone());
+            }
+        }
+        Ok(Work::Kernel(name.clone(), attrs, facts))
+    }
+
+    fn copy(&mut self, node: NodeId, x: Ref) -> Ref {
+        if let Some(item) = self.copies.get(&x) {
+            return Ref { item: *item, layout: Layout::contiguous(&x.layout.shape) };
+        }
+        let dtype = self.out.list[x.item].dtype;
+        let shape = x.layout.shape.clone();
+        let copy = self.add(Item { node, work: Work::Copy, inputs: vec![x.clone()], dtype, shape });
+        self.copies.insert(x, copy.item);
+        copy
+    }
+
+    /// A fetched value is contiguous, and not in a variable that will have changed.
+    fn fetchable(&mut self, v: NodeId, x: Ref, changes: &dyn Fn(u32) -> bool) -> Ref {
+        let changed = matches!(self.out.list[x.item].work, Work::Variable(var) if changes(var));
+        if changed || !x.layout.is_contiguous() { self.copy(v, x) } else { x }
+    }
+
+    /// An item that is all of the value and computed; `None` when the variable stays as it is.
+    fn assignable(&mut self, var: u32, v: NodeId, x: Ref) -> Option<usize> {
+        let item = &self.out.list[x.item];
+        let whole = x.layout.is_whole(item.size());
+        match item.work {
+            Work::Variable(same) if same == var && whole => None,
+            _ if item.is_computed() && whole => Some(x.item),
+            _ => Some(self.copy(v, x).item),
+        }
+    }
+}
+
+/// The unknowns' values.
+struct Sizes<'a> {
+    given: &'a BTreeMap<String, i64>,
+    /// Dimensions seen before: most nodes share a few.
+    known: RefCell<HashMap<Dim, i64>>,
+}
+
+impl Sizes<'_> {
+    fn dim(&self, d: &Dim) -> Result<i64, PlanError> {
+        if let Some(n) = d.as_constant() {
+            return Ok(n);
+        }
+        if let Some(n) = self.known.borrow().get(d) {
+            return Ok(*n);
+        }
+        if let Some(symbol) = d.symbols().into_iter().find(|s| !self.given.contains_key(&**s)) {
+            return Err(PlanError::Size(symbol.to_string()));
+        }
+        let n = d.evaluate(&|s| self.given.get(s).copied()).ok_or_else(|| PlanError::Size(d.to_string()))?;
+        self.known.borrow_mut().insert(d.clone(), n);
+        Ok(n)
+    }
+
+    /// Sizes of a tensor: each at least 1, all together not more than memory could hold.
+    fn shape(&self, dims: &[Dim]) -> Result<Vec<usize>, PlanError> {
+        let mut total = 8usize;
+        let mut shape = Vec::with_capacity(dims.len());
+        for d in dims {
+            let n = self.dim(d)?;
+            let size = usize::try_from(n).ok().filter(|n| *n > 0);
+            let fits = size.and_then(|n| total.checked_mul(n)).filter(|n| isize::try_from(*n).is_ok());
+            total = fits.ok_or_else(|| PlanError::Extent(d.to_string(), n))?;
+            shape.push(n as usize);
+        }
+        Ok(shape)
+    }
+
+    fn attrs(&self, attrs: &[(Word, Attr)]) -> Result<Vec<(Word, Value)>, PlanError> {
+        let value = |attr: &Attr| {
+            Ok(match attr {
+                Attr::Int(d) => Value::Int(self.dim(d)?),
+                Attr::Ints(ds) => Value::Ints(ds.iter().map(|d| self.dim(d)).collect::<Result<_, _>>()?),
+                Attr::Float(x) => Value::Float(*x),
+                Attr::Bool(b) => Value::Bool(*b),
+                Attr::DType(d) => Value::DType(*d),
+                Attr::Str(s) => Value::Str(s.clone()),
+            })
+        };
+        attrs.iter().map(|(name, attr)| Ok((name.clone(), value(attr)?))).collect()
+    }
+}

@@ -1,0 +1,285 @@
+//! Graph → Plan: what one entry does for given sizes, in order, with all memory laid out.
+
+use super::items::{Item, Items, Ref, Work, items};
+use super::memory::{ALIGNMENT, Buffer, offsets};
+use super::order::{Order, order};
+use super::program::program;
+use super::views::{Layout, row_major};
+use super::{Device, Kernel, Plan, Space, Step, View};
+use crate::fuse::fuse;
+use crate::graph::{Graph, Value as NodeId};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use tfm_lang::types::DType;
+
+/// What is asked of a graph.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Request {
+    /// The entry.
+    pub entry: String,
+    /// The names of the outputs that are wanted, in the order of [`Plan::fetches`].
+    pub fetches: Vec<String>,
+    /// True when the variables are to change.
+    pub assigns: bool,
+    /// The unknown sizes: `B`, `steps_per_epoch`.
+    pub sizes: BTreeMap<String, i64>,
+}
+
+/// Why there is no plan.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PlanError {
+    /// The graph has no such entry.
+    Entry(String),
+    /// The entry has no such output.
+    #[allow(missing_docs)]
+    Output { entry: String, name: String },
+    /// An unknown size that was not given.
+    Size(String),
+    /// A dimension, and the size it would have, which no tensor can.
+    Extent(String, i64),
+    /// The device has no kernel for a primitive.
+    Kernel(NodeId, String),
+    /// A field that is fed with two different types.
+    Feed(String),
+    /// A primitive that lacks arguments.
+    Malformed(NodeId, String),
+    /// A dtype that a literal cannot have.
+    Literal(NodeId, DType),
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PlanError::Entry(name) => write!(f, "the graph has no entry `{name}`"),
+            PlanError::Output { entry, name } => write!(f, "`{entry}` has no output `{name}`"),
+            PlanError::Size(symbol) => write!(f, "the size `{symbol}` is not known"),
+            PlanError::Extent(dim, n) => write!(f, "the dimension `{dim}` would be {n}, which is no size of a tensor"),
+            PlanError::Kernel(node, name) => write!(f, "the device has no kernel for `{name}` ({node})"),
+            PlanError::Feed(name) => write!(f, "`{name}` is used with two different types"),
+            PlanError::Malformed(node, name) => write!(f, "`{name}` lacks arguments ({node})"),
+            PlanError::Literal(node, dtype) => write!(f, "a literal cannot be {dtype} ({node})"),
+        }
+    }
+}
+
+impl std::error::Error for PlanError {}
+
+/// Makes the plan of an entry for given sizes.
+///
+/// Only what is fetched is computed, and with `assigns` what the variables become. Assigns take
+/// effect together: a variable is written in place only where nothing reads its old value after.
+/// What is fetched is contiguous and stays until the plan runs again.
+pub fn schedule(graph: &Graph, request: &Request, device: &dyn Device) -> Result<Plan, PlanError> {
+    let items = items(graph, request, device)?;
+    let order = order(&items, fuse(&items));
+    let drafts = drafts(&items, &order);
+    let plan = lay_out(&items, &order, drafts, device)?;
+    debug_assert_eq!(plan.check(), Ok(()), "{plan}");
+    Ok(plan)
+}
+
+/// A step before its operands have places.
+struct Draft {
+    kernel: Kernel,
+    inputs: Vec<Ref>,
+    output: Output,
+    nodes: Vec<NodeId>,
+}
+
+enum Output {
+    Items(Vec<usize>),
+    /// At the end an item is copied to a variable that could not be written in place.
+    Variable(u32),
+}
+
+fn drafts(items: &Items, order: &Order) -> Vec<Draft> {
+    let steps = order.groups.iter().map(|group| {
+        let last = &items.list[*group.items.last().expect("a group has items")];
+        let (kernel, inputs) = match &last.work {
+            Work::Kernel(name, attrs, _) => (Kernel::Primitive(name.clone(), attrs.clone()), last.inputs.clone()),
+            Work::Copy => (Kernel::Copy, last.inputs.clone()),
+            _ => {
+                let (fused, inputs) = program(items, group);
+                (Kernel::Fused(fused), inputs)
+            }
+        };
+        let nodes = group.items.iter().map(|i| items.list[*i].node).collect();
+        Draft { kernel, inputs, output: Output::Items(group.outputs.clone()), nodes }
+    });
+    let copies = order.copied.iter().map(|(var, i)| {
+        let item = &items.list[*i];
+        let input = Ref { item: *i, layout: Layout::contiguous(&item.shape) };
+        let output = Output::Variable(*var);
+        Draft { kernel: Kernel::Copy, inputs: vec![input], output, nodes: vec![item.node] }
+    });
+    steps.chain(copies).collect()
+}
+
+/// Where items are: buffers of the arena, and what has a place already.
+struct Places {
+    /// The buffer of an item.
+    buffer: HashMap<usize, usize>,
+    buffers: Vec<Buffer>,
+    fixed: HashMap<usize, (Space, usize)>,
+    constants: Vec<u8>,
+}
+
+fn lay_out(items: &Items, order: &Order, drafts: Vec<Draft>, device: &dyn Device) -> Result<Plan, PlanError> {
+    let mut places =
+        Places { buffer: HashMap::new(), buffers: Vec::new(), fixed: HashMap::new(), constants: Vec::new() };
+    places.fixed.extend(order.in_place.iter().map(|(i, var)| (*i, (Space::Variable(*var), 0))));
+    places.fix_leaves(items, &drafts)?;
+    places.lend(items, &drafts);
+
+    let scratch: Vec<usize> = drafts.iter().map(|d| scratch(items, d, device)).collect();
+    let first_scratch = places.buffers.len();
+    let wanted = scratch.iter().enumerate().filter(|(_, bytes)| **bytes > 0);
+    places.buffers.extend(wanted.map(|(at, bytes)| Buffer { bytes: *bytes, first: at, last: at }));
+    let (offsets, arena) = offsets(&places.buffers);
+
+    let place = |item: usize| match places.fixed.get(&item) {
+        Some(fixed) => *fixed,
+        None => (Space::Arena, offsets[places.buffer[&item]]),
+    };
+    let view = |r: &Ref| view(items, r, place(r.item));
+    let mut next_scratch = first_scratch;
+    let mut steps = Vec::with_capacity(drafts.len());
+    for (draft, bytes) in drafts.into_iter().zip(scratch) {
+        let inputs: Vec<View> = draft.inputs.iter().map(view).collect();
+        let outputs = match &draft.output {
+            Output::Items(outputs) => outputs.iter().map(|i| fresh(&items.list[*i], place(*i))).collect(),
+            Output::Variable(var) => vec![fresh(&items.list[draft.inputs[0].item], (Space::Variable(*var), 0))],
+        };
+        let scratch = if bytes == 0 { (0, 0) } else { (offsets[next_scratch], bytes) };
+        next_scratch += (bytes > 0) as usize;
+        steps.push(Step { kernel: draft.kernel, inputs, outputs, scratch, nodes: draft.nodes });
+    }
+    let fetches = items.fetches.iter().map(view).collect();
+    Ok(Plan { steps, arena, constants: places.constants, feeds: items.feeds.clone(), fetches })
+}
+
+fn scratch(items: &Items, draft: &Draft, device: &dyn Device) -> usize {
+    let Kernel::Primitive(name, attrs) = &draft.kernel else { return 0 };
+    // The kernel sees sizes and strides; offsets come later.
+    let inputs: Vec<View> = draft.inputs.iter().map(|r| view(items, r, (Space::Arena, 0))).collect();
+    let outputs: Vec<View> = match &draft.output {
+        Output::Items(outputs) => outputs.iter().map(|i| fresh(&items.list[*i], (Space::Arena, 0))).collect(),
+        Output::Variable(_) => Vec::new(),
+    };
+    device.scratch(name, attrs, &inputs, &outputs)
+}
+
+fn fresh(item: &Item, (space, offset): (Space, usize)) -> View {
+    View { space, offset, dtype: item.dtype, shape: item.shape.clone(), strides: row_major(&item.shape) }
+}
+
+fn view(items: &Items, r: &Ref, (space, base): (Space, usize)) -> View {
+    let dtype = items.list[r.item].dtype;
+    let shape = r.layout.shape.clone();
+    let strides = if r.layout.is_contiguous() { row_major(&shape) } else { r.layout.strides.clone() };
+    let offset = base.wrapping_add_signed(r.layout.offset * dtype.bytes() as isize);
+    View { space, offset, dtype, shape, strides }
+}
+
+impl Places {
+    /// Feeds and variables are where they are; literals that a program does not hold become bytes.
+    fn fix_leaves(&mut self, items: &Items, drafts: &[Draft]) -> Result<(), PlanError> {
+        for r in drafts.iter().flat_map(|d| &d.inputs).chain(&items.fetches) {
+            if self.fixed.contains_key(&r.item) {
+                continue;
+            }
+            let item = &items.list[r.item];
+            let place = match &item.work {
+                Work::Feed(i) => (Space::Feed(*i), 0),
+                Work::Variable(var) => (Space::Variable(*var), 0),
+                Work::Number(x) => (Space::Constant, self.literal(item, std::slice::from_ref(x))?),
+                Work::Numbers(xs) => (Space::Constant, self.literal(item, xs)?),
+                _ => continue,
+            };
+            self.fixed.insert(r.item, place);
+        }
+        Ok(())
+    }
+
+    fn literal(&mut self, item: &Item, xs: &[f64]) -> Result<usize, PlanError> {
+        self.constants.resize(self.constants.len().next_multiple_of(ALIGNMENT), 0);
+        let start = self.constants.len();
+        for x in xs {
+            write_number(*x, item.dtype, &mut self.constants).ok_or(PlanError::Literal(item.node, item.dtype))?;
+        }
+        Ok(start)
+    }
+
+    /// Gives every item a buffer for as long as it is read; an output takes over the memory of an
+    /// input that is read for the last time, where the kernel allows it.
+    fn lend(&mut self, items: &Items, drafts: &[Draft]) {
+        let mut last: HashMap<usize, usize> = HashMap::new();
+        for (at, draft) in drafts.iter().enumerate() {
+            last.extend(draft.inputs.iter().map(|r| (r.item, at)));
+        }
+        last.extend(items.fetches.iter().map(|r| (r.item, drafts.len())));
+        for (at, draft) in drafts.iter().enumerate() {
+            let Output::Items(outputs) = &draft.output else { continue };
+            let mut taken = Vec::new();
+            for (o, item) in outputs.iter().enumerate().filter(|(_, i)| !self.fixed.contains_key(i)) {
+                let end = last.get(item).copied().unwrap_or(at);
+                let dying = |r: &Ref| last[&r.item] == at && self.buffer.contains_key(&r.item);
+                let heir = heirs(items, draft, o, *item).find(|r| dying(r) && !taken.contains(&r.item));
+                let buffer = match heir {
+                    Some(r) => {
+                        taken.push(r.item);
+                        self.buffer[&r.item]
+                    }
+                    None => {
+                        self.buffers.push(Buffer { bytes: items.list[*item].bytes(), first: at, last: at });
+                        self.buffers.len() - 1
+                    }
+                };
+                self.buffers[buffer].last = end;
+                self.buffer.insert(*item, buffer);
+            }
+        }
+    }
+}
+
+/// The inputs of a step whose memory output `o` may take over.
+fn heirs<'a>(items: &'a Items, draft: &'a Draft, o: usize, output: usize) -> impl Iterator<Item = &'a Ref> {
+    let allowed = move |j: usize, r: &Ref| {
+        let item = &items.list[r.item];
+        let lies_on = r.layout.is_whole(item.size())
+            && item.size() == items.list[output].size()
+            && item.dtype.bytes() == items.list[output].dtype.bytes();
+        let alone = draft.inputs.iter().enumerate().all(|(k, other)| k == j || other.item != r.item);
+        lies_on && alone && may_overwrite(items, draft, j, o, output)
+    };
+    draft.inputs.iter().enumerate().filter(move |(j, r)| allowed(*j, r)).map(|(_, r)| r)
+}
+
+fn may_overwrite(items: &Items, draft: &Draft, input: usize, o: usize, output: usize) -> bool {
+    match (&draft.kernel, &items.list[output].work) {
+        (Kernel::Fused(fused), _) => fused.may_overwrite(input, o),
+        (Kernel::Primitive(..), Work::Kernel(_, _, facts)) => facts.in_place == Some(input),
+        _ => false,
+    }
+}
+
+/// A number's bytes, as the machine has them; `None` for the dtypes that no literal has.
+fn write_number(x: f64, dtype: DType, out: &mut Vec<u8>) -> Option<()> {
+    match dtype {
+        DType::F64 => out.extend(x.to_ne_bytes()),
+        DType::F32 => out.extend((x as f32).to_ne_bytes()),
+        DType::Bf16 => {
+            // Round to the nearest, halves to even; a NaN keeps its highest bit and stays one.
+            let bits = (x as f32).to_bits();
+            let rounded = if x.is_nan() { bits | 1 << 16 } else { bits.wrapping_add(0x7fff + (bits >> 16 & 1)) };
+            out.extend(((rounded >> 16) as u16).to_ne_bytes());
+        }
+        DType::F16 => return None,
+        DType::I64 => out.extend((x as i64).to_ne_bytes()),
+        DType::I32 => out.extend((x as i32).to_ne_bytes()),
+        DType::I8 => out.extend((x as i8).to_ne_bytes()),
+        DType::U8 => out.push(x as u8),
+        DType::Bool => out.push((x != 0.0).into()),
+    }
+    Some(())
+}

@@ -1,0 +1,83 @@
+//! The table of rewrites. A row has a name, the primitives it looks at and what it does; above each
+//! stands its identity. A rule gives a value of the type of the node it replaces, or `None`.
+
+use super::{Rewriter, fold, numbers, shapes};
+use crate::graph::{Node, Value};
+
+/// One rewrite.
+pub struct Rule {
+    /// Its name.
+    pub name: &'static str,
+    /// The primitives it is tried on; `""` is all of them, `"constant"` the literals.
+    pub on: &'static [&'static str],
+    /// The value that replaces a node.
+    pub(super) apply: fn(&mut Rewriter, &Node) -> Option<Value>,
+}
+
+/// All rewrites, in the order in which they are tried.
+pub const RULES: &[Rule] = &[
+    // constant size 3 → constant 3
+    Rule { name: "known-size", on: &["constant"], apply: fold::known_size },
+    // cast(constant size n, f32) : i32 → constant size n : f32
+    Rule { name: "cast-size", on: &["cast"], apply: fold::cast_size },
+    // add(2, 3) → 5, for numbers of rank 0
+    Rule { name: "fold", on: &[""], apply: fold::fold },
+    // x + 0, 0 + x → x
+    Rule { name: "add-zero", on: &["add"], apply: numbers::add_zero },
+    // x + negate(y) → x - y
+    Rule { name: "add-negated", on: &["add"], apply: numbers::add_negated },
+    // x - 0 → x
+    Rule { name: "subtract-zero", on: &["subtract"], apply: numbers::subtract_zero },
+    // 0 - x → negate(x), up to the sign of a zero
+    Rule { name: "subtract-from-zero", on: &["subtract"], apply: numbers::subtract_from_zero },
+    // x - negate(y) → x + y
+    Rule { name: "subtract-negated", on: &["subtract"], apply: numbers::subtract_negated },
+    // x * 1, 1 * x → x
+    Rule { name: "multiply-one", on: &["multiply"], apply: numbers::multiply_one },
+    // x * 0, 0 * x → 0, for finite x
+    Rule { name: "multiply-zero", on: &["multiply"], apply: numbers::multiply_zero },
+    // x * -1 → negate(x)
+    Rule { name: "multiply-minus-one", on: &["multiply"], apply: numbers::multiply_minus_one },
+    // x / 1 → x
+    Rule { name: "divide-one", on: &["divide"], apply: numbers::divide_one },
+    // 0 / x → 0, for x not 0
+    Rule { name: "divide-zero", on: &["divide"], apply: numbers::divide_zero },
+    // negate(negate(x)) → x
+    Rule { name: "negate-negate", on: &["negate"], apply: numbers::negate_negate },
+    // x ^ 1 → x
+    Rule { name: "power-one", on: &["power"], apply: numbers::power_one },
+    // x ^ 2 → x * x
+    Rule { name: "power-two", on: &["power"], apply: numbers::power_two },
+    // x ^ 0.5 → sqrt(x), up to the sign of a zero and at minus infinity
+    Rule { name: "power-half", on: &["power"], apply: numbers::power_half },
+    // where(m, x, x) → x
+    Rule { name: "where-same", on: &["where"], apply: numbers::where_same },
+    // cast(x, dtype of x) → x
+    Rule { name: "cast-same", on: &["cast"], apply: numbers::cast_same },
+    // stop_gradient(x) → x, once gradients are written
+    Rule { name: "stop-gradient", on: &["stop_gradient"], apply: numbers::stop_gradient },
+    // broadcast(x, shape of x) → x
+    Rule { name: "broadcast-same", on: &["broadcast"], apply: shapes::same_shape },
+    // broadcast(broadcast(x, s), t) → broadcast(x, t)
+    Rule { name: "broadcast-broadcast", on: &["broadcast"], apply: shapes::broadcast_broadcast },
+    // reshape(x, shape of x) → x
+    Rule { name: "reshape-same", on: &["reshape"], apply: shapes::same_shape },
+    // reshape(reshape(x, s), t) → reshape(x, t)
+    Rule { name: "reshape-reshape", on: &["reshape"], apply: shapes::reshape_reshape },
+    // transpose(x, 0..rank) → x
+    Rule { name: "transpose-identity", on: &["transpose"], apply: shapes::transpose_identity },
+    // transpose(transpose(x, p), q) → transpose(x, p[q])
+    Rule { name: "transpose-transpose", on: &["transpose"], apply: shapes::transpose_transpose },
+    // reshape, transpose, reverse and slice of broadcast(scalar) → broadcast(scalar)
+    Rule { name: "move-scalar", on: &["reshape", "transpose", "reverse", "slice"], apply: shapes::move_scalar },
+    // f(broadcast(a), broadcast(b)) → broadcast(f(a, b)), for elementwise f and scalars
+    Rule { name: "scalars-stay-scalar", on: &[""], apply: shapes::scalars_stay_scalar },
+    // sum of nothing: sum(x) → x at rank 0; over axes of size 1 → reshape(x)
+    Rule { name: "sum-nothing", on: &["sum"], apply: shapes::sum_nothing },
+    // sum(broadcast(s)) → broadcast(s * number of elements), for a floating scalar s
+    Rule { name: "sum-scalar", on: &["sum"], apply: shapes::sum_scalar },
+    // sum_to(x, t) → reshape(sum(x, the axes that t has not or of size 1), t)
+    Rule { name: "sum-to", on: &["sum_to"], apply: shapes::sum_to },
+    // gather(t, iota(rows of t)) → t
+    Rule { name: "gather-all", on: &["gather"], apply: shapes::gather_all },
+];

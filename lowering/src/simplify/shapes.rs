@@ -1,0 +1,140 @@
+//! Rules about broadcasts, movement and sums; each identity stands in [`super::rules`].
+
+use super::Rewriter;
+use crate::graph::make::{attr, is_elementwise, sizes};
+use crate::graph::{Node, Op, Type, Value};
+use tfm_lang::dim::Dim;
+use tfm_lang::model::{Attr, Attrs, Literal};
+
+fn attrs(node: &Node) -> Option<&Attrs> {
+    match &node.op {
+        Op::Primitive(_, attrs) => Some(attrs),
+        _ => None,
+    }
+}
+
+pub(super) fn same_shape(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let x = *node.args.first()?;
+    (rw.graph.ty(x) == &node.ty).then_some(x)
+}
+
+pub(super) fn broadcast_broadcast(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let x = rw.graph.is_primitive(*node.args.first()?, "broadcast")?.0[0];
+    Some(rw.broadcast_like(x, node))
+}
+
+pub(super) fn reshape_reshape(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let x = rw.graph.is_primitive(*node.args.first()?, "reshape")?.0[0];
+    Some(rw.reshape_like(x, node))
+}
+
+/// The order of a transpose of this rank; without one the last two axes change places.
+pub(crate) fn transpose_order(attrs: &Attrs, rank: usize) -> Option<Vec<usize>> {
+    let order = match sizes(attrs, "order") {
+        Some(order) if !order.is_empty() => axes(order, rank)?,
+        _ => {
+            let mut order: Vec<usize> = (0..rank).collect();
+            if let [.., a, b] = order.as_mut_slice() {
+                std::mem::swap(a, b);
+            }
+            order
+        }
+    };
+    (order.len() == rank).then_some(order)
+}
+
+/// Axes as numbers from the front; negative ones count from the end.
+pub(crate) fn axes(given: &[Dim], rank: usize) -> Option<Vec<usize>> {
+    let axis = |d: &Dim| {
+        let n = d.as_constant()?;
+        let n = if n < 0 { n + rank as i64 } else { n };
+        usize::try_from(n).ok().filter(|n| *n < rank)
+    };
+    given.iter().map(axis).collect()
+}
+
+pub(super) fn transpose_identity(_: &mut Rewriter, node: &Node) -> Option<Value> {
+    let rank = node.ty.shape.len();
+    let order = transpose_order(attrs(node)?, rank)?;
+    if order.iter().enumerate().all(|(i, a)| i == *a) { node.args.first().copied() } else { None }
+}
+
+pub(super) fn transpose_transpose(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let rank = node.ty.shape.len();
+    let (args, inner) = rw.graph.is_primitive(*node.args.first()?, "transpose")?;
+    let (x, inner) = (args[0], transpose_order(inner, rank)?);
+    let order = transpose_order(attrs(node)?, rank)?.iter().map(|i| Dim::constant(inner[*i] as i64)).collect();
+    Some(rw.primitive("transpose", vec![x], vec![("order".into(), Attr::Ints(order))], node.ty.clone(), node))
+}
+
+pub(super) fn move_scalar(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let arg = *node.args.first()?;
+    // A reshape of a true scalar is left: it may be what makes it rank 1.
+    rw.graph.is_primitive(arg, "broadcast")?;
+    let scalar = rw.scalar(arg)?;
+    Some(rw.broadcast_like(scalar, node))
+}
+
+pub(super) fn scalars_stay_scalar(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let Op::Primitive(name, attrs) = &node.op else { return None };
+    if node.ty.shape.is_empty() || node.args.is_empty() || !is_elementwise(name) {
+        return None;
+    }
+    let scalars = node.args.iter().map(|a| rw.scalar(*a)).collect::<Option<Vec<_>>>()?;
+    let value = rw.primitive(name, scalars, attrs.clone(), Type::scalar(node.ty.dtype), node);
+    Some(rw.broadcast_like(value, node))
+}
+
+/// The axes that a `sum` runs over: all when none is named.
+fn summed(attrs: &Attrs, rank: usize) -> Option<Vec<usize>> {
+    match sizes(attrs, "axis") {
+        Some(given) if !given.is_empty() => axes(given, rank),
+        _ => Some((0..rank).collect()),
+    }
+}
+
+pub(super) fn sum_nothing(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let x = *node.args.first()?;
+    let shape = &rw.graph.ty(x).shape;
+    let one = Dim::constant(1);
+    let nothing = summed(attrs(node)?, shape.len())?.iter().all(|a| shape[*a] == one);
+    if nothing { Some(rw.reshape_like(x, node)) } else { None }
+}
+
+pub(super) fn sum_scalar(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let x = *node.args.first()?;
+    rw.graph.is_primitive(x, "broadcast")?;
+    let scalar = rw.scalar(x).filter(|_| node.ty.dtype.is_float())?;
+    let shape = &rw.graph.ty(x).shape;
+    let axes = summed(attrs(node)?, shape.len())?;
+    let count = axes.iter().fold(Dim::constant(1), |n, a| n.mul(&shape[*a]));
+    let ty = Type::scalar(node.ty.dtype);
+    let op = Op::Constant(Literal::Dim(count));
+    let count = rw.write(Node { op, args: Vec::new(), ty: ty.clone(), ..node.clone() });
+    let sum = rw.primitive("multiply", vec![scalar, count], Attrs::new(), ty, node);
+    Some(rw.broadcast_like(sum, node))
+}
+
+pub(super) fn sum_to(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let x = *node.args.first()?;
+    let shape = rw.graph.ty(x).shape.clone();
+    let extra = shape.len().checked_sub(node.ty.shape.len())?;
+    let one = Dim::constant(1);
+    let goes = |i: usize| i < extra || (node.ty.shape[i - extra] == one && shape[i] != one);
+    let (gone, kept): (Vec<usize>, Vec<usize>) = (0..shape.len()).partition(|i| goes(*i));
+    if gone.is_empty() {
+        return Some(rw.reshape_like(x, node));
+    }
+    let ty = Type { dtype: node.ty.dtype, shape: kept.iter().map(|i| shape[*i].clone()).collect() };
+    let axis = gone.iter().map(|i| Dim::constant(*i as i64)).collect();
+    let attrs = vec![("axis".into(), Attr::Ints(axis)), ("keep".into(), Attr::Bool(false))];
+    let sum = rw.primitive("sum", vec![x], attrs, ty, node);
+    Some(rw.reshape_like(sum, node))
+}
+
+pub(super) fn gather_all(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let [table, ids] = node.args[..] else { return None };
+    let (_, attrs) = rw.graph.is_primitive(ids, "iota")?;
+    let Some(Attr::Int(n)) = attr(attrs, "n") else { return None };
+    (rw.graph.ty(table).shape.first() == Some(n) && rw.graph.ty(table) == &node.ty).then_some(table)
+}
