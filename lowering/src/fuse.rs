@@ -20,8 +20,26 @@ const MOST_REPEATED: usize = 6;
 
 /// What is as quick as reading its result from memory.
 const CHEAP: &[&str] = &[
-    "abs", "add", "cast", "equal", "floor", "greater", "greater_equal", "less", "less_equal", "logical_and",
-    "logical_not", "logical_or", "maximum", "minimum", "multiply", "negate", "not_equal", "round", "sign", "subtract",
+    "abs",
+    "add",
+    "cast",
+    "equal",
+    "floor",
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negate",
+    "not_equal",
+    "round",
+    "sign",
+    "subtract",
     "where",
 ];
 

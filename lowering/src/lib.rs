@@ -18,9 +18,9 @@ pub mod update;
 
 pub use build::build;
 pub use differentiate::differentiate;
-pub use update::update;
-pub use simplify::simplify;
-pub use place::place;
-pub use partition::partition;
 pub use fuse::fuse;
+pub use partition::partition;
+pub use place::place;
 pub use plan::schedule::schedule;
+pub use simplify::simplify;
+pub use update::update;

@@ -96,8 +96,7 @@ impl Ordering<'_> {
                 let (fused, inputs) = program(self.items, group);
                 let output = group.outputs.iter().position(|i| *i == item);
                 let old = |(j, r): (usize, &super::items::Ref)| {
-                    !is_old(r.item)
-                        || (whole(r.item, &r.layout) && output.is_some_and(|o| fused.may_overwrite(j, o)))
+                    !is_old(r.item) || (whole(r.item, &r.layout) && output.is_some_and(|o| fused.may_overwrite(j, o)))
                 };
                 inputs.iter().enumerate().all(old)
             }

@@ -148,7 +148,6 @@ impl<'a> Rewriter<'a> {
     pub(crate) fn known(&self, v: Value) -> Option<f64> {
         self.graph.constant_value(v)
     }
-
 }
 
 fn hash_node(node: &Node, h: &mut DefaultHasher) {

@@ -132,9 +132,7 @@ pub fn kernel(op: &str, attrs: &Attrs, args: &[&Array], shape: &[usize]) -> Arra
         }
         ("slice", [x]) => {
             let starts = ints(attrs, "starts");
-            Array::from_fn(shape, |i| {
-                x.at(&i.iter().zip(&starts).map(|(i, s)| i + *s as usize).collect::<Vec<_>>())
-            })
+            Array::from_fn(shape, |i| x.at(&i.iter().zip(&starts).map(|(i, s)| i + *s as usize).collect::<Vec<_>>()))
         }
         ("reverse", [x]) => {
             let mut axes = axes(attrs, "axis", x.rank());

@@ -1,7 +1,7 @@
 //! A device that runs plans on bytes, as carelessly as a plan allows: memory starts as garbage,
 //! scratch is scribbled on, and fused programs write each result as soon as it is there.
 
-use super::kernels::{Array, is_elementwise, kernel, keep, scalar, unravel};
+use super::kernels::{Array, is_elementwise, keep, kernel, scalar, unravel};
 use super::oracle::World;
 use std::collections::BTreeMap;
 use tfm_lang::model::Word;
@@ -197,4 +197,3 @@ fn decode(bytes: &[u8], dtype: DType) -> f64 {
         other => panic!("the tests have no {other}"),
     }
 }
-

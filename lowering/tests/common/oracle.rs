@@ -1,6 +1,6 @@
 //! What a graph says: each node computed in its order, with nothing shared.
 
-use super::kernels::{Array, kernel, keep, scalar};
+use super::kernels::{Array, keep, kernel, scalar};
 use std::collections::BTreeMap;
 use tfm_lang::model::Literal;
 use tfm_lowering::graph::{Graph, Op, Value};
