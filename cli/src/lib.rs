@@ -1,1 +1,40 @@
-//! The library behind the `tfm` command.
+//! The library behind the `tfm` command: what each command does, and how it speaks to a terminal.
+//!
+//! [`pipeline`] is the whole way from a file to a graph, a line per step. `commands/` has one file per
+//! command, with its flags, its help and its work. Files are read and written here and in the
+//! runtime; the language and its lowering never see one.
+
+pub mod args;
+mod bug;
+mod commands;
+pub mod failure;
+mod output;
+pub mod pipeline;
+mod progress;
+mod settings;
+mod signals;
+mod target;
+mod values;
+
+use failure::Failure;
+use std::process::ExitCode;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    bug::install();
+    let code = std::panic::catch_unwind(|| match args::parse(std::env::args_os()) {
+        Ok(args) => finish(commands::run(args)),
+        Err(code) => code,
+    });
+    // The hook has told the user.
+    ExitCode::from(code.unwrap_or(1))
+}
+
+/// Says what failed, and gives the exit status.
+fn finish(result: Result<(), Failure>) -> u8 {
+    let Err(failure) = result else { return 0 };
+    if let Some(text) = failure.text() {
+        output::complain(&text);
+    }
+    failure.code()
+}

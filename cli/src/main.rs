@@ -1,2 +1,5 @@
 //! The `tfm` command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    tfm::main()
+}

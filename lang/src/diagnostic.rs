@@ -1,5 +1,6 @@
 //! Diagnostics as data: what is wrong, where, and what to do. Rendering is in [`render`].
 
+pub mod codes;
 pub mod render;
 
 use crate::source::Span;

@@ -1,8 +1,53 @@
 //! From syntax trees to the [`Model`]: names, types, shapes.
+//!
+//! The checker is an evaluator: static values are computed, tensors are symbolic, and every
+//! application is evaluated with its actual arguments. **Invariant:** a body that was written out
+//! without a diagnostic has no shape error for any batch size.
+//!
+//! `program` knows names; `expr`, `apply`, `operators`, `index`, `einops`, `builtins` evaluate;
+//! `signature` and `rules` bind shapes; `state` and `update` keep variables; `data` and `train` read
+//! the declarations of an experiment.
 
-use crate::diagnostic::Diagnostic;
+mod apply;
+mod builtins;
+mod compare;
+mod data;
+mod einops;
+mod elab;
+mod examples;
+mod expr;
+mod generic;
+mod gradients;
+mod history;
+mod index;
+mod operators;
+mod primitives;
+mod program;
+mod rules;
+mod shape_errors;
+mod signature;
+pub mod sources;
+mod state;
+mod train;
+mod update;
+mod value;
+mod words;
+
+pub use examples::{Example, examples};
+
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Model;
-use crate::source::{FileId, Sources};
+use crate::source::{FileId, Sources, Span};
+use crate::syntax::ast::{Block, Column, Expr, File, ItemKind, Name, StringLit};
+use elab::Elab;
+use program::Program;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use train::TrainItem;
+use words::{list_words, near, snake_case, stable_hash};
+
+/// The symbol for the number of steps in an epoch, known when the data is opened.
+pub const STEPS_PER_EPOCH: &str = "steps_per_epoch";
 
 /// What the caller decides.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +68,14 @@ pub struct Checked {
     pub files: Vec<FileId>,
 }
 
+/// The parts of a file that are not names.
+#[derive(Default)]
+struct Parts {
+    data: Vec<(FileId, Name, Expr, Vec<Column>, Vec<Expr>)>,
+    trains: Vec<(FileId, Name, Expr, Block)>,
+    requires: Vec<(FileId, Expr, Option<StringLit>)>,
+}
+
 /// Checks the file `main` with the library and what it imports. `load` reads a file beside it by
 /// its relative path.
 pub fn check(
@@ -32,6 +85,264 @@ pub fn check(
     load: &mut dyn FnMut(&str) -> Option<String>,
     options: &Options,
 ) -> Checked {
-    let _ = (sources, library, load, options);
-    Checked { model: None, diagnostics: Vec::new(), files: vec![main] }
+    let mut diagnostics = Vec::new();
+    let mut program = parse_library(sources, library, &mut diagnostics);
+    let mut loader = Loader { load, loaded: BTreeMap::new(), files: vec![main], parts: Parts::default() };
+    loader.file(sources, &mut program, main, "", &mut Vec::new(), &mut diagnostics);
+    let Loader { files, parts, .. } = loader;
+    let overrides = apply_overrides(sources, &mut program, main, options, &mut diagnostics);
+    program.sources = sources.clone();
+    let mut optimizers = Vec::new();
+    let mut names = Vec::new();
+    for (i, (file, name, ..)) in parts.data.iter().enumerate() {
+        program.declare_data(*file, name, i, &mut diagnostics);
+        names.push(name.clone());
+    }
+    evaluate_dims(&mut program, &mut diagnostics);
+    let broken_data = evaluate_data(&mut program, &parts, &mut diagnostics);
+    let program = Arc::new(program);
+    let mut e = Elab::new(program.clone());
+    e.diagnostics = diagnostics;
+    for (file, condition, text) in &parts.requires {
+        let _ = e.require_at(*file, condition, text.as_ref().map(|t| t.text.as_str()));
+    }
+    for c in program.constants.iter().filter(|c| !program.sources.get(c.file).library) {
+        let _ = e.eval_static(c.file, &c.value);
+    }
+    let mut trains = Vec::new();
+    if let Some(only) = &options.only
+        && !parts.trains.iter().any(|(_, n, ..)| n.text == *only)
+    {
+        let names: Vec<&str> = parts.trains.iter().map(|(_, n, ..)| n.text.as_str()).collect();
+        let d = Diagnostic::error(
+            "E0602",
+            Span { file: main, start: 0, end: 0 },
+            format!("there is no `train {only}` in this file"),
+        )
+        .help(format!("there is {}", list_words(&names)));
+        e.fail(d);
+    }
+    for (file, name, data, body) in &parts.trains {
+        if options.only.as_ref().is_some_and(|only| *only != name.text) {
+            continue;
+        }
+        let item = TrainItem { file: *file, name, data, body };
+        if let Ok(train) = e.train(&item, &overrides, &mut optimizers) {
+            e.check_updates(&train, &optimizers);
+            trains.push(train);
+        }
+    }
+    e.check_by_itself(&files);
+    let mut diagnostics = std::mem::take(&mut e.diagnostics);
+    drop(broken_data);
+    diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
+    let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
+    let model = (!failed).then(|| finish(e, trains, optimizers));
+    Checked { model, diagnostics, files }
+}
+
+fn finish(mut e: Elab, mut trains: Vec<crate::model::Train>, optimizers: Vec<value::Value>) -> Model {
+    for train in &mut trains {
+        for body in [&mut train.training.body, &mut train.evaluation.body] {
+            e.finish_body(body);
+        }
+    }
+    let mut variables = std::mem::take(&mut e.variables);
+    for v in &mut variables {
+        e.finish_variable(v);
+    }
+    let rules = update::Library { program: e.program.clone(), optimizers };
+    Model { variables, data: e.program.data.clone(), trains, rules: Arc::new(rules) }
+}
+
+fn parse_library(sources: &mut Sources, library: &[(&str, &str)], diagnostics: &mut Vec<Diagnostic>) -> Program {
+    let mut files = Vec::new();
+    for (path, text) in library {
+        let id = sources.add(format!("std/{path}"), *text, true);
+        let (file, found) = crate::syntax::parse(sources, id);
+        diagnostics.extend(found);
+        files.push((path.to_string(), file));
+    }
+    let mut program = Program::default();
+    program.add_library(files, diagnostics);
+    program
+}
+
+/// Reads files as they are imported, each once, refusing cycles.
+struct Loader<'a> {
+    load: &'a mut dyn FnMut(&str) -> Option<String>,
+    /// Modules that were read, by name.
+    loaded: BTreeMap<String, FileId>,
+    files: Vec<FileId>,
+    parts: Parts,
+}
+
+impl Loader<'_> {
+    fn file(
+        &mut self,
+        sources: &mut Sources,
+        program: &mut Program,
+        id: FileId,
+        module: &str,
+        above: &mut Vec<String>,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
+        let (file, found) = crate::syntax::parse(sources, id);
+        diagnostics.extend(found);
+        above.push(module.to_string());
+        for item in &file.items {
+            if let ItemKind::Import { path, .. } = &item.kind {
+                self.import(sources, program, path, above, diagnostics);
+            }
+        }
+        above.pop();
+        self.keep_parts(&file);
+        program.add_file(file, module, diagnostics);
+    }
+
+    fn import(
+        &mut self,
+        sources: &mut Sources,
+        program: &mut Program,
+        path: &[Name],
+        above: &mut Vec<String>,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
+        let Some(first) = path.first() else { return };
+        if first.text == "std" {
+            return;
+        }
+        let module = path.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(".");
+        let span = first.span.to(path[path.len() - 1].span);
+        if above.contains(&module) {
+            let d = Diagnostic::error("E0205", span, format!("`{module}` imports itself"))
+                .note(format!("{} -> {module}", above[1..].join(" -> ")));
+            diagnostics.push(d.help("move what both need into a third file"));
+            return;
+        }
+        if self.loaded.contains_key(&module) {
+            return;
+        }
+        let name = format!("{}.tfm", module.replace('.', "/"));
+        let Some(text) = (self.load)(&name) else { return };
+        let id = sources.add(name, text, false);
+        self.loaded.insert(module.clone(), id);
+        self.files.push(id);
+        program.modules.entry(module.clone()).or_default();
+        self.file(sources, program, id, &module, above, diagnostics);
+    }
+
+    fn keep_parts(&mut self, file: &File) {
+        for item in &file.items {
+            match &item.kind {
+                ItemKind::Data { name, source, columns, operators } => {
+                    self.parts.data.push((file.id, name.clone(), source.clone(), columns.clone(), operators.clone()));
+                }
+                ItemKind::Train { name, data, body } => {
+                    self.parts.trains.push((file.id, name.clone(), data.clone(), body.clone()))
+                }
+                ItemKind::Require(e, text) => self.parts.requires.push((file.id, e.clone(), text.clone())),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// `--set name=value`: constants change here, settings are handed on to `train`.
+fn apply_overrides(
+    sources: &mut Sources,
+    program: &mut Program,
+    main: FileId,
+    options: &Options,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> BTreeMap<String, (Expr, FileId, Span)> {
+    let mut settings = BTreeMap::new();
+    for (name, text) in &options.overrides {
+        let id = sources.add(format!("--set {name}"), text.clone(), false);
+        let e = match crate::syntax::parse_expression(sources, id) {
+            Ok(e) => e,
+            Err(d) => {
+                diagnostics.push(d);
+                continue;
+            }
+        };
+        let constant = program.constants.iter_mut().find(|c| c.file == main && c.name.text == *name);
+        let dim = program.dims.iter_mut().map(|(c, _)| c).find(|c| c.file == main && c.name.text == *name);
+        if let Some(c) = constant.or(dim) {
+            c.value = e;
+            c.file = main;
+        } else if train::is_setting(name) {
+            let span = e.span;
+            settings.insert(name.clone(), (e, main, span));
+        } else {
+            let known: Vec<&str> =
+                program.constants.iter().filter(|c| c.file == main).map(|c| c.name.text.as_str()).collect();
+            let mut d = Diagnostic::error(
+                "E0602",
+                e.span,
+                format!("`--set {name}`: the file has no `const` and `train` no setting of this name"),
+            );
+            d = match near(name, known.iter().copied().chain(["epochs", "steps", "batch", "seed", "optimizer"])) {
+                Some(near) => d.help(format!("did you mean `{near}`?")),
+                None => d.help(format!("the constants are {}", list_words(&known))),
+            };
+            diagnostics.push(d);
+        }
+    }
+    settings
+}
+
+/// Runs `f` with an elaborator over the program as it is so far.
+fn with_elab<T>(program: &mut Program, diagnostics: &mut Vec<Diagnostic>, f: impl FnOnce(&mut Elab) -> T) -> T {
+    let shared = Arc::new(std::mem::take(program));
+    let mut e = Elab::new(shared.clone());
+    e.diagnostics = std::mem::take(diagnostics);
+    let result = f(&mut e);
+    *diagnostics = std::mem::take(&mut e.diagnostics);
+    drop(e);
+    *program = Arc::try_unwrap(shared).unwrap_or_else(|shared| (*shared).clone());
+    result
+}
+
+fn evaluate_dims(program: &mut Program, diagnostics: &mut Vec<Diagnostic>) {
+    for i in 0..program.dims.len() {
+        let dim = program.dims[i].0.clone();
+        let size = with_elab(program, diagnostics, |e| {
+            let value = e.eval_static(dim.file, &dim.value).ok()?;
+            let n = e.whole(&value, dim.value.span).ok()?;
+            if n < 1 {
+                let _ =
+                    e.error::<()>("E0310", dim.value.span, format!("a size is at least 1, `{}` is {n}", dim.name.text));
+                return None;
+            }
+            Some(n)
+        });
+        program.dims[i].1 = size;
+    }
+}
+
+/// Reads the data declarations; those that fail have a schema of nothing, and their names stay silent.
+fn evaluate_data(program: &mut Program, parts: &Parts, diagnostics: &mut Vec<Diagnostic>) -> Vec<usize> {
+    let mut broken = Vec::new();
+    for (i, (file, name, source, columns, operators)) in parts.data.iter().enumerate() {
+        let spec = with_elab(program, diagnostics, |e| e.data_spec(*file, name, source, columns, operators));
+        match spec {
+            Ok(spec) => program.data.push(spec),
+            Err(_) => {
+                program.break_name(*file, &name.text);
+                program.data.push(crate::model::DataSpec {
+                    name: name.text.clone(),
+                    source: String::new(),
+                    args: Vec::new(),
+                    columns: Vec::new(),
+                    operators: Vec::new(),
+                    fields: Vec::new(),
+                    splits: Vec::new(),
+                    span: name.span,
+                });
+                broken.push(i);
+            }
+        }
+    }
+    broken
 }

@@ -1,12 +1,80 @@
-//! From text to the syntax tree.
+//! From text to the syntax tree: cut into chunks, each parsed by pest, each made into a node.
+//!
+//! Parsing never fails. What does not parse is one diagnostic at the token that cannot stand there and an
+//! `Error` node with the names it would have bound; everything around it is in the tree as if nothing
+//! had happened. What the tree promises:
+//!
+//! - every span lies in its file, on the bounds of characters;
+//! - no expression is deeper than a fixed limit, so that the tree can be walked and dropped by recursion;
+//! - comparisons do not chain, after `|>` stands a name, a path, a call or a `fn`, and commands
+//!   stand where they may: `minimize` and settings only in `train`.
 
 pub mod ast;
+mod build;
+mod chunk;
+mod errors;
+mod expressions;
+mod items;
+mod literals;
+mod scan;
+mod statements;
+mod types;
+mod words;
+
+#[cfg(test)]
+mod tests;
 
 use crate::diagnostic::Diagnostic;
-use crate::source::{FileId, Sources};
+use crate::source::{FileId, Sources, Span};
+use build::Builder;
+use statements::Place;
 
 /// Parses one file. Never fails: what does not parse is an `Error` node and a diagnostic.
+///
+/// Diagnostics are in the order of the text.
 pub fn parse(sources: &Sources, file: FileId) -> (ast::File, Vec<Diagnostic>) {
-    let _ = sources;
-    (ast::File { id: file, items: Vec::new() }, Vec::new())
+    let mut cut = chunk::cut(file, &sources.get(file).text);
+    let mut builder = Builder::new(file);
+    builder.diagnostics.append(&mut cut.diagnostics);
+    let items = builder.items(cut);
+    let mut diagnostics = builder.diagnostics;
+    diagnostics.sort_by_key(|d| d.span().start);
+    (ast::File { id: file, items }, diagnostics)
+}
+
+/// Parses the whole text of a file as one expression: a value on the command line, an example in a
+/// doc comment.
+///
+/// # Errors
+///
+/// What is wrong with it first; an empty text is an error too.
+#[allow(clippy::result_large_err)] // One value, asked for a few times in a run.
+pub fn parse_expression(sources: &Sources, file: FileId) -> Result<ast::Expr, Diagnostic> {
+    let text = &sources.get(file).text;
+    let mut cut = chunk::cut(file, text);
+    let mut builder = Builder::new(file);
+    builder.diagnostics.append(&mut cut.diagnostics);
+    let mut chunks = cut.chunks.into_iter();
+    let mut value = None;
+    if let Some(mut chunk) = chunks.next() {
+        value = builder
+            .chunk(&mut chunk, tfm_grammar::Rule::expr_only, Place::Body, 0, |b, node, depth| b.expr(node, depth));
+    }
+    if let Some(more) = chunks.next() {
+        let place = Span { file, start: more.start, end: more.end };
+        builder.diagnostics.push(Diagnostic::error("E0101", place, "a second value, where one was expected"));
+    }
+    if let Some(&at) = cut.stray.first() {
+        let place = Span { file, start: at, end: at + 1 };
+        builder.diagnostics.push(Diagnostic::error("E0103", place, "this `}` closes nothing"));
+    }
+    let first = builder.diagnostics.into_iter().min_by_key(|d| d.span().start);
+    match (first, value) {
+        (Some(diagnostic), _) => Err(diagnostic),
+        (None, Some(value)) => Ok(value),
+        (None, None) => {
+            let end = Span { file, start: text.len() as u32, end: text.len() as u32 };
+            Err(Diagnostic::error("E0101", end, "a value was expected, and there is none"))
+        }
+    }
 }

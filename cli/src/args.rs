@@ -1,0 +1,106 @@
+//! The command line.
+
+use crate::commands::Command;
+use crate::output::Color;
+use clap::{CommandFactory, Parser};
+use std::ffi::OsString;
+
+/// Trains neural networks that are written in the tfm language.
+#[derive(Parser, Clone, Debug)]
+#[command(
+    name = "tfm",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "`tfm FILE.tfm` is `tfm train FILE.tfm`.\n\nExample:\n  tfm train examples/01_digits.tfm"
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Use colour
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+}
+
+/// Reads a command line, the first word of which is the program. `Err` is the exit status when there is nothing
+/// to run: help was asked for, or the usage is wrong. The user has been told.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, u8> {
+    let parsed = Arguments::try_parse_from(with_train(words.into_iter().collect()));
+    parsed.map_err(|e| {
+        // Nobody may be listening, and then nothing is lost.
+        let _ = e.print();
+        u8::from(e.use_stderr()) * 2
+    })
+}
+
+/// `tfm FILE.tfm` is `tfm train FILE.tfm`: so is every command line without a command that names such a file.
+fn with_train(mut words: Vec<OsString>) -> Vec<OsString> {
+    let names: Vec<String> = Arguments::command().get_subcommands().map(|c| c.get_name().to_string()).collect();
+    let is_command = |w: &OsString| names.iter().any(|n| w == n.as_str());
+    let is_file = |w: &OsString| w.to_str().is_some_and(|w| w.ends_with(".tfm") && !w.starts_with('-'));
+    let command = words.iter().skip(1).position(is_command);
+    let file = words.iter().skip(1).position(is_file);
+    if file.is_some_and(|f| command.is_none_or(|c| f < c)) {
+        words.insert(1, "train".into());
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::Command;
+    use clap::error::ErrorKind;
+
+    fn parse(line: &str) -> Result<Command, ErrorKind> {
+        let words = line.split(' ').map(OsString::from).collect();
+        Arguments::try_parse_from(with_train(words)).map(|a| a.command).map_err(|e| e.kind())
+    }
+
+    #[test]
+    fn a_file_alone_is_trained() {
+        for line in ["tfm a.tfm", "tfm --seed 3 a.tfm", "tfm --color never a.tfm", "tfm train a.tfm"] {
+            let Ok(Command::Train(train)) = parse(line) else { panic!("{line}") };
+            assert_eq!(train.file.unwrap().to_str(), Some("a.tfm"));
+        }
+        assert!(matches!(parse("tfm check a.tfm"), Ok(Command::Check(_))));
+        assert!(matches!(parse("tfm nothing"), Err(ErrorKind::InvalidSubcommand)));
+    }
+
+    #[test]
+    fn settings_are_names_and_values() {
+        let Ok(Command::Train(train)) = parse("tfm train a.tfm mlp --set epochs=1 --set width=64 --max-steps 5") else {
+            panic!()
+        };
+        assert_eq!(train.settings.set, [("epochs".into(), "1".into()), ("width".into(), "64".into())]);
+        assert_eq!((train.name.as_deref(), train.max_steps), (Some("mlp"), Some(5)));
+        for wrong in ["--set epochs", "--set =1", "--threads 0", "--seed -1", "--max-steps x"] {
+            assert!(parse(&format!("tfm train a.tfm {wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn resume_takes_a_word_or_none() {
+        let resume = |line: &str| match parse(line) {
+            Ok(Command::Train(train)) => train.resume(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(resume("tfm train a.tfm"), (None, Some("a.tfm".into())));
+        assert_eq!(resume("tfm train a.tfm --resume"), (Some("last".into()), Some("a.tfm".into())));
+        assert_eq!(resume("tfm train a.tfm --resume best"), (Some("best".into()), Some("a.tfm".into())));
+        assert_eq!(resume("tfm train --resume a.tfm"), (Some("last".into()), Some("a.tfm".into())));
+        assert_eq!(resume("tfm --resume a.tfm"), (Some("last".into()), Some("a.tfm".into())));
+    }
+
+    #[test]
+    fn the_declaration_is_sound_and_every_help_has_an_example() {
+        let mut command = Arguments::command();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands_mut() {
+            let help = sub.render_long_help().to_string();
+            assert!(help.contains("Example:\n  tfm "), "{}:\n{help}", sub.get_name());
+        }
+    }
+}

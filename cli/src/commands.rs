@@ -1,0 +1,42 @@
+//! The commands, a file each.
+
+mod check;
+mod eval;
+mod export;
+mod graph;
+mod predict;
+mod train;
+
+use crate::args::Arguments;
+use crate::failure::Failure;
+use clap::Subcommand;
+
+/// What `tfm` can do.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Train a file, or one of its `train` blocks
+    Train(train::Train),
+    /// Find the mistakes in files without running them
+    Check(check::Check),
+    /// Evaluate a trained run on data
+    Eval(eval::Eval),
+    /// Compute a model's outputs for a file of inputs
+    Predict(predict::Predict),
+    /// Write the weights of a run as safetensors
+    Export(export::Export),
+    /// Show the graph of a file, or the plan for given sizes
+    Graph(graph::Graph),
+}
+
+/// Runs a command.
+pub fn run(args: Arguments) -> Result<(), Failure> {
+    let color = args.color;
+    match args.command {
+        Command::Train(c) => c.run(color),
+        Command::Check(c) => c.run(color),
+        Command::Eval(c) => c.run(color),
+        Command::Predict(c) => c.run(color),
+        Command::Export(c) => c.run(),
+        Command::Graph(c) => c.run(color),
+    }
+}

@@ -1,0 +1,51 @@
+//! `tfm check`: the mistakes in files.
+
+use crate::failure::Failure;
+use crate::output::{Color, Format, diagnostics_json, say, show_diagnostics};
+use crate::pipeline::compile_file;
+use crate::settings::Settings;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Names, types and shapes, for every batch size at once. No data is read.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example:\n  tfm check examples/01_digits.tfm")]
+pub struct Check {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    settings: Settings,
+
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+impl Check {
+    /// Checks all files; fails when one has an error.
+    pub fn run(&self, color: Color) -> Result<(), Failure> {
+        let mut good = true;
+        for file in &self.files {
+            let options = self.settings.options(None);
+            let result = compile_file(file, &options, &|m| self.settings.apply(m)).map_err(Failure::file(file))?;
+            let (sources, diagnostics) = match &result {
+                Ok(compiled) => (&compiled.sources, &compiled.warnings),
+                Err(rejected) => (&rejected.sources, &rejected.diagnostics),
+            };
+            match self.format {
+                Format::Plain => show_diagnostics(sources, diagnostics, color),
+                Format::Json if diagnostics.is_empty() => {}
+                Format::Json => say(&diagnostics_json(sources, diagnostics))?,
+            }
+            good &= result.is_ok();
+            if let (Ok(compiled), Format::Plain) = (&result, self.format) {
+                let blocks: Vec<&str> = compiled.model.trains.iter().map(|t| t.name.as_str()).collect();
+                let of = if blocks.is_empty() { String::new() } else { format!(": {}", blocks.join(", ")) };
+                say(&format!("{} is correct{of}", file.display()))?;
+            }
+        }
+        if good { Ok(()) } else { Err(Failure::Shown) }
+    }
+}

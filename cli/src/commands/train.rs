@@ -1,0 +1,389 @@
+//! `tfm train`: what the file says, from data to checkpoints.
+
+use crate::failure::Failure;
+use crate::output::{Color, Format, say, table};
+use crate::pipeline::Compiled;
+use crate::settings::Settings;
+use crate::target::{LearnedByName, block, compile, open_data, parent};
+use crate::values::{bytes, count, duration, value};
+use crate::{progress, signals};
+use clap::Args;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tfm_lang::model::Action;
+use tfm_lowering::build::{evaluate_entry, step_entry};
+use tfm_runtime::checkpoint::{Progress, Store, Which};
+use tfm_runtime::cpu::Cpu;
+use tfm_runtime::data::Dataset;
+use tfm_runtime::run::{self, DataFeed, Ended, Engine, Event, Feed, Folder, Job, Outcome, RunError, RunInfo, Summary};
+use tfm_runtime::session::Session;
+use tfm_runtime::tensor::Tensor;
+
+/// Every `train` block of the file in order, weights carried over; or the one that is named.
+#[derive(Args, Clone, Debug, Default)]
+#[command(after_help = "Ctrl-C saves and stops; --resume goes on where the run was, bit for bit.\n\n\
+    Example:\n  tfm train examples/01_digits.tfm --set epochs=1 --seed 7")]
+pub struct Train {
+    /// The file
+    #[arg(value_name = "FILE", required_unless_present = "resume")]
+    pub file: Option<PathBuf>,
+
+    /// The `train` block, when the file has several
+    pub name: Option<String>,
+
+    #[command(flatten)]
+    pub settings: Settings,
+
+    /// Stop after so many steps, counted from the beginning of the run
+    #[arg(long, value_name = "N")]
+    pub max_steps: Option<u64>,
+
+    /// Check, plan and open the data; train nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Where the folders of runs are made
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    pub runs: PathBuf,
+
+    /// Go on with the newest run: from its last or best checkpoint, or the folder of one
+    #[arg(long, num_args = 0..=1, default_missing_value = "last", value_name = "last|best|PATH")]
+    pub resume: Option<String>,
+
+    /// Show nothing but errors and the end
+    #[arg(long, short)]
+    pub quiet: bool,
+
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Where a run goes on.
+struct Resumed {
+    /// The index of its block.
+    train: usize,
+    folder: Folder,
+    progress: Progress,
+}
+
+impl Train {
+    /// What to resume, and the file: `--resume FILE.tfm` is `--resume` and a file.
+    pub fn resume(&self) -> (Option<String>, Option<PathBuf>) {
+        match (&self.resume, &self.file) {
+            (Some(word), None) if word.ends_with(".tfm") => (Some("last".into()), Some(word.into())),
+            (resume, file) => (resume.clone(), file.clone()),
+        }
+    }
+
+    /// Trains.
+    pub fn run(&self, color: Color) -> Result<(), Failure> {
+        let (resume, file) = self.resume();
+        let file = file.ok_or_else(|| Failure::Usage("which file? `tfm train FILE.tfm --resume`".into()))?;
+        let options = self.settings.options(self.name.as_deref());
+        let compiled = compile(&file, &options, &|m| self.settings.apply(m), color)?;
+        let blocks = self.blocks(&compiled, &file)?;
+        let directory = std::path::absolute(parent(&file)).map_err(Failure::file(&file))?;
+        let datasets = self.open_data(&compiled, &blocks, &directory)?;
+        let mut session = Session::new(compiled.graph.clone(), Cpu::new(self.settings.threads()));
+        session.initialize(compiled.model.trains[blocks[0]].seed)?;
+        if self.dry_run {
+            return self.describe(&compiled, &blocks, &datasets, &mut session);
+        }
+        let mut resumed = match resume {
+            Some(word) => Some(self.find(&compiled, &blocks, &Which::from(word.as_str()), &mut session)?),
+            None => None,
+        };
+        let first = resumed.as_ref().map_or(0, |r| blocks.iter().position(|b| *b == r.train).unwrap_or(0));
+        for &train in &blocks[first..] {
+            let going_on = resumed.take().filter(|r| r.train == train);
+            let block = Block { train, command: self, compiled: &compiled, file: &file, directory: &directory };
+            block.run(&datasets, &mut session, going_on)?;
+        }
+        Ok(())
+    }
+
+    /// The indices of the blocks to be run.
+    fn blocks(&self, compiled: &Compiled, file: &Path) -> Result<Vec<usize>, Failure> {
+        match &self.name {
+            Some(name) => Ok(vec![block(compiled, name)?]),
+            None if compiled.model.trains.is_empty() => {
+                Err(Failure::Message(format!("{} has no `train` block", file.display())))
+            }
+            None => Ok((0..compiled.model.trains.len()).collect()),
+        }
+    }
+
+    fn open_data(
+        &self,
+        compiled: &Compiled,
+        blocks: &[usize],
+        directory: &Path,
+    ) -> Result<BTreeMap<usize, Dataset>, Failure> {
+        let trains = blocks.iter().map(|b| &compiled.model.trains[*b]);
+        let indices = trains.flat_map(|train| {
+            let actions = train.periodic.iter().flat_map(|p| &p.actions);
+            let evaluated = actions.filter_map(|a| if let Action::Evaluate(on) = a { Some(on.data) } else { None });
+            std::iter::once(train.data.data).chain(evaluated)
+        });
+        open_data(&compiled.model, indices, directory, None)
+    }
+
+    /// The run to go on with: of those of the blocks, the one that was saved last, or the one that a checkpoint
+    /// folder belongs to. The session's variables are set.
+    fn find(
+        &self,
+        compiled: &Compiled,
+        blocks: &[usize],
+        which: &Which,
+        session: &mut Session,
+    ) -> Result<Resumed, Failure> {
+        let name = |b: usize| compiled.model.trains[b].name.as_str();
+        let (train, folder) = if let Which::At(path) = which {
+            let manifest = tfm_runtime::checkpoint::read_manifest(path)?;
+            let train = blocks.iter().copied().find(|b| name(*b) == manifest.progress.train);
+            let train = train.ok_or_else(|| {
+                Failure::Message(format!("{} is of `train {}`", path.display(), manifest.progress.train))
+            })?;
+            // runs/convnet/001/checkpoints/step-000500
+            let absolute = std::path::absolute(path).map_err(Failure::file(path))?;
+            let run = absolute.parent().and_then(Path::parent);
+            (train, Folder::open(run.unwrap_or(&absolute)))
+        } else {
+            let saved = |folder: &Folder| {
+                let newest = Store::open(&folder.checkpoints()).ok()?.find(&Which::Last).ok()?;
+                std::fs::metadata(newest).ok()?.modified().ok()
+            };
+            let runs = blocks.iter().filter_map(|b| {
+                let folder = Folder::newest(&self.runs, name(*b))?;
+                Some((saved(&folder)?, *b, folder))
+            });
+            let last = runs.max_by_key(|(time, b, _)| (*time, *b)).map(|(_, b, folder)| (b, folder));
+            last.ok_or_else(|| {
+                Failure::Message(format!(
+                    "there is no checkpoint of this file in {} to go on from",
+                    self.runs.display()
+                ))
+            })?
+        };
+        let store = Store::open(&folder.checkpoints())?;
+        let variables = session.variables().to_vec();
+        let (manifest, passed_over) = store.restore(which, &variables, session.tensors_mut())?;
+        passed_over.iter().for_each(|e| crate::output::complain(&format!("warning: {e}; an earlier one is used")));
+        Ok(Resumed { train, folder, progress: manifest.progress })
+    }
+
+    /// `--dry-run`: what would be trained.
+    fn describe(
+        &self,
+        compiled: &Compiled,
+        blocks: &[usize],
+        datasets: &BTreeMap<usize, Dataset>,
+        session: &mut Session,
+    ) -> Result<(), Failure> {
+        for train in blocks.iter().map(|b| &compiled.model.trains[*b]) {
+            let feed = feed(datasets, compiled, &train.name, session)?;
+            let epoch = feed.epoch();
+            session.set_size("steps_per_epoch", epoch.steps as i64);
+            let names: Vec<String> = run::shown(&train.training).into_iter().map(|r| r.name).collect();
+            let fetches: Vec<&str> = names.iter().map(String::as_str).collect();
+            let split = &datasets[&train.data.data].splits[train.data.split].1;
+            let examples = (train.batch.max(1) as usize).min(epoch.examples as usize);
+            session.set_size("B", examples as i64);
+            let zeros: Vec<(&str, Tensor)> = feed
+                .fields()
+                .iter()
+                .filter_map(|f| Some((f.as_str(), split.tensor(split.field(f)?, examples))))
+                .collect();
+            let feeds: Vec<(&str, &Tensor)> = zeros.iter().map(|(n, t)| (*n, t)).collect();
+            let plan = session.plan_for(&step_entry(&train.name), &feeds, &fetches, true)?;
+            let (steps, arena) = (plan.steps.len(), plan.arena);
+            let total = run::period::total_steps(train.length, epoch).map_or("by the clock".into(), count);
+            let rows = [
+                ("parameters", count(compiled.parameters())),
+                ("examples", count(epoch.examples)),
+                ("batch", count(train.batch.max(0) as u64)),
+                ("steps per epoch", count(epoch.steps)),
+                ("steps", total),
+                ("kernels per step", count(steps as u64)),
+                ("memory of a step", bytes(arena as u64)),
+            ];
+            let rows: Vec<Vec<String>> = rows.into_iter().map(|(n, v)| vec![n.to_string(), v]).collect();
+            say(&format!("{}\n{}", train.name, table(&rows)))?;
+        }
+        Ok(())
+    }
+}
+
+fn feed<'a>(
+    datasets: &'a BTreeMap<usize, Dataset>,
+    compiled: &'a Compiled,
+    name: &str,
+    session: &Session,
+) -> Result<DataFeed<'a>, Failure> {
+    let train = &compiled.model.trains[block(compiled, name)?];
+    let inputs = [session.inputs(&step_entry(name)), session.inputs(&evaluate_entry(name))];
+    Ok(DataFeed::new(datasets, train, &inputs[0], &inputs[1])?)
+}
+
+/// One block of a command.
+struct Block<'a> {
+    train: usize,
+    command: &'a Train,
+    compiled: &'a Compiled,
+    file: &'a Path,
+    directory: &'a Path,
+}
+
+impl Block<'_> {
+    fn run(
+        &self,
+        datasets: &BTreeMap<usize, Dataset>,
+        session: &mut Session,
+        resumed: Option<Resumed>,
+    ) -> Result<(), Failure> {
+        let (command, train) = (self.command, &self.compiled.model.trains[self.train]);
+        let feed = feed(datasets, self.compiled, &train.name, session)?;
+        let stop = signals::listen().map_err(|e| Failure::Message(format!("signals cannot be heard: {e}")))?;
+        let (folder, from) = match resumed {
+            Some(r) => (r.folder, Some(r.progress)),
+            None => (self.new_folder(datasets, session)?, None),
+        };
+        self.greet(&feed, &folder, from.as_ref())?;
+        let mut observer = progress::observer(command.format, command.quiet, &command.runs);
+        if let Some(progress) = from.as_ref().filter(|p| p.seed != train.seed) {
+            let note = format!("going on with seed {}, with which this run began", progress.seed);
+            observer.on(Event::Note(&note));
+        }
+        let splits: Vec<Vec<String>> = self.compiled.model.data.iter().map(|d| d.splits.clone()).collect();
+        let job = Job { train, splits: &splits, folder: &folder, max_steps: command.max_steps, from, stop: &stop };
+        let outcome = run::train(session, &feed, job, &mut *observer);
+        drop(observer);
+        self.finish(outcome.map_err(|e| self.explain(e))?, &folder)
+    }
+
+    /// Makes the folder of a run, with everything that says what is run.
+    fn new_folder(&self, datasets: &BTreeMap<usize, Dataset>, session: &Session) -> Result<Folder, Failure> {
+        let train = &self.compiled.model.trains[self.train];
+        let folder = Folder::create(&self.command.runs, &train.name)?;
+        let files = self.compiled.source_files();
+        for (name, text) in &files {
+            folder.write(&format!("source/{}", name.display()), text.as_bytes())?;
+        }
+        folder.write("graph.pb", &session.graph().to_bytes())?;
+        let learned: LearnedByName =
+            datasets.iter().map(|(i, d)| (self.compiled.model.data[*i].name.clone(), d.learned.clone())).collect();
+        folder.write_json("data.json", &learned)?;
+        let info = RunInfo {
+            version: env!("CARGO_PKG_VERSION").into(),
+            file: files.first().map(|(n, _)| n.display().to_string()).unwrap_or_default(),
+            directory: self.directory.to_path_buf(),
+            train: train.name.clone(),
+            overrides: self.command.settings.set.clone(),
+            seed: train.seed,
+            threads: self.command.settings.threads(),
+        };
+        folder.write_json("run.json", &info)?;
+        Ok(folder)
+    }
+
+    /// What is trained, on what, where it goes.
+    fn greet(&self, feed: &DataFeed<'_>, folder: &Folder, from: Option<&Progress>) -> Result<(), Failure> {
+        if self.command.quiet || self.command.format == Format::Json {
+            return Ok(());
+        }
+        let train = &self.compiled.model.trains[self.train];
+        let data = &self.compiled.model.data[train.data.data];
+        let epoch = feed.epoch();
+        let seed = from.map_or(train.seed, |p| p.seed);
+        let threads = self.command.settings.threads();
+        let on = format!("{}.{}", data.name, data.splits[train.data.split]);
+        let text = format!(
+            "{}: {} parameters, {} examples of {on}, {} steps per epoch\nseed {seed}, {threads} {}, {}{}",
+            train.name,
+            count(self.compiled.parameters()),
+            count(epoch.examples),
+            count(epoch.steps),
+            if threads == 1 { "thread" } else { "threads" },
+            folder.path().display(),
+            from.map(|p| format!(", going on after step {}", p.step)).unwrap_or_default(),
+        );
+        // The run does not depend on who listens.
+        let _ = say(&text);
+        Ok(())
+    }
+
+    /// Writes the summary and says how it went.
+    fn finish(&self, outcome: Outcome, folder: &Folder) -> Result<(), Failure> {
+        let (progress, epoch) = (&outcome.progress, outcome.epoch);
+        let ended = match &outcome.ended {
+            Ended::Done => "done".into(),
+            Ended::MaxSteps => "stopped by --max-steps".into(),
+            Ended::Stalled(why) => format!("stopped: {why}"),
+            Ended::Signal(_) => "interrupted".to_string(),
+        };
+        let (parameters, threads) = (self.compiled.parameters(), self.command.settings.threads());
+        let summary = Summary::new(progress, &ended, epoch.steps, parameters, threads);
+        folder.write_json("summary.json", &summary)?;
+        if self.command.format == Format::Json {
+            let mut value = serde_json::to_value(&summary).unwrap_or_default();
+            if let Some(object) = value.as_object_mut() {
+                object.insert("event".into(), "ended".into());
+                object.insert("path".into(), folder.path().display().to_string().into());
+            }
+            let _ = say(&value.to_string());
+        } else {
+            let _ = say(&ending(&summary, folder));
+        }
+        let Ended::Signal(signal) = outcome.ended else { return Ok(()) };
+        let command = format!("tfm train {} {} --resume", self.file.display(), progress.train);
+        let runs = &self.command.runs;
+        let runs = if runs == Path::new("runs") { String::new() } else { format!(" --runs {}", runs.display()) };
+        crate::output::complain(&format!("interrupted at step {}; go on with: {command}{runs}", progress.step));
+        Err(Failure::Signal(signal))
+    }
+
+    /// A run's error, with the place in the file where there is one.
+    fn explain(&self, error: RunError) -> Failure {
+        let span = match &error {
+            RunError::NotFinite { cause: Some((_, cause)), .. } => cause.span,
+            RunError::Session(tfm_runtime::session::SessionError::Kernel { cause: Some(cause), .. }) => cause.span,
+            _ => None,
+        };
+        let mut text = error.to_string();
+        if let Some(span) = span {
+            let sources = &self.compiled.sources;
+            let (line, column) = sources.line_column(span);
+            text +=
+                &format!("\n  at {}:{line}:{column}: {}", sources.get(span.file).name, first_line(sources.text(span)));
+        }
+        if matches!(error, RunError::NotFinite { .. }) {
+            text += "\n  help: a smaller learning rate, or `|> clip_norm(1.0)` after the optimizer, often mends this; \
+                     nothing was saved after the last good checkpoint";
+        }
+        Failure::Message(text)
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or("")
+}
+
+/// The table of metrics, and where the run is.
+fn ending(summary: &Summary, folder: &Folder) -> String {
+    let mut rows = vec![["metric", "last", "best", "at step"].map(String::from).to_vec()];
+    let cell = |x: Option<f32>| x.map_or("-".into(), value);
+    for (name, series) in &summary.metrics {
+        rows.push(vec![name.clone(), cell(series.last), cell(series.best), count(series.best_step)]);
+    }
+    let time = duration(Duration::from_secs_f64(summary.wall_seconds.max(0.0)));
+    format!(
+        "{}: {} steps in {time}, {:.1} steps/s\n{}\n{}",
+        summary.ended,
+        count(summary.steps),
+        summary.steps_per_second,
+        table(&rows),
+        folder.path().display(),
+    )
+}

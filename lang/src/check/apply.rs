@@ -1,0 +1,516 @@
+//! Applications: matching arguments to parameters, and evaluating what is applied.
+
+use super::elab::{Elab, Failed, Frame, Res, Scope};
+use super::signature::Signature;
+use super::value::{Bound, CallableId, Env, Lambda, Value};
+use crate::diagnostic::Diagnostic;
+use crate::model::{GradientRule, Op, ValueId};
+use crate::source::Span;
+use crate::syntax::ast::{Callable, CallableKind, Einops, Name, Param, ResultType};
+use crate::types::{DType, TensorType};
+use std::sync::Arc;
+
+/// An argument, evaluated.
+#[derive(Clone, Debug)]
+pub(super) struct Argument {
+    pub name: Option<Name>,
+    pub value: Value,
+    pub span: Span,
+    /// For an argument that is a pattern in backticks.
+    pub pattern: Option<Einops>,
+}
+
+impl Argument {
+    pub fn pattern(p: Einops) -> Argument {
+        Argument { name: None, value: Value::Opaque, span: p.span, pattern: Some(p) }
+    }
+
+    pub fn of(value: Value, span: Span) -> Argument {
+        Argument { name: None, value, span, pattern: None }
+    }
+}
+
+impl Elab {
+    /// Applies anything that can be applied. `at` is the place of its name, `span` of the whole call.
+    pub fn call(&mut self, function: Value, args: Vec<Argument>, at: Span, span: Span) -> Res<Value> {
+        match function {
+            Value::Callable(id) => {
+                let kind = self.program.callable(id).callable.kind;
+                match kind {
+                    CallableKind::Layer | CallableKind::Optimizer | CallableKind::Schedule => {
+                        self.make(id, args, at, span)
+                    }
+                    CallableKind::Primitive => self.apply_primitive(id, args, at, span),
+                    _ => self.apply_function(id, args, span),
+                }
+            }
+            Value::Bound(bound) => self.apply_bound(&bound, args, span),
+            Value::Lambda(lambda) => self.apply_lambda(&lambda, args, span),
+            Value::Builtin(builtin) => (builtin.run)(self, args, at, span),
+            Value::DType(dtype) => self.convert(dtype, args, span),
+            Value::Unknown | Value::Opaque => Err(Failed),
+            other => {
+                let d = Diagnostic::error("E0405", at, format!("{} cannot be applied", other.kind()))
+                    .says(format!("this is {}", other.kind()));
+                Err(self.fail(d))
+            }
+        }
+    }
+
+    /// `f32(x)`
+    fn convert(&mut self, dtype: DType, args: Vec<Argument>, span: Span) -> Res<Value> {
+        let [arg] = args.as_slice() else {
+            return self.error("E0501", span, format!("`{dtype}(x)` converts one tensor, {} are given", args.len()));
+        };
+        if let Value::Tensor(_) = arg.value {
+            let cast = self.program.primitive("cast").map(Value::Callable);
+            let to = Argument::of(Value::DType(dtype), span);
+            return match cast {
+                Some(cast) => self.call(cast, vec![arg.clone(), to], span, span),
+                None => Err(Failed),
+            };
+        }
+        Ok(Value::Tensor(self.tensor(&arg.value, Some(dtype), arg.span)?))
+    }
+
+    /// Puts arguments in the order of the parameters; `None` where one is not given.
+    pub fn match_arguments(
+        &mut self,
+        what: &str,
+        head: Option<Span>,
+        params: &[Param],
+        args: Vec<Argument>,
+        span: Span,
+    ) -> Res<Vec<Option<Argument>>> {
+        let mut slots: Vec<Option<Argument>> = params.iter().map(|_| None).collect();
+        let (mut next, mut failed) = (0, false);
+        let given = args.len();
+        for arg in args {
+            let slot = match &arg.name {
+                Some(name) => params.iter().position(|p| p.name.text == name.text),
+                None => {
+                    next += 1;
+                    (next <= params.len()).then(|| next - 1)
+                }
+            };
+            match (slot, &arg.name) {
+                (Some(i), name) => {
+                    if slots[i].is_some() {
+                        let place = name.as_ref().map_or(arg.span, |n| n.span);
+                        let d = Diagnostic::error(
+                            "E0502",
+                            place,
+                            format!("`{}` of `{what}` is given twice", params[i].name.text),
+                        );
+                        self.fail(d);
+                        failed = true;
+                    }
+                    slots[i] = Some(arg);
+                }
+                (None, Some(name)) => {
+                    let names: Vec<&str> = params.iter().map(|p| p.name.text.as_str()).collect();
+                    let mut d =
+                        Diagnostic::error("E0502", name.span, format!("`{what}` has no parameter `{}`", name.text));
+                    d = match super::near(&name.text, names.iter().copied()) {
+                        Some(near) => {
+                            d.help(format!("did you mean `{near}`?")).fix("correct the name", name.span, near)
+                        }
+                        None if names.is_empty() => d.help("it takes no arguments here"),
+                        None => d.help(format!("it takes {}", super::list_words(&names))),
+                    };
+                    self.fail(d);
+                    failed = true;
+                }
+                (None, None) => {
+                    let n = params.len();
+                    let mut d = Diagnostic::error(
+                        "E0501",
+                        arg.span,
+                        format!("`{what}` takes {n} argument{}, {given} are given", if n == 1 { "" } else { "s" }),
+                    )
+                    .says("one too many");
+                    if let Some(head) = head.filter(|_| !params.is_empty()) {
+                        d = d.label(head, "declared here");
+                    }
+                    self.fail(d);
+                    return Err(Failed);
+                }
+            }
+        }
+        let missing: Vec<String> = params
+            .iter()
+            .zip(&slots)
+            .filter(|(p, s)| s.is_none() && p.default.is_none())
+            .map(|(p, _)| p.name.text.clone())
+            .collect();
+        if !missing.is_empty() && !failed {
+            let words: Vec<&str> = missing.iter().map(String::as_str).collect();
+            let mut d = Diagnostic::error("E0501", span, format!("`{what}` also needs {}", super::list_words(&words)));
+            if let Some(head) = head {
+                d = d.label(head, "declared here");
+            }
+            self.fail(d);
+            failed = true;
+        }
+        if failed { Err(Failed) } else { Ok(slots) }
+    }
+
+    pub fn frame(&mut self, callable: Option<CallableId>, call: Span, float: Option<DType>) {
+        let float = float.unwrap_or_else(|| self.float());
+        self.frames.push(Frame { callable, call, float });
+    }
+
+    /// Refuses to enter a declaration that is being applied already.
+    fn enter(&mut self, id: CallableId, span: Span) -> Res<()> {
+        self.applied.insert(id);
+        let kind = self.program.callable(id).callable.kind;
+        let wraps = matches!(kind, CallableKind::Optimizer | CallableKind::Schedule);
+        let nested = self.frames.iter().filter(|f| f.callable == Some(id)).count();
+        // An instance of a layer may be given to another of the same layer; nothing else comes back.
+        if nested > if wraps || kind == CallableKind::Layer { 16 } else { 8 } {
+            let name = self.program.callable(id).callable.name.text.clone();
+            let d = Diagnostic::error("E0508", span, format!("`{name}` applies itself"))
+                .help("nothing calls itself: repeat with `fold`");
+            return Err(self.fail(d));
+        }
+        Ok(())
+    }
+
+    fn make(&mut self, id: CallableId, args: Vec<Argument>, at: Span, span: Span) -> Res<Value> {
+        let program = self.program.clone();
+        let declared = program.callable(id);
+        let callable = &declared.callable;
+        let params = callable.statics.as_deref().unwrap_or(&[]);
+        if callable.kind == CallableKind::Layer
+            && let Some(tensor) = args.iter().find(|a| matches!(a.value, Value::Tensor(_)))
+        {
+            let name = &callable.name.text;
+            let d = Diagnostic::error("E0405", span, format!("the layer `{name}` is used as a function"))
+                .label(tensor.span, "a tensor where its settings are wanted")
+                .help(format!("a layer is made first and applied then: `{name}(…)(x)`, or `x |> {name}(…)`"));
+            return Err(self.fail(d));
+        }
+        let slots = self.match_arguments(&callable.name.text, Some(callable.head), params, args, span)?;
+        let mut env = Env::new(declared.file);
+        self.bind_statics(callable, params, slots, &mut env, at)?;
+        let statics = env.names.into_iter().map(|(n, v, _)| (n, v)).collect();
+        let id_number = self.fresh_id();
+        Ok(Value::Bound(Arc::new(Bound { id: id_number, callable: id, statics, span })))
+    }
+
+    fn apply_lambda(&mut self, lambda: &Lambda, args: Vec<Argument>, span: Span) -> Res<Value> {
+        let slots = self.match_arguments("this function", Some(lambda.span), &lambda.params, args, span)?;
+        let mut env = lambda.env.clone();
+        for (param, slot) in lambda.params.iter().zip(slots) {
+            let value = match (slot, &param.default) {
+                (Some(arg), _) => arg.value,
+                (None, Some(default)) => self.eval(&mut env, default)?,
+                (None, None) => return Err(Failed),
+            };
+            env.bind(&param.name.text, value, param.name.span);
+        }
+        if self.frames.len() > 100 {
+            return self.error("E0508", span, "functions apply each other without end");
+        }
+        self.frame(None, span, None);
+        let result = self.block(&mut env, &lambda.body);
+        self.frames.pop();
+        result
+    }
+
+    /// A `fn`, `loss`, `metric` or `model`.
+    fn apply_function(&mut self, id: CallableId, args: Vec<Argument>, span: Span) -> Res<Value> {
+        self.enter(id, span)?;
+        let program = self.program.clone();
+        let declared = program.callable(id);
+        let callable = &declared.callable;
+        let env = Env::new(declared.file);
+        let sig = self.bind(callable, &callable.inputs, args, env, span, false)?;
+        let is_model = callable.kind == CallableKind::Model;
+        if callable.kind == CallableKind::Metric {
+            let path = self.metric_path(&callable.name.text);
+            self.scopes.push(Scope { path, ..Scope::default() });
+        } else if is_model {
+            self.scopes.push(Scope { path: callable.name.text.clone(), ..Scope::default() });
+        }
+        self.frame(Some(id), span, sig.float());
+        let result = self.run_body(callable, sig, span);
+        self.frames.pop();
+        if is_model || callable.kind == CallableKind::Metric {
+            self.scopes.pop();
+        }
+        let value = result?;
+        if is_model && self.frames.iter().filter(|f| f.callable.is_some()).count() == 0 {
+            self.record_output(&callable.name.text, &value);
+        }
+        Ok(value)
+    }
+
+    fn record_output(&mut self, model: &str, value: &Value) {
+        let named: Vec<(String, ValueId)> = match value {
+            Value::Tensor(v) => vec![(model.to_string(), *v)],
+            Value::Named(items) => items
+                .iter()
+                .filter_map(|(n, v)| if let Value::Tensor(v) = v { Some((format!("{model}.{n}"), *v)) } else { None })
+                .collect(),
+            _ => Vec::new(),
+        };
+        for (name, v) in named {
+            let again = self.outputs.iter().filter(|(n, _)| *n == name || n.starts_with(&format!("{name}#"))).count();
+            let name = if again == 0 { name } else { format!("{name}#{}", again + 1) };
+            self.outputs.push((name, v));
+        }
+    }
+
+    /// A body with its signature bound, and its result held against the declared one.
+    fn run_body(&mut self, callable: &Callable, mut sig: Signature, span: Span) -> Res<Value> {
+        let Some(body) = &callable.body else { return Err(Failed) };
+        let inputs: Vec<Option<ValueId>> = sig.tensors.clone();
+        let mut env = sig.env.clone();
+        let value = self.block(&mut env, body)?;
+        let value = match &callable.result {
+            None => value,
+            Some(result) => self.check_result(callable, result, &mut sig, value, span)?,
+        };
+        match &callable.grad {
+            Some(_) => self.custom_gradient(callable, &sig, &inputs, value, span),
+            None => Ok(value),
+        }
+    }
+
+    /// Wraps the value of a `fn` that has a `grad` of its own.
+    fn custom_gradient(
+        &mut self,
+        callable: &Callable,
+        sig: &Signature,
+        inputs: &[Option<ValueId>],
+        value: Value,
+        span: Span,
+    ) -> Res<Value> {
+        let Value::Tensor(y) = value else {
+            return self.error("E0402", callable.name.span, "a function with `grad` must give one tensor");
+        };
+        let args: Vec<ValueId> = inputs.iter().flatten().copied().collect();
+        let types: Vec<TensorType> = args.iter().map(|v| self.ty(*v).clone()).collect();
+        let result = self.ty(y).clone();
+        let rule = self.gradient_rule(callable, sig, inputs, &types, &result)?;
+        let mut all = vec![y];
+        all.extend(args);
+        Ok(Value::Tensor(self.push(Op::CustomGradient(Arc::new(rule)), all, result, span)))
+    }
+
+    /// Evaluates a `grad` block into a body of its own.
+    pub fn gradient_rule(
+        &mut self,
+        callable: &Callable,
+        sig: &Signature,
+        inputs: &[Option<ValueId>],
+        types: &[TensorType],
+        result: &TensorType,
+    ) -> Res<GradientRule> {
+        let Some(grad) = &callable.grad else { return Err(Failed) };
+        let head = callable.head;
+        let float = types.iter().map(|t| t.dtype).find(|d| d.is_float());
+        let (body, outcome) = self.in_fresh_body(|e| {
+            e.frame(None, head, float);
+            let mut env = sig.env.clone();
+            let mut nodes = Vec::new();
+            let mut types = types.iter();
+            for (param, input) in callable.inputs.iter().zip(inputs) {
+                let list = match env.get(&param.name.text) {
+                    Some(Value::List(items)) if input.is_none() => Some(items.len()),
+                    _ => None,
+                };
+                // A parameter that is a list of tensors has an input for each of them.
+                let parts = if super::signature::is_tensor_list(param) { list } else { None };
+                if let Some(n) = parts {
+                    let mut items = Vec::new();
+                    for ty in types.by_ref().take(n) {
+                        let v = e.push(Op::Input(param.name.text.as_str().into()), Vec::new(), ty.clone(), head);
+                        nodes.push(v);
+                        items.push(Value::Tensor(v));
+                    }
+                    env.rebind(&param.name.text, Value::list(items));
+                } else if input.is_some()
+                    && let Some(ty) = types.next()
+                {
+                    let v = e.push(Op::Input(param.name.text.as_str().into()), Vec::new(), ty.clone(), head);
+                    nodes.push(v);
+                    env.rebind(&param.name.text, Value::Tensor(v));
+                }
+            }
+            let y = e.push(Op::Input("y".into()), Vec::new(), result.clone(), head);
+            let dy_type = TensorType { below: None, ..result.clone() };
+            let dy = e.push(Op::Input("dy".into()), Vec::new(), dy_type, head);
+            env.bind("y", Value::Tensor(y), head);
+            env.bind("dy", Value::Tensor(dy), head);
+            let value = e.block(&mut env, grad);
+            let outputs = value.and_then(|v| e.gradient_outputs(callable, &nodes, v));
+            e.frames.pop();
+            let mut inputs = nodes;
+            inputs.extend([y, dy]);
+            outputs.map(|outputs| (inputs, outputs))
+        });
+        let (inputs, outputs) = outcome?;
+        Ok(GradientRule { body, inputs, outputs })
+    }
+
+    /// The values of a `grad` block, one per floating argument, each of exactly its type.
+    fn gradient_outputs(&mut self, callable: &Callable, args: &[ValueId], value: Value) -> Res<Vec<Option<ValueId>>> {
+        let span = callable.grad.as_ref().map_or(callable.head, |g| g.span);
+        let mut values = match value {
+            Value::Tuple(items) | Value::List(items) => items.to_vec(),
+            one => vec![one],
+        }
+        .into_iter();
+        let mut outputs = Vec::new();
+        for &arg in args {
+            let want = self.ty(arg).clone();
+            if !want.dtype.is_float() {
+                outputs.push(None);
+                continue;
+            }
+            let Some(value) = values.next() else {
+                return self.error("E0402", span, "`grad` gives fewer values than there are floating arguments");
+            };
+            let mut got = self.tensor(&value, Some(want.dtype), span)?;
+            if self.ty(got).rank() == 0 && want.rank() > 0 {
+                got = self.broadcast(got, &want.shape, span);
+            }
+            let have = self.ty(got).clone();
+            let fits = have.dtype == want.dtype
+                && have.rank() == want.rank()
+                && have.shape.iter().zip(&want.shape).all(|(a, b)| {
+                    self.agree(&a.dim, &b.dim) || self.same(&a.dim, &b.dim) == super::compare::Verdict::Undecided
+                });
+            if !fits {
+                let d =
+                    Diagnostic::error("E0309", span, format!("a gradient must have the type of its argument, {want}"))
+                        .says(format!("this one is {have}"));
+                return Err(self.fail(d));
+            }
+            outputs.push(Some(got));
+        }
+        if values.next().is_some() {
+            return self.error("E0402", span, "`grad` gives more values than there are floating arguments");
+        }
+        Ok(outputs)
+    }
+
+    fn apply_bound(&mut self, bound: &Arc<Bound>, args: Vec<Argument>, span: Span) -> Res<Value> {
+        self.enter(bound.callable, span)?;
+        let program = self.program.clone();
+        let declared = program.callable(bound.callable);
+        let callable = &declared.callable;
+        let mut env = Env::new(declared.file);
+        for (name, value) in &bound.statics {
+            env.bind(name, value.clone(), bound.span);
+        }
+        match callable.kind {
+            CallableKind::Layer => {}
+            CallableKind::Optimizer => return self.apply_optimizer(bound, callable, env, args, span),
+            // In the library's examples a schedule is applied to a step and a number of steps.
+            _ if self.in_library(span) => {
+                let values: Vec<Value> = args.into_iter().map(|a| a.value).collect();
+                return self.schedule_example(Value::Bound(bound.clone()), &values, span);
+            }
+            _ => {
+                let d = Diagnostic::error(
+                    "E0405",
+                    span,
+                    format!("the schedule `{}` is applied by itself", callable.name.text),
+                )
+                .help("inside an optimizer or a schedule its name is its value now");
+                return Err(self.fail(d));
+            }
+        }
+        let sig = self.bind(callable, &callable.inputs, args, env, span, false)?;
+        let path = self.instance_path(bound, &callable.name.text);
+        self.scopes.push(Scope { path, ..Scope::default() });
+        self.frame(Some(bound.callable), span, sig.float());
+        let result = self.run_body(callable, sig, span);
+        self.frames.pop();
+        self.scopes.pop();
+        result
+    }
+
+    /// The path of an instance: given where it is first applied, by its `let` name or by its layer's
+    /// name and a number counted in its parent.
+    fn instance_path(&mut self, bound: &Bound, layer: &str) -> String {
+        if let Some(path) = self.paths.get(&bound.id) {
+            return path.clone();
+        }
+        let hint = self.hints.get(&bound.id).cloned();
+        let Some(scope) = self.scopes.last_mut() else { return layer.into() };
+        let mut name = match &hint {
+            Some(hint) => hint.clone(),
+            None => {
+                let snake = super::snake_case(layer);
+                let n = scope.counters.entry(snake.clone()).or_insert(0);
+                *n += 1;
+                format!("{snake}_{n}")
+            }
+        };
+        let base = name.clone();
+        let mut again = 1;
+        while scope.used.get(&name).is_some_and(|id| *id != bound.id) {
+            again += 1;
+            name = format!("{base}_{again}");
+        }
+        scope.used.insert(name.clone(), bound.id);
+        let path = if scope.path.is_empty() { name } else { format!("{}.{name}", scope.path) };
+        self.paths.insert(bound.id, path.clone());
+        path
+    }
+
+    /// Holds a value against the declared result.
+    fn check_result(
+        &mut self,
+        callable: &Callable,
+        result: &ResultType,
+        sig: &mut Signature,
+        value: Value,
+        span: Span,
+    ) -> Res<Value> {
+        match result {
+            ResultType::One(ty) => self.fit_result(callable, ty, sig, value, span),
+            ResultType::Named(parts) => {
+                let values: Vec<Value> = match &value {
+                    Value::Tuple(items) => items.to_vec(),
+                    Value::Named(items) => items.iter().map(|(_, v)| v.clone()).collect(),
+                    other => vec![other.clone()],
+                };
+                if values.len() != parts.len() {
+                    let place = self.last_of(callable);
+                    let d = Diagnostic::error(
+                        "E0309",
+                        place,
+                        format!(
+                            "`{}` declares {} results, its body gives {}",
+                            callable.name.text,
+                            parts.len(),
+                            values.len()
+                        ),
+                    )
+                    .label(callable.head, "declared here");
+                    return Err(self.fail(d));
+                }
+                let mut out = Vec::new();
+                for (part, value) in parts.iter().zip(values) {
+                    let value = match &part.ty {
+                        Some(ty) => self.fit_result(callable, ty, sig, value, span)?,
+                        None => value,
+                    };
+                    out.push((part.name.text.clone(), value));
+                }
+                Ok(Value::Named(Arc::new(out)))
+            }
+        }
+    }
+
+    /// The place of a body's last expression.
+    pub fn last_of(&self, callable: &Callable) -> Span {
+        let last = callable.body.as_ref().and_then(|b| b.statements.last());
+        last.map_or(callable.head, |s| s.span)
+    }
+}

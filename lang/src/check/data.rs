@@ -1,0 +1,212 @@
+//! Data declarations, and the parts of data that `train` and `evaluate` name.
+
+use super::elab::{Elab, Failed, Res};
+use super::sources::{self, Problem};
+use super::value::{Env, Value};
+use crate::diagnostic::Diagnostic;
+use crate::model::{ColumnSpec, DataRef, DataSpec, Static};
+use crate::source::{FileId, Span};
+use crate::syntax::ast::{Arg, Column, Expr, ExprKind, Name};
+
+impl Elab {
+    fn problem(&mut self, span: Span, (message, help): Problem) -> Failed {
+        let mut d = Diagnostic::error("E0601", span, message);
+        if let Some(help) = help {
+            d = d.help(help);
+        }
+        self.fail(d)
+    }
+
+    /// `data NAME = SOURCE { COLUMNS } |> OPERATORS`
+    pub fn data_spec(
+        &mut self,
+        file: FileId,
+        name: &Name,
+        source: &Expr,
+        columns: &[Column],
+        operators: &[Expr],
+    ) -> Res<DataSpec> {
+        let (callee, args): (&Expr, &[Arg]) = match &*source.kind {
+            ExprKind::Call(callee, args) => (callee, args),
+            ExprKind::Name(_) | ExprKind::Field(..) => {
+                let told = self.quote(source.span);
+                let d =
+                    Diagnostic::error("E0601", source.span, "a source is called").help(format!("write `{told}(…)`"));
+                return Err(self.fail(d));
+            }
+            _ => return self.error("E0601", source.span, "a data declaration begins with a source, `csv(\"file\")`"),
+        };
+        let word = self.quote(callee.span);
+        let Some(found) = sources::source(&word) else {
+            let names = sources::names();
+            let mut d = Diagnostic::error("E0601", callee.span, format!("there is no data source `{word}`"));
+            d = match super::near(&word, names.iter().copied()) {
+                Some(near) => d.help(format!("did you mean `{near}`?")).fix("correct the name", callee.span, near),
+                None => d.help(format!("the sources are {}", super::list_words(&names))),
+            };
+            return Err(self.fail(d));
+        };
+        let given = self.static_args(file, args)?;
+        let bound = match sources::bind(&word, found.params, &given) {
+            Ok(bound) => bound,
+            Err(problem) => {
+                let place = self.place_of_problem(args, &problem.0).unwrap_or(source.span);
+                return Err(self.problem(place, problem));
+            }
+        };
+        let specs: Vec<Res<ColumnSpec>> = columns.iter().map(|c| self.column(file, c)).collect();
+        let specs: Vec<ColumnSpec> = specs.into_iter().collect::<Res<_>>()?;
+        for (i, c) in specs.iter().enumerate() {
+            if let Some(first) = specs[..i].iter().find(|o| o.name == c.name) {
+                let d = Diagnostic::error(
+                    "E0203",
+                    columns[i].name.span,
+                    format!("the column `{}` is declared twice", c.name),
+                )
+                .label(first.span, "first here");
+                return Err(self.fail(d));
+            }
+        }
+        let mut schema = found.schema(&bound, &specs).map_err(|p| self.problem(source.span, p))?;
+        let mut done = Vec::new();
+        for operator in operators {
+            let value = self.data_call(file, operator)?;
+            let read = sources::operator(&value).map_err(|p| self.problem(operator.span, p))?;
+            schema = found.apply(schema, read).map_err(|p| self.problem(operator.span, p))?;
+            done.push(value);
+        }
+        Ok(DataSpec {
+            name: name.text.clone(),
+            source: word,
+            args: bound,
+            columns: specs,
+            operators: done,
+            fields: schema.fields,
+            splits: schema.splits,
+            span: name.span,
+        })
+    }
+
+    /// The argument that a problem's message quotes by its parameter's name.
+    fn place_of_problem(&self, args: &[Arg], message: &str) -> Option<Span> {
+        args.iter()
+            .find(|a| a.name.as_ref().is_some_and(|n| message.contains(&format!("`{}`", n.text))))
+            .map(|a| a.value.span)
+    }
+
+    fn column(&mut self, file: FileId, column: &Column) -> Res<ColumnSpec> {
+        let mut transforms = Vec::new();
+        let mut e = &column.value;
+        while let ExprKind::Pipe(left, right) = &*e.kind {
+            match &*right.kind {
+                ExprKind::Name(n) => transforms.insert(0, n.clone()),
+                _ => return self.error("E0601", right.span, "a column's transform is a word, `standardize`"),
+            }
+            e = left;
+        }
+        let kind = self.data_call(file, e)?;
+        let spec = ColumnSpec { name: column.name.text.clone(), kind, transforms, span: column.name.span };
+        match sources::column(&spec) {
+            Ok(_) => Ok(spec),
+            Err(problem) => Err(self.problem(column.value.span, problem)),
+        }
+    }
+
+    /// A word, or a word with arguments.
+    fn data_call(&mut self, file: FileId, e: &Expr) -> Res<Static> {
+        match &*e.kind {
+            ExprKind::Name(name) => Ok(Static::Call(name.clone(), Vec::new())),
+            ExprKind::Call(callee, args) => Ok(Static::Call(self.quote(callee.span), self.static_args(file, args)?)),
+            _ => self.error("E0601", e.span, "a word is wanted here, or a word with arguments"),
+        }
+    }
+
+    fn static_args(&mut self, file: FileId, args: &[Arg]) -> Res<Vec<(String, Static)>> {
+        let out: Vec<Res<(String, Static)>> = args
+            .iter()
+            .map(|a| {
+                let name = a.name.as_ref().map_or(String::new(), |n| n.text.clone());
+                Ok((name, self.as_static(file, &a.value)?))
+            })
+            .collect();
+        out.into_iter().collect()
+    }
+
+    /// A value as data. A call of a word of `std.data`, or of one that names nothing,
+    /// stays a call, `chars(65)`.
+    fn as_static(&mut self, file: FileId, e: &Expr) -> Res<Static> {
+        if let ExprKind::Call(callee, args) = &*e.kind
+            && let ExprKind::Name(name) = &*callee.kind
+            && (sources::TOKENS.iter().any(|t| t.name == *name)
+                || self.program.lookup(file, name).is_none() && super::builtins::find(name).is_none())
+        {
+            return Ok(Static::Call(name.clone(), self.static_args(file, args)?));
+        }
+        let value = self.eval(&mut Env::new(file), e)?;
+        self.static_of(&value, e.span)
+    }
+
+    fn static_of(&mut self, value: &Value, span: Span) -> Res<Static> {
+        Ok(match value {
+            Value::Int(_) => Static::Int(self.whole(value, span)?),
+            Value::Float(x) => Static::Float(*x),
+            Value::Bool(b) => Static::Bool(*b),
+            Value::Str(s) => Static::Str(s.to_string()),
+            Value::Duration(n, unit) => Static::Duration(*n, *unit),
+            Value::List(items) => Static::List(items.iter().map(|v| self.static_of(v, span)).collect::<Res<_>>()?),
+            Value::Unknown | Value::Opaque => return Err(Failed),
+            other => {
+                let kind = other.kind();
+                return self.error("E0503", span, format!("a data declaration cannot hold {kind}"));
+            }
+        })
+    }
+
+    /// `digits.test`
+    pub fn data_part(&mut self, data: usize, field: &Name) -> Res<Value> {
+        let Some(spec) = self.program.data.get(data).cloned() else { return Err(Failed) };
+        if let Some(split) = spec.splits.iter().position(|s| *s == field.text) {
+            return Ok(Value::Data(DataRef { data, split, operators: Vec::new() }));
+        }
+        let names: Vec<&str> = spec.splits.iter().map(String::as_str).collect();
+        if spec.fields.iter().any(|f| f.name == field.text) {
+            let d = Diagnostic::error(
+                "E0202",
+                field.span,
+                format!("`{}` is a field of the records of `{}`, not a part of it", field.text, spec.name),
+            )
+            .help(format!("fields stand by their names in `train`; the parts are {}", super::list_words(&names)));
+            return Err(self.fail(d));
+        }
+        if names == ["all"] {
+            let d = Diagnostic::error("E0202", field.span, format!("`{}` has no parts", spec.name))
+                .help(format!("add `|> split(0.9)` to `data {}`", spec.name));
+            return Err(self.fail(d));
+        }
+        self.no_field(field, &format!("the data `{}`", spec.name), &names)
+    }
+
+    /// `digits.test |> take(240)`
+    pub fn data_pipe(&mut self, env: &Env, value: Value, operator: &Expr) -> Res<Value> {
+        let mut part = match value {
+            Value::Data(part) => part,
+            _ => {
+                let d = Diagnostic::error("E0601", operator.span, "an operator here works on a part of the data")
+                    .help("name the part first, `digits.test |> take(240)`");
+                return Err(self.fail(d));
+            }
+        };
+        let call = self.data_call(env.file, operator)?;
+        match sources::operator(&call) {
+            Ok(sources::Operator::Take { .. }) => {}
+            Ok(_) => {
+                let d = Diagnostic::error("E0601", operator.span, "only `take` works on a part of the data")
+                    .help("`shuffle` and `split` stand in the data declaration");
+                return Err(self.fail(d));
+            }
+            Err(problem) => return Err(self.problem(operator.span, problem)),
+        }
+        part.operators.push(call);
+        Ok(Value::Data(part))
+    }
+}

@@ -1,0 +1,627 @@
+//! Expressions: names, blocks, conditions, loops. Applications are in `apply`, operators in `operators`.
+
+use super::apply::Argument;
+use super::elab::{Elab, Failed, Res};
+use super::program::Global;
+use super::value::{Env, Lambda, Value};
+use crate::diagnostic::Diagnostic;
+use crate::dim::Dim;
+use crate::source::{FileId, Span};
+use crate::syntax::ast::{Arg, Block, CallableKind, Each, Expr, ExprKind, Name, Pattern, Stmt, StmtKind, TypeKind};
+use crate::types::DType;
+use std::sync::Arc;
+
+/// How deep applications may nest; a cycle of calls ends here at the latest.
+const DEEPEST: u32 = 120;
+
+impl Elab {
+    pub fn eval(&mut self, env: &mut Env, e: &Expr) -> Res<Value> {
+        self.depth += 1;
+        let result = if self.depth > 4 * DEEPEST {
+            self.error("E0508", e.span, "this is nested too deeply")
+        } else {
+            self.eval_kind(env, e)
+        };
+        self.depth -= 1;
+        result
+    }
+
+    fn eval_kind(&mut self, env: &mut Env, e: &Expr) -> Res<Value> {
+        match &*e.kind {
+            ExprKind::Int(n) => Ok(Value::int(*n)),
+            ExprKind::Float(x) => Ok(Value::Float(*x)),
+            ExprKind::Str(s) => Ok(Value::Str(s.as_str().into())),
+            ExprKind::Bool(b) => Ok(Value::Bool(*b)),
+            ExprKind::Duration(n, unit) => Ok(Value::Duration(*n, *unit)),
+            ExprKind::Name(name) => self.name(env, name, e.span),
+            ExprKind::Field(base, field) => self.field(env, base, field),
+            ExprKind::Call(callee, args) => self.call_expr(env, callee, args, e.span),
+            ExprKind::Index(base, items) => {
+                let value = self.eval(env, base)?;
+                self.index(env, value, items, e.span)
+            }
+            ExprKind::Unary(op, x) => {
+                let value = self.eval(env, x)?;
+                self.unary(*op, value, e.span)
+            }
+            ExprKind::Binary(op, at, l, r) => {
+                let (a, b) = (self.eval(env, l), self.eval(env, r));
+                self.binary(*op, *at, (a?, l), (b?, r), e.span)
+            }
+            ExprKind::Pipe(l, r) => self.pipe(env, l, r, e.span),
+            ExprKind::If { condition, then, otherwise } => self.condition(env, condition, then, otherwise.as_ref()),
+            ExprKind::Loop { scan: false, carries, each, body } => self.fold(env, carries, each, body, e.span),
+            ExprKind::Loop { scan: true, .. } => self.not_yet("`scan`", e.span),
+            ExprKind::Placed(_, _) => self.not_yet("a device hint, `on …`,", e.span),
+            ExprKind::Lambda(params, body) => {
+                let lambda = Lambda { params: params.clone(), body: body.clone(), env: env.clone(), span: e.span };
+                Ok(Value::Lambda(Arc::new(lambda)))
+            }
+            ExprKind::List(items) => Ok(Value::list(self.eval_all(env, items)?)),
+            ExprKind::Tuple(items) => Ok(Value::Tuple(Arc::new(self.eval_all(env, items)?))),
+            ExprKind::ListFor(item, each) => {
+                let mut out = Vec::new();
+                for turn in self.turns(env, each)? {
+                    let bound = env.names.len();
+                    self.bind_each(env, each, turn)?;
+                    let value = self.eval(env, item);
+                    env.names.truncate(bound);
+                    out.push(value?);
+                }
+                Ok(Value::list(out))
+            }
+            ExprKind::Einops(p) => {
+                let d = Diagnostic::error("E0311", p.span, "a pattern stands by itself")
+                    .help("give it to `rearrange`, `einsum`, `reduce` or `repeat`");
+                Err(self.fail(d))
+            }
+            ExprKind::Type(t) => {
+                let mut d = Diagnostic::error("E0402", t.span, "a type stands where a value is wanted");
+                if let TypeKind::Tensor { dtype, .. } = &t.kind {
+                    d = d.help(format!("`{}(x)` converts, `zeros([…])` makes a tensor", dtype.text));
+                }
+                Err(self.fail(d))
+            }
+        }
+    }
+
+    /// Says that a form of the language does not run in this version.
+    pub fn not_yet<T>(&mut self, what: &str, span: Span) -> Res<T> {
+        self.error("E0604", span, format!("{what} is not available in this version"))
+    }
+
+    pub fn eval_all(&mut self, env: &mut Env, items: &[Expr]) -> Res<Vec<Value>> {
+        let values: Vec<Res<Value>> = items.iter().map(|e| self.eval(env, e)).collect();
+        values.into_iter().collect()
+    }
+
+    pub fn name(&mut self, env: &Env, name: &str, span: Span) -> Res<Value> {
+        if let Some(value) = env.get(name) {
+            return match value {
+                Value::Unknown => Err(Failed),
+                value => Ok(value.clone()),
+            };
+        }
+        if name == "training" {
+            return Ok(Value::Bool(self.training));
+        }
+        if let Some(global) = self.program.lookup(env.file, name) {
+            return self.global(global);
+        }
+        if let Some(builtin) = super::builtins::find(name) {
+            return Ok(Value::Builtin(builtin));
+        }
+        if let Some(dtype) = DType::from_name(name) {
+            return Ok(Value::DType(dtype));
+        }
+        Err(self.unknown_name(env, name, span))
+    }
+
+    fn unknown_name(&mut self, env: &Env, name: &str, span: Span) -> Failed {
+        let program = self.program.clone();
+        let mut d = Diagnostic::error("E0201", span, format!("there is no `{name}` here"));
+        let locals = env.names.iter().map(|(n, _, _)| n.as_str());
+        let builtins = super::builtins::names();
+        let mut candidates: Vec<&str> = locals.chain(program.visible(env.file)).collect();
+        for builtin in builtins {
+            candidates.push(builtin);
+        }
+        let near = super::near(name, candidates.into_iter());
+        let module = program.modules.iter().find(|(m, names)| m.starts_with("std.") && names.contains_key(name));
+        if let Some((module, _)) = module {
+            d = d.help(format!("it is in the library: write `import {module}.{name}` at the top of the file"));
+        } else if let Some(near) = near {
+            d = d.help(format!("did you mean `{near}`?")).fix("correct the name", span, near);
+        }
+        self.fail(d)
+    }
+
+    fn global(&mut self, global: Global) -> Res<Value> {
+        match global {
+            Global::Callable(id) => Ok(Value::Callable(id)),
+            Global::Data(i) => Ok(Value::DataSet(i as usize)),
+            Global::Broken => Err(Failed),
+            Global::Dim(i) => {
+                let (dim, size) = &self.program.dims[i as usize];
+                match size {
+                    Some(_) => Ok(Value::Int(Dim::var(dim.name.text.as_str()))),
+                    None => Err(Failed),
+                }
+            }
+            Global::Const(i) => {
+                let constant = self.program.constants[i as usize].clone();
+                let mut env = Env::new(constant.file);
+                self.eval(&mut env, &constant.value)
+            }
+        }
+    }
+
+    /// Evaluates a constant by itself, in the file it stands in.
+    pub fn eval_static(&mut self, file: FileId, e: &Expr) -> Res<Value> {
+        self.eval(&mut Env::new(file), e)
+    }
+
+    fn field(&mut self, env: &mut Env, base: &Expr, field: &Name) -> Res<Value> {
+        let value = self.eval(env, base)?;
+        match &value {
+            Value::Named(items) => {
+                if let Some((_, v)) = items.iter().find(|(n, _)| *n == field.text) {
+                    return Ok(v.clone());
+                }
+                let names: Vec<&str> = items.iter().map(|(n, _)| n.as_str()).collect();
+                self.no_field(field, "these results", &names)
+            }
+            Value::DataSet(i) => self.data_part(*i, field),
+            Value::Bound(bound) => {
+                let Some(path) = self.paths.get(&bound.id).cloned() else {
+                    let d = Diagnostic::error(
+                        "E0202",
+                        field.span,
+                        format!("`{}` has no parameters yet", self.quote(base.span)),
+                    )
+                    .help("an instance makes its parameters where it is first applied: apply it above this line");
+                    return Err(self.fail(d));
+                };
+                let prefix = format!("{path}.");
+                if let Some(&id) = self.by_path.get(&format!("{prefix}{}", field.text)) {
+                    return Ok(Value::Tensor(self.read(id, field.span)));
+                }
+                let owned: Vec<String> = self
+                    .by_path
+                    .keys()
+                    .filter_map(|p| p.strip_prefix(&prefix))
+                    .filter(|p| !p.contains('.'))
+                    .map(String::from)
+                    .collect();
+                let names: Vec<&str> = owned.iter().map(String::as_str).collect();
+                self.no_field(field, &format!("`{}`", self.quote(base.span)), &names)
+            }
+            Value::Opaque | Value::Unknown => Err(Failed),
+            other => {
+                let kind = other.kind();
+                self.error("E0202", field.span, format!("{kind} has no field `{}`", field.text))
+            }
+        }
+    }
+
+    pub fn no_field<T>(&mut self, field: &Name, of: &str, names: &[&str]) -> Res<T> {
+        let mut names = names.to_vec();
+        names.sort_unstable();
+        let mut d = Diagnostic::error("E0202", field.span, format!("there is no `{}` in {of}", field.text));
+        d = match super::near(&field.text, names.iter().copied()) {
+            Some(near) => d.help(format!("did you mean `{near}`?")).fix("correct the name", field.span, near),
+            None if names.is_empty() => d,
+            None => d.help(format!("it has {}", super::list_words(&names))),
+        };
+        Err(self.fail(d))
+    }
+
+    /// Evaluates the arguments of a call, all of them, so that each error in them is found.
+    pub fn arguments(&mut self, env: &mut Env, args: &[Arg]) -> Res<Vec<Argument>> {
+        let values: Vec<Res<Argument>> = args
+            .iter()
+            .map(|a| {
+                if let ExprKind::Einops(p) = &*a.value.kind {
+                    return Ok(Argument::pattern(p.clone()));
+                }
+                let value = self.eval(env, &a.value)?;
+                Ok(Argument { name: a.name.clone(), value, span: a.value.span, pattern: None })
+            })
+            .collect();
+        values.into_iter().collect()
+    }
+
+    fn call_expr(&mut self, env: &mut Env, callee: &Expr, args: &[Arg], span: Span) -> Res<Value> {
+        let function = self.eval(env, callee);
+        let args_values = self.arguments(env, args);
+        let (function, args_values) = (function?, args_values?);
+        let result = self.call(function.clone(), args_values, callee.span, span)?;
+        // `inner(p, g, step)` in an optimizer's body moves `p`.
+        if let (Value::Bound(bound), Some(first)) = (&function, args.first())
+            && self.program.callable(bound.callable).callable.kind == CallableKind::Optimizer
+            && let ExprKind::Name(name) = &*first.value.kind
+            && let Value::Tuple(moved) = &result
+        {
+            env.rebind(name, moved[0].clone());
+            return Ok(moved.get(1).cloned().unwrap_or(Value::Tuple(Arc::new(Vec::new()))));
+        }
+        Ok(result)
+    }
+
+    /// `x |> f`, `x |> f(a)`, `x |> F(a)`, `x |> F(a)(b)`.
+    fn pipe(&mut self, env: &mut Env, left: &Expr, right: &Expr, span: Span) -> Res<Value> {
+        let x = self.eval(env, left)?;
+        if let Value::Data(_) | Value::DataSet(_) = x {
+            return self.data_pipe(env, x, right);
+        }
+        let input = Argument { name: None, value: x, span: left.span, pattern: None };
+        // A pipeline's errors point at its last step, not at all of it.
+        let place = right.span;
+        match &*right.kind {
+            ExprKind::Call(callee, args) => {
+                if let ExprKind::Call(maker, first) = &*callee.kind
+                    && let Value::Callable(id) = self.eval(env, maker)?
+                    && self.program.callable(id).callable.kind == CallableKind::Layer
+                {
+                    let first = self.arguments(env, first)?;
+                    let instance = self.call(Value::Callable(id), first, maker.span, callee.span)?;
+                    let mut all = vec![input];
+                    all.extend(self.arguments(env, args)?);
+                    return self.call(instance, all, callee.span, place);
+                }
+                let function = self.eval(env, callee);
+                let rest = self.arguments(env, args);
+                let (function, rest) = (function?, rest?);
+                if let Value::Callable(id) = function
+                    && self.program.callable(id).callable.kind == CallableKind::Layer
+                {
+                    let instance = self.call(function, rest, callee.span, place)?;
+                    return self.call(instance, vec![input], callee.span, place);
+                }
+                let mut all = vec![input];
+                all.extend(rest);
+                self.call(function, all, callee.span, place)
+            }
+            _ => {
+                let function = self.eval(env, right)?;
+                if let Value::Callable(id) = function
+                    && self.program.callable(id).callable.kind == CallableKind::Layer
+                {
+                    let name = self.program.callable(id).callable.name.text.clone();
+                    let d = Diagnostic::error("E0405", place, format!("`{name}` is a layer that is not made yet"))
+                        .says("a layer's first list is missing")
+                        .help(format!("write `{name}()`, with its settings between the brackets"))
+                        .fix("add the first list", place, format!("{}()", self.quote(place)));
+                    return Err(self.fail(d));
+                }
+                let _ = span;
+                self.call(function, vec![input], right.span, place)
+            }
+        }
+    }
+
+    fn condition(&mut self, env: &mut Env, condition: &Expr, then: &Block, otherwise: Option<&Block>) -> Res<Value> {
+        match self.eval(env, condition) {
+            Ok(Value::Bool(true)) => self.block(env, then),
+            Ok(Value::Bool(false)) => match otherwise {
+                Some(block) => self.block(env, block),
+                None => Ok(Value::Tuple(Arc::new(Vec::new()))),
+            },
+            Ok(Value::Opaque) => {
+                let first = self.block(env, then);
+                let second = otherwise.map(|b| self.block(env, b));
+                match second {
+                    Some(second) => first.and(second),
+                    None => first,
+                }
+            }
+            Ok(Value::Tensor(_)) => {
+                let d = Diagnostic::error(
+                    "E0507",
+                    condition.span,
+                    "this condition is a tensor, known only when the program runs",
+                )
+                .help("`where(mask, a, b)` chooses element by element");
+                Err(self.fail(d))
+            }
+            Ok(other) => {
+                let kind = other.kind();
+                self.error("E0507", condition.span, format!("a condition must be a bool, this is {kind}"))
+            }
+            Err(failed) => {
+                // Both branches may still have errors of their own.
+                let _ = self.block(env, then);
+                if let Some(b) = otherwise {
+                    let _ = self.block(env, b);
+                }
+                Err(failed)
+            }
+        }
+    }
+
+    /// The values that `each` goes through, one a turn.
+    fn turns(&mut self, env: &mut Env, each: &Each) -> Res<Vec<Value>> {
+        if let Some(axis) = &each.axis {
+            return self.not_yet("a loop over an axis", axis.span);
+        }
+        let start = self.eval(env, &each.over)?;
+        let Some(until) = &each.until else {
+            return match start {
+                Value::List(items) => Ok(items.to_vec()),
+                other => {
+                    let d = Diagnostic::error(
+                        "E0503",
+                        each.over.span,
+                        format!("a list or a range is wanted, this is {}", other.kind()),
+                    )
+                    .help("a range is `0..n`");
+                    Err(self.fail(d))
+                }
+            };
+        };
+        let end = self.eval(env, until)?;
+        let (from, to) = (self.whole(&start, each.over.span)?, self.whole(&end, until.span)?);
+        if to - from > 100_000 {
+            return self.error(
+                "E0503",
+                until.span,
+                format!("a loop of {} turns is written out, which is too long", to - from),
+            );
+        }
+        Ok((from..to).map(Value::int).collect())
+    }
+
+    /// A whole number that is known now.
+    pub fn whole(&mut self, value: &Value, span: Span) -> Res<i64> {
+        match value {
+            Value::Int(d) => match self.concrete(d).as_constant() {
+                Some(n) => Ok(n),
+                None if self.generic => Err(Failed),
+                None => {
+                    let d = Diagnostic::error(
+                        "E0507",
+                        span,
+                        format!("this must be known before the program runs, it is {d}"),
+                    )
+                    .note("the size of a batch is not known here");
+                    Err(self.fail(d))
+                }
+            },
+            Value::Opaque | Value::Unknown => Err(Failed),
+            other => {
+                let kind = other.kind();
+                self.error("E0503", span, format!("an int is wanted, this is {kind}"))
+            }
+        }
+    }
+
+    fn bind_each(&mut self, env: &mut Env, each: &Each, turn: Value) -> Res<()> {
+        if let [name] = each.names.as_slice() {
+            env.bind(&name.text, turn, name.span);
+            return Ok(());
+        }
+        match &turn {
+            Value::Tuple(items) if items.len() == each.names.len() => {
+                for (name, item) in each.names.iter().zip(items.iter()) {
+                    env.bind(&name.text, item.clone(), name.span);
+                }
+                Ok(())
+            }
+            _ => self.error("E0503", each.over.span, format!("each turn must give {} values", each.names.len())),
+        }
+    }
+
+    fn fold(&mut self, env: &mut Env, carries: &[(Name, Expr)], each: &Each, body: &Block, span: Span) -> Res<Value> {
+        let outer = env.names.len();
+        let mut values = Vec::new();
+        for (_, e) in carries {
+            values.push(self.eval(env, e)?);
+        }
+        for turn in self.turns(env, each)? {
+            for ((name, _), value) in carries.iter().zip(&values) {
+                env.bind(&name.text, value.clone(), name.span);
+            }
+            let result = self.bind_each(env, each, turn).and_then(|()| self.block(env, body));
+            env.names.truncate(outer);
+            values = match (result?, carries.len()) {
+                (value, 1) => vec![value],
+                (Value::Tuple(items), n) if items.len() == n => items.to_vec(),
+                (other, n) => {
+                    let kind = other.kind();
+                    return self.error(
+                        "E0503",
+                        span,
+                        format!("each turn must give {n} carried values, this gives {kind}"),
+                    );
+                }
+            };
+        }
+        Ok(if values.len() == 1 { values.remove(0) } else { Value::Tuple(Arc::new(values)) })
+    }
+
+    /// A block's statements, each tried whatever happened to those before it.
+    pub fn block(&mut self, env: &mut Env, block: &Block) -> Res<Value> {
+        let outer = env.names.len();
+        let mut value = Ok(Value::Tuple(Arc::new(Vec::new())));
+        for (i, statement) in block.statements.iter().enumerate() {
+            let last = i + 1 == block.statements.len();
+            value = self.statement(env, statement, outer, last);
+        }
+        if let Some(Stmt { kind: StmtKind::Error(_), .. }) = block.statements.last() {
+            value = Err(Failed);
+        }
+        env.names.truncate(outer);
+        value
+    }
+
+    /// One statement of a body. Gives its value when it is the last one.
+    pub fn statement(&mut self, env: &mut Env, s: &Stmt, outer: usize, last: bool) -> Res<Value> {
+        let nothing = Value::Tuple(Arc::new(Vec::new()));
+        match &s.kind {
+            StmtKind::Let(pattern, e) => {
+                let value = self.eval(env, e);
+                self.bind_pattern(env, pattern, value, e.span, outer)?;
+                Ok(nothing)
+            }
+            StmtKind::Variable { trained, name, ty, init } => {
+                let value = self.variable(env, *trained, name, ty.as_ref(), init.as_ref(), s.span);
+                let failed = value.is_err();
+                env.bind(&name.text, value.unwrap_or(Value::Unknown), name.span);
+                if failed { Err(Failed) } else { Ok(nothing) }
+            }
+            StmtKind::Require(condition, text) => {
+                self.require(env, condition, text.as_ref().map(|t| t.text.as_str()))?;
+                Ok(nothing)
+            }
+            StmtKind::Assign(name, e) => {
+                let value = self.eval(env, e)?;
+                self.assign(env, name, value, e.span)?;
+                Ok(nothing)
+            }
+            StmtKind::Expr(e) => {
+                let value = self.eval(env, e)?;
+                let effect = matches!(&value, Value::Tuple(items) if items.is_empty());
+                if !last && !effect {
+                    let d = Diagnostic::error("E0505", e.span, "nobody uses this value")
+                        .help("name it with `let`, or remove it; only the last value of a block is its result");
+                    return Err(self.fail(d));
+                }
+                Ok(value)
+            }
+            StmtKind::Error(names) => {
+                for name in names {
+                    env.bind(&name.text, Value::Unknown, name.span);
+                }
+                Err(Failed)
+            }
+            StmtKind::Yield(_) => self.not_yet("`yield`", s.span),
+            _ => {
+                let d = Diagnostic::error("E0602", s.span, "this belongs into a `train` block")
+                    .says("not in the body of a function or layer");
+                Err(self.fail(d))
+            }
+        }
+    }
+
+    pub fn bind_pattern(
+        &mut self,
+        env: &mut Env,
+        pattern: &Pattern,
+        value: Res<Value>,
+        span: Span,
+        outer: usize,
+    ) -> Res<()> {
+        let names: Vec<&Name> = match pattern {
+            Pattern::Name(name, _) => vec![name],
+            Pattern::Tuple(names, _) => names.iter().collect(),
+        };
+        let mut failed = false;
+        for (i, name) in names.iter().enumerate().filter(|(_, n)| n.text != "_") {
+            let within = names[..i].iter().find(|n| n.text == name.text).map(|n| n.span);
+            let first = within.or_else(|| {
+                env.names[outer.min(env.names.len())..].iter().find(|(n, _, _)| *n == name.text).map(|x| x.2)
+            });
+            if let Some(first) = first {
+                let d = Diagnostic::error("E0203", name.span, format!("`{}` is bound twice in this block", name.text))
+                    .says("again here")
+                    .label(first, "first here")
+                    .help("give one of them another name");
+                self.fail(d);
+                failed = true;
+            }
+        }
+        let parts = value.and_then(|v| self.take_apart(env, pattern, v, span));
+        failed |= parts.is_err();
+        let parts = parts.unwrap_or_else(|_| vec![Value::Unknown; names.len()]);
+        for (name, part) in names.into_iter().zip(parts) {
+            if let Value::Bound(bound) = &part {
+                self.hints.entry(bound.id).or_insert_with(|| name.text.clone());
+            }
+            env.bind(&name.text, part, name.span);
+        }
+        if failed { Err(Failed) } else { Ok(()) }
+    }
+
+    fn take_apart(&mut self, env: &Env, pattern: &Pattern, value: Value, span: Span) -> Res<Vec<Value>> {
+        let (names, place) = match pattern {
+            Pattern::Name(_, None) => return Ok(vec![value]),
+            Pattern::Name(name, Some(ty)) => return Ok(vec![self.ascribe(env, name, ty, value, span)?]),
+            Pattern::Tuple(names, place) => (names, *place),
+        };
+        let parts: Vec<Value> = match &value {
+            Value::Tuple(items) | Value::List(items) => items.to_vec(),
+            Value::Named(items) => items.iter().map(|(_, v)| v.clone()).collect(),
+            other => {
+                let d = Diagnostic::error("E0402", place, format!("{} names for one value", names.len()))
+                    .label(span, format!("this is {}", other.kind()));
+                return Err(self.fail(d));
+            }
+        };
+        if parts.len() != names.len() {
+            let d = Diagnostic::error("E0402", place, format!("{} names for {} values", names.len(), parts.len()))
+                .label(span, format!("gives {} values", parts.len()))
+                .help("`_` stands for a value that is not wanted");
+            return Err(self.fail(d));
+        }
+        Ok(parts)
+    }
+
+    /// A `require` at the top of a file.
+    pub fn require_at(&mut self, file: FileId, condition: &Expr, text: Option<&str>) -> Res<()> {
+        self.require(&mut Env::new(file), condition, text)
+    }
+
+    fn require(&mut self, env: &mut Env, condition: &Expr, text: Option<&str>) -> Res<()> {
+        match self.eval(env, condition)? {
+            Value::Bool(true) | Value::Opaque => Ok(()),
+            Value::Bool(false) => {
+                let told = self.tell_values(env, condition);
+                let message = text.map_or_else(|| "this requirement does not hold".into(), String::from);
+                let mut d = Diagnostic::error("E0506", condition.span, message).says("this is false");
+                if !told.is_empty() {
+                    d = d.note(format!("here {}", told.join(", ")));
+                }
+                let call = self.frames.last().map(|f| f.call);
+                if let Some(call) = call {
+                    d = d.label(call, "required by this application");
+                }
+                Err(self.fail(d))
+            }
+            other => {
+                let kind = other.kind();
+                self.error("E0507", condition.span, format!("a requirement must be a bool, this is {kind}"))
+            }
+        }
+    }
+
+    /// `D = 130`, for each name of a static expression.
+    fn tell_values(&self, env: &Env, e: &Expr) -> Vec<String> {
+        let mut out = Vec::new();
+        names_of(e, &mut |name| {
+            let value = match env.get(name) {
+                Some(Value::Int(d)) => d.to_string(),
+                Some(Value::Float(x)) => x.to_string(),
+                Some(Value::Bool(b)) => b.to_string(),
+                _ => return,
+            };
+            let line = format!("{name} = {value}");
+            if !out.contains(&line) {
+                out.push(line);
+            }
+        });
+        out
+    }
+}
+
+/// Calls `f` with every name in an expression of operators.
+fn names_of(e: &Expr, f: &mut dyn FnMut(&str)) {
+    match &*e.kind {
+        ExprKind::Name(n) => f(n),
+        ExprKind::Unary(_, x) => names_of(x, f),
+        ExprKind::Binary(_, _, l, r) => {
+            names_of(l, f);
+            names_of(r, f);
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,175 @@
+//! Declarations that nothing applies, checked by themselves with opaque parameters: what is false for
+//! every value is an error, what is undecided is left to the uses.
+
+use super::apply::Argument;
+use super::elab::{Elab, UpdateTarget};
+use super::value::{CallableId, Env, Value};
+use crate::diagnostic::Diagnostic;
+use crate::dim::Dim;
+use crate::model::{Op, Train, UpdateParameter};
+use crate::source::FileId;
+use crate::syntax::ast::{AxisExpr, CallableKind, ExprKind, Param, TypeKind};
+use crate::types::{DType, TensorType};
+
+/// Ranks that `..S` is tried with.
+const RANKS: [usize; 4] = [2, 1, 3, 0];
+
+impl Elab {
+    /// Checks each declaration of these files that was never applied.
+    pub fn check_by_itself(&mut self, files: &[FileId]) {
+        let program = self.program.clone();
+        for id in files.iter().flat_map(|f| program.declared_in(*f)) {
+            if self.applied.contains(&id) || program.callable(id).callable.kind == CallableKind::Primitive {
+                continue;
+            }
+            let mut first: Option<Vec<Diagnostic>> = None;
+            for rank in RANKS {
+                let found = self.attempt(id, rank);
+                if found.is_empty() {
+                    first = None;
+                    break;
+                }
+                first.get_or_insert(found);
+            }
+            for d in first.into_iter().flatten() {
+                if !self.diagnostics.iter().any(|o| o.span() == d.span()) {
+                    self.diagnostics.push(d);
+                }
+            }
+        }
+    }
+
+    fn attempt(&self, id: CallableId, rank: usize) -> Vec<Diagnostic> {
+        let mut e = Elab::new(self.program.clone());
+        e.generic = true;
+        let program = self.program.clone();
+        let declared = program.callable(id);
+        let callable = &declared.callable;
+        let head = callable.head;
+        let mut env = Env::new(declared.file);
+        let statics = callable.statics.iter().flatten();
+        let mut first_list = Vec::new();
+        for p in statics {
+            let value = opaque(p);
+            env.bind(&p.name.text, value.clone(), p.name.span);
+            first_list.push(Argument { name: Some(p.name.clone()), value, span: p.name.span, pattern: None });
+        }
+        let args: Option<Vec<Argument>> = callable
+            .inputs
+            .iter()
+            .map(|p| {
+                e.stand_in(&mut env, p, rank).map(|value| Argument {
+                    name: Some(p.name.clone()),
+                    value,
+                    span: p.name.span,
+                    pattern: None,
+                })
+            })
+            .collect();
+        let Some(args) = args else { return e.diagnostics };
+        let function = Value::Callable(id);
+        let scalar = TensorType::new(DType::F32, []);
+        let clock = e.push(Op::Input("step".into()), Vec::new(), scalar, head);
+        e.clock = Some((clock, clock));
+        let _ = match callable.kind {
+            CallableKind::Layer => {
+                e.call(function, first_list, head, head).and_then(|layer| e.call(layer, args, head, head))
+            }
+            CallableKind::Optimizer | CallableKind::Schedule => {
+                if let Some(Value::Tensor(p)) = args.first().map(|a| a.value.clone()) {
+                    let full = e.ty(p).clone();
+                    e.update = Some(UpdateTarget { path: "p".into(), full, rows: None, states: Vec::new() });
+                }
+                e.call(function, first_list, head, head).and_then(|made| match (&made, callable.kind) {
+                    (Value::Bound(b), CallableKind::Optimizer) => {
+                        let env = bound_env(declared.file, &b.statics, head);
+                        e.apply_optimizer(b, callable, env, args, head)
+                    }
+                    _ => e.schedule_by_itself(made, head),
+                })
+            }
+            _ => e.call(function, args, head, head),
+        };
+        e.diagnostics
+    }
+
+    fn schedule_by_itself(&mut self, made: Value, head: crate::source::Span) -> super::elab::Res<Value> {
+        self.schedule_now(made, head)
+    }
+
+    /// A tensor of the declared type with unknown sizes; `..S` has this rank.
+    fn stand_in(&mut self, env: &mut Env, p: &Param, rank: usize) -> Option<Value> {
+        let Some(ty) = &p.ty else { return Some(Value::Opaque) };
+        let TypeKind::Tensor { dtype, axes, below } = &ty.kind else { return Some(opaque(p)) };
+        let element = DType::from_name(&dtype.text).unwrap_or(match dtype.text.as_str() {
+            "int" => DType::I32,
+            _ => DType::F32,
+        });
+        let mut shape = Vec::new();
+        for axis in axes {
+            match axis {
+                AxisExpr::Rest(e) => {
+                    let ExprKind::Name(name) = &*e.kind else { return None };
+                    shape.extend((0..rank).map(|i| Dim::var(format!("{name}{i}").as_str())));
+                }
+                AxisExpr::Dim(e) => {
+                    if let ExprKind::Name(name) = &*e.kind
+                        && env.get(name).is_none()
+                        && self.program.lookup(env.file, name).is_none()
+                    {
+                        shape.push(Dim::var(name.as_str()));
+                        continue;
+                    }
+                    match self.eval(env, e).ok()? {
+                        Value::Int(d) => shape.push(d),
+                        _ => return None,
+                    }
+                }
+            }
+        }
+        let mut ty = TensorType::new(element, shape);
+        if let Some(e) = below
+            && let ExprKind::Name(name) = &*e.kind
+        {
+            ty.below = Some(Dim::var(name.as_str()));
+        }
+        Some(Value::Tensor(self.push(Op::Input(p.name.text.as_str().into()), Vec::new(), ty, p.name.span)))
+    }
+
+    /// Writes each optimizer's step once, so that its mistakes are found now.
+    pub fn check_updates(&mut self, train: &Train, optimizers: &[Value]) {
+        for m in &train.minimize {
+            let parameters: Vec<UpdateParameter> = m
+                .parameters
+                .iter()
+                .map(|id| &self.variables[id.0 as usize])
+                .map(|v| UpdateParameter { path: v.path.clone(), ty: v.ty.clone(), rows: None })
+                .collect();
+            let mut e = Elab::new(self.program.clone());
+            let Some(optimizer) = optimizers.get(m.optimizer.0 as usize) else { continue };
+            let _ = e.update_of(optimizer, &parameters, &Dim::var(super::STEPS_PER_EPOCH));
+            self.applied.extend(e.applied);
+            for d in e.diagnostics {
+                if !self.diagnostics.iter().any(|o| o.span() == d.span() && o.code == d.code) {
+                    self.diagnostics.push(d);
+                }
+            }
+        }
+    }
+}
+
+fn bound_env(file: FileId, statics: &[(String, Value)], head: crate::source::Span) -> Env {
+    let mut env = Env::new(file);
+    for (name, value) in statics {
+        env.bind(name, value.clone(), head);
+    }
+    env
+}
+
+/// A static parameter's value when nothing is known of it.
+fn opaque(p: &Param) -> Value {
+    match p.ty.as_ref().map(|t| &t.kind) {
+        Some(TypeKind::Word(w)) if w == "int" => Value::Int(Dim::var(p.name.text.as_str())),
+        _ => Value::Opaque,
+    }
+}

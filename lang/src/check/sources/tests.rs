@@ -1,0 +1,145 @@
+//! What the tables say about arguments, columns and operators, right and wrong.
+
+use super::*;
+use crate::source::Span;
+
+fn call(name: &str, args: &[(&str, Static)]) -> Static {
+    Static::Call(name.into(), args.iter().map(|(n, v)| (n.to_string(), v.clone())).collect())
+}
+
+fn text(s: &str) -> Static {
+    Static::Str(s.into())
+}
+
+fn list(items: &[&str]) -> Static {
+    Static::List(items.iter().map(|s| text(s)).collect())
+}
+
+/// The fields and splits of a call, shown; or the message and the help.
+fn schema(value: Static, columns: &[(&str, Static, &[&str])], operators: &[Static]) -> Result<String, String> {
+    let Static::Call(name, given) = value else { panic!("a call") };
+    let columns: Vec<ColumnSpec> = columns
+        .iter()
+        .map(|(name, kind, transforms)| ColumnSpec {
+            name: name.to_string(),
+            kind: kind.clone(),
+            transforms: transforms.iter().map(|t| t.to_string()).collect(),
+            span: Span::default(),
+        })
+        .collect();
+    let run = || {
+        let source = source(&name).expect("a source");
+        let args = bind(source.name, source.params, &given)?;
+        assert_eq!(bind(source.name, source.params, &args)?, args, "binding is idempotent");
+        let mut schema = source.schema(&args, &columns)?;
+        for o in operators {
+            schema = source.apply(schema, operator(o)?)?;
+        }
+        Ok(schema)
+    };
+    match run() {
+        Ok(s) => {
+            let fields: Vec<String> = s.fields.iter().map(|f| format!("{}: {}", f.name, f.ty)).collect();
+            Ok(format!("{} | {}", fields.join(", "), s.splits.join(", ")))
+        }
+        Err((message, help)) => Err(format!("{message} | {}", help.unwrap_or_default())),
+    }
+}
+
+#[test]
+fn schemas_of_files() {
+    let images = "image: u8[1, 28, 28], label: i32[] below 10 | train, test";
+    assert_eq!(schema(call("drawn_digits", &[]), &[], &[]).unwrap(), images);
+    assert_eq!(schema(call("mnist", &[("", text("mnist"))]), &[], &[]).unwrap(), images);
+    let cifar = schema(call("cifar10", &[("path", text("c"))]), &[], &[]).unwrap();
+    assert_eq!(cifar, "image: u8[3, 32, 32], label: i32[] below 10 | train, test");
+    let shape = Static::List(vec![Static::Int(1), Static::Int(8), Static::Int(9)]);
+    let args = [("", text("a")), ("", text("b")), ("shape", shape), ("classes", Static::Int(4))];
+    assert_eq!(schema(call("idx", &args), &[], &[]).unwrap(), "image: u8[1, 8, 9], label: i32[] below 4 | all");
+}
+
+#[test]
+fn schemas_of_texts() {
+    let chars = call("chars", &[("", Static::Int(65))]);
+    let value = call("text", &[("", text("a.txt")), ("tokens", chars), ("block", Static::Int(16))]);
+    let split = call("split", &[("", Static::Float(0.9))]);
+    let fields = "tokens: i32[16] below 65, next: i32[16] below 65";
+    assert_eq!(schema(value.clone(), &[], &[]).unwrap(), format!("{fields} | all"));
+    assert_eq!(schema(value.clone(), &[], &[split]).unwrap(), format!("{fields} | train, test"));
+    let error = schema(value.clone(), &[], &[call("shuffle", &[])]).unwrap_err();
+    assert!(error.contains("tear"), "{error}");
+    let error = schema(value, &[], &[call("take", &[("", Static::Int(3))])]).unwrap_err();
+    assert!(error.contains("no parts yet"), "{error}");
+    let error = schema(call("text", &[("", text("a.txt"))]), &[], &[]).unwrap_err();
+    assert!(error.starts_with("`text` needs `tokens`"), "{error}");
+    let error =
+        schema(call("text", &[("", text("a.txt")), ("tokens", call("char", &[("", Static::Int(6))]))]), &[], &[]);
+    assert!(error.unwrap_err().ends_with("did you mean `chars`?"));
+}
+
+#[test]
+fn schemas_of_columns() {
+    let csv = || call("csv", &[("", text("a.csv")), ("header", Static::Bool(false))]);
+    let hash = call("category", &[("hash", Static::Int(16))]);
+    let label = call("label", &[("", list(&["no", "yes"]))]);
+    let columns: [(&str, Static, &[&str]); 5] = [
+        ("age", call("f32", &[]), &["log1p", "standardize"]),
+        ("id", call("skip", &[]), &[]),
+        ("work", hash, &[]),
+        ("sex", call("category", &[("", list(&["f", "m"]))]), &[]),
+        ("rich", label, &[]),
+    ];
+    let expected = "age: f32[], work: i32[] below 16, sex: i32[] below 2, rich: i32[] below 2 | train, test";
+    let operators = [call("shuffle", &[("seed", Static::Int(1))]), call("split", &[("", Static::Float(0.9))])];
+    assert_eq!(schema(csv(), &columns, &operators).unwrap(), expected);
+
+    let wrong = |kind: Static, transforms: &[&str]| schema(csv(), &[("a", kind, transforms)], &[]).unwrap_err();
+    assert!(wrong(call("f32", &[]), &["standardise"]).ends_with("did you mean `standardize`?"));
+    assert!(wrong(call("i32", &[]), &["log1p"]).ends_with("declare `a: f32 |> log1p`"));
+    assert!(wrong(call("bf16", &[]), &[]).starts_with("a column cannot be bf16"));
+    assert!(wrong(call("category", &[]), &[]).starts_with("`category` takes either names or `hash`"));
+    assert!(wrong(call("label", &[("", list(&["a", "a"]))]), &[]).contains("a list of different texts"));
+    assert!(wrong(call("labels", &[("", list(&["a"]))]), &[]).ends_with("did you mean `label`?"));
+    assert!(wrong(call("skip", &[]), &[]).starts_with("`csv` needs columns that are read"));
+    let twice: [(&str, Static, &[&str]); 2] = [("a", call("f32", &[]), &[]), ("a", call("f32", &[]), &[])];
+    assert!(schema(csv(), &twice, &[]).unwrap_err().starts_with("there are two columns `a`"));
+}
+
+#[test]
+fn wrong_arguments() {
+    let wrong = |value: Static| schema(value, &[], &[]).unwrap_err();
+    assert!(wrong(call("mnist", &[])).starts_with("`mnist` needs `path`"));
+    assert!(wrong(call("mnist", &[("pth", text("a"))])).ends_with("did you mean `path`?"));
+    assert!(wrong(call("mnist", &[("", text("a")), ("", text("b"))])).contains("takes 1 argument, and 2 are given"));
+    assert!(wrong(call("mnist", &[("", text("a")), ("path", text("b"))])).contains("given twice"));
+    assert!(wrong(call("mnist", &[("", Static::Int(3))])).contains("a text in quotes, not `3`"));
+    assert!(
+        wrong(call("drawn_digits", &[("train", Static::Int(0))]))
+            .contains("a whole number from 1 to 10000000, not `0`")
+    );
+    let huge = wrong(call("drawn_digits", &[("train", Static::Int(i64::MAX))]));
+    assert!(huge.contains("from 1 to 10000000"), "{huge}");
+    let separator = wrong(call("csv", &[("", text("a")), ("separator", text("ab"))]));
+    assert!(separator.contains("one character, not the text \"ab\""), "{separator}");
+}
+
+#[test]
+fn wrong_operators() {
+    let wrong = |o: Static| schema(call("drawn_digits", &[]), &[], &[o]).unwrap_err();
+    assert!(
+        wrong(call("split", &[("", Static::Float(0.9))])).starts_with("this data has the parts `train` and `test`")
+    );
+    assert!(wrong(call("split", &[("", Static::Float(1.5))])).contains("a number between 0 and 1, not `1.5`"));
+    assert!(wrong(call("shufle", &[])).ends_with("did you mean `shuffle`?"));
+    assert!(wrong(Static::Int(3)).starts_with("`3` is not a data operator"));
+}
+
+#[test]
+fn the_reference_page_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/data.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, reference()).expect("docs/data.md can be written");
+    }
+    let page = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(page == reference(), "docs/data.md is not what the tables say; run `UPDATE=1 cargo test -p tfm-lang`");
+}

@@ -1,0 +1,421 @@
+//! Optimizers and schedules; and the answers to lowering: gradients and updates.
+
+use super::apply::Argument;
+use super::elab::{Elab, Failed, Res, Scope, UpdateTarget};
+use super::program::Program;
+use super::value::{Bound, Env, Value};
+use crate::diagnostic::Diagnostic;
+use crate::dim::Dim;
+use crate::model::{
+    Attr, Attrs, Body, GradientRule, Op, OptimizerId, ParameterUpdate, Rules, StateUpdate, Update, UpdateParameter,
+    UpdateSettings, ValueId, Variable, VariableKind,
+};
+use crate::source::Span;
+use crate::syntax::ast::{Callable, Expr, Name, Param, TypeExpr, TypeKind};
+use crate::types::{DType, TensorType};
+use std::sync::Arc;
+
+/// How often sums over all parameters may depend on each other.
+const ROUNDS: usize = 6;
+
+/// Answers lowering's questions from the checked program.
+pub(super) struct Library {
+    pub program: Arc<Program>,
+    pub optimizers: Vec<Value>,
+}
+
+impl Rules for Library {
+    fn gradient(
+        &self,
+        primitive: &str,
+        attrs: &Attrs,
+        args: &[TensorType],
+        result: &TensorType,
+    ) -> Result<GradientRule, Diagnostic> {
+        let mut e = Elab::new(self.program.clone());
+        e.gradient_of(primitive, attrs, args, result).map_err(|_| first(e))
+    }
+
+    fn update(
+        &self,
+        optimizer: OptimizerId,
+        parameters: &[UpdateParameter],
+        settings: &UpdateSettings,
+    ) -> Result<Update, Diagnostic> {
+        let mut e = Elab::new(self.program.clone());
+        match self.optimizers.get(optimizer.0 as usize) {
+            Some(value) => e.update_of(value, parameters, &settings.total_steps).map_err(|_| first(e)),
+            None => Err(Diagnostic::error("E0600", Span::default(), "there is no such optimizer")),
+        }
+    }
+}
+
+/// The error that made an elaboration fail.
+fn first(e: Elab) -> Diagnostic {
+    let unknown = || Diagnostic::error("E0600", Span::default(), "this could not be written out");
+    e.diagnostics.into_iter().next().unwrap_or_else(unknown)
+}
+
+fn word(ty: Option<&TypeExpr>) -> Option<&str> {
+    match ty.map(|t| &t.kind) {
+        Some(TypeKind::Word(w)) => Some(w),
+        _ => None,
+    }
+}
+
+fn value_of(attr: &Attr) -> Value {
+    match attr {
+        Attr::Int(d) => Value::Int(d.clone()),
+        Attr::Ints(ds) => Value::dims(ds.iter().cloned()),
+        Attr::Float(x) => Value::Float(*x),
+        Attr::Bool(b) => Value::Bool(*b),
+        Attr::DType(d) => Value::DType(*d),
+        Attr::Str(s) => Value::Str(s.as_str().into()),
+    }
+}
+
+impl Elab {
+    /// The gradient of a primitive at these types, from its `grad` block.
+    pub fn gradient_of(
+        &mut self,
+        primitive: &str,
+        attrs: &Attrs,
+        args: &[TensorType],
+        result: &TensorType,
+    ) -> Res<GradientRule> {
+        let program = self.program.clone();
+        let Some(id) = program.primitive(primitive) else {
+            return self.error("E0607", Span::default(), format!("the library has no primitive `{primitive}`"));
+        };
+        let declared = program.callable(id);
+        let callable = &declared.callable;
+        let head = callable.head;
+        if callable.grad.is_none() {
+            return self.error("E0607", head, format!("`{primitive}` has no gradient"));
+        }
+        let (_, outcome) = self.in_fresh_body(|e| {
+            let mut types = args.iter();
+            let mut arguments = Vec::new();
+            let mut inputs = Vec::new();
+            let input = |e: &mut Elab, ty: &TensorType| {
+                Value::Tensor(e.push(Op::Input("argument".into()), Vec::new(), ty.clone(), head))
+            };
+            let named = |p: &Param, value| Argument { name: Some(p.name.clone()), value, span: head, pattern: None };
+            for param in &callable.inputs {
+                if super::signature::is_tensor_list(param) {
+                    let items: Vec<Value> = types.by_ref().map(|t| input(e, t)).collect();
+                    arguments.push(named(param, Value::list(items)));
+                    inputs.push(None);
+                } else if super::primitives::is_static(param) {
+                    if let Some((_, attr)) = attrs.iter().find(|(n, _)| **n == *param.name.text) {
+                        arguments.push(named(param, value_of(attr)));
+                    }
+                    inputs.push(None);
+                } else if let Some(ty) = types.next() {
+                    let value = input(e, ty);
+                    inputs.push(if let Value::Tensor(v) = value { Some(v) } else { None });
+                    arguments.push(named(param, value));
+                }
+            }
+            let sig = e.bind(callable, &callable.inputs, arguments, Env::new(declared.file), head, false)?;
+            e.gradient_rule(callable, &sig, &inputs, args, result)
+        });
+        outcome
+    }
+
+    /// One step of an optimizer over all its parameters.
+    pub fn update_of(&mut self, optimizer: &Value, parameters: &[UpdateParameter], total_steps: &Dim) -> Res<Update> {
+        let Value::Bound(bound) = optimizer else { return Err(Failed) };
+        let span = bound.span;
+        let scalar = TensorType::new(DType::F32, []);
+        let step = self.push(Op::Input("step".into()), Vec::new(), scalar.clone(), span);
+        let total = self.scalar(&Value::Int(total_steps.clone()), DType::F32, span).unwrap_or(Err(Failed))?;
+        self.clock = Some((step, total));
+        let mut targets = Vec::new();
+        for p in parameters {
+            let mut ty = TensorType { below: None, ..p.ty.clone() };
+            if let (Some(rows), Some(first)) = (&p.rows, ty.shape.first_mut()) {
+                first.dim = rows.clone();
+            }
+            let value = self.push(Op::Input(format!("p:{}", p.path).as_str().into()), Vec::new(), ty.clone(), span);
+            let gradient = self.push(Op::Input(format!("g:{}", p.path).as_str().into()), Vec::new(), ty, span);
+            let target =
+                UpdateTarget { path: p.path.clone(), full: p.ty.clone(), rows: p.rows.clone(), states: Vec::new() };
+            targets.push((target, value, gradient));
+        }
+        for _ in 0..ROUNDS {
+            self.totals.parts.clear();
+            let mut done = Vec::new();
+            for (target, value, gradient) in &mut targets {
+                for state in &mut target.states {
+                    state.2 = state.1;
+                }
+                self.totals.asked.clear();
+                let args = [*value, *gradient, step].map(|v| Argument::of(Value::Tensor(v), span)).to_vec();
+                self.update = Some(target.clone());
+                let outcome = self.call(optimizer.clone(), args, span, span);
+                *target = self.update.take().ok_or(Failed)?;
+                let Value::Tuple(moved) = outcome? else { return Err(Failed) };
+                done.push(moved);
+            }
+            if !self.add_up_totals(span)? {
+                return self.finish_update(step, targets, done);
+            }
+        }
+        self.error("E0605", span, "sums over all parameters depend on each other too often")
+    }
+
+    /// Adds up what this round asked to be summed; false when every sum was known.
+    fn add_up_totals(&mut self, span: Span) -> Res<bool> {
+        let parts = std::mem::take(&mut self.totals.parts);
+        let mut keys: Vec<&String> = parts.iter().map(|(k, _)| k).collect();
+        keys.dedup();
+        let mut fresh = false;
+        for key in keys.into_iter().cloned().collect::<std::collections::BTreeSet<_>>() {
+            if self.totals.known.contains_key(&key) {
+                continue;
+            }
+            let mut sum: Option<ValueId> = None;
+            for (_, part) in parts.iter().filter(|(k, _)| *k == key) {
+                sum = Some(match sum {
+                    None => *part,
+                    Some(sum) => {
+                        match self.call_primitive("add", vec![Value::Tensor(sum), Value::Tensor(*part)], span)? {
+                            Value::Tensor(v) => v,
+                            _ => return Err(Failed),
+                        }
+                    }
+                });
+            }
+            if let Some(sum) = sum {
+                self.totals.known.insert(key, sum);
+                fresh = true;
+            }
+        }
+        Ok(fresh)
+    }
+
+    fn finish_update(
+        &mut self,
+        step: ValueId,
+        targets: Vec<(UpdateTarget, ValueId, ValueId)>,
+        done: Vec<Arc<Vec<Value>>>,
+    ) -> Res<Update> {
+        let mut parameters = Vec::new();
+        for ((target, value, gradient), moved) in targets.into_iter().zip(done) {
+            let tensor = |v: Option<&Value>| if let Some(Value::Tensor(v)) = v { Some(*v) } else { None };
+            let new_value = tensor(moved.first()).ok_or(Failed)?;
+            let states = target
+                .states
+                .iter()
+                .filter_map(|(path, before, now, by_rows)| {
+                    let variable = self.variables.iter().position(|v| v.path == *path)?;
+                    Some(StateUpdate { variable, value: *before, new_value: *now, by_rows: *by_rows })
+                })
+                .collect();
+            parameters.push(ParameterUpdate { value, gradient, new_value, average: tensor(moved.get(1)), states });
+        }
+        let mut body = std::mem::take(&mut self.body);
+        let mut variables = std::mem::take(&mut self.variables);
+        self.finish_body(&mut body);
+        for v in &mut variables {
+            self.finish_variable(v);
+        }
+        Ok(Update { body, step, parameters, variables })
+    }
+
+    /// An optimizer's body for one parameter. Gives the parameter after it, and what evaluation uses
+    /// in its place where the body ends with a value.
+    pub fn apply_optimizer(
+        &mut self,
+        bound: &Arc<Bound>,
+        callable: &Callable,
+        mut env: Env,
+        args: Vec<Argument>,
+        span: Span,
+    ) -> Res<Value> {
+        if self.update.is_none() {
+            let d = Diagnostic::error(
+                "E0405",
+                span,
+                format!("the optimizer `{}` is applied by itself", callable.name.text),
+            )
+            .help("give it to `train`: `optimizer: …`");
+            return Err(self.fail(d));
+        }
+        for param in callable.statics.iter().flatten().filter(|p| word(p.ty.as_ref()) == Some("schedule")) {
+            if let Some(value) = env.get(&param.name.text).cloned() {
+                let now = self.schedule_now(value, span)?;
+                env.rebind(&param.name.text, now);
+            }
+        }
+        let sig = self.bind(callable, &callable.inputs, args, env, span, false)?;
+        let Some(body) = &callable.body else { return Err(Failed) };
+        let outer = self.scopes.last().map_or(String::new(), |s| s.path.clone());
+        let name = super::snake_case(&callable.name.text);
+        let path = if outer.is_empty() { name } else { format!("{outer}.{name}") };
+        self.scopes.push(Scope { path, ..Scope::default() });
+        self.frame(Some(bound.callable), span, sig.float());
+        let mut env = sig.env.clone();
+        let value = self.block(&mut env, body);
+        self.frames.pop();
+        self.scopes.pop();
+        let value = value?;
+        let Some(parameter) = callable.inputs.first() else {
+            return self.error("E0501", callable.head, "an optimizer takes the parameter, its gradient and the step");
+        };
+        let mut moved = vec![env.get(&parameter.name.text).cloned().unwrap_or(Value::Unknown)];
+        if let Value::Tensor(_) = value {
+            moved.push(value);
+        }
+        Ok(Value::Tuple(Arc::new(moved)))
+    }
+
+    /// The value of a schedule at the step at hand.
+    pub fn schedule_now(&mut self, value: Value, span: Span) -> Res<Value> {
+        let Value::Bound(bound) = &value else { return Ok(value) };
+        let Some((step, total)) = self.clock else { return Err(Failed) };
+        let program = self.program.clone();
+        self.applied.insert(bound.callable);
+        let declared = program.callable(bound.callable);
+        let callable = &declared.callable;
+        let mut env = Env::new(declared.file);
+        for (name, value) in &bound.statics {
+            env.bind(name, value.clone(), bound.span);
+        }
+        for param in callable.statics.iter().flatten().filter(|p| word(p.ty.as_ref()) == Some("schedule")) {
+            if let Some(inner) = env.get(&param.name.text).cloned() {
+                let now = self.schedule_now(inner, span)?;
+                env.rebind(&param.name.text, now);
+            }
+        }
+        let args = [step, total].map(|v| Argument::of(Value::Tensor(v), span)).to_vec();
+        let args = args.into_iter().take(callable.inputs.len()).collect();
+        let sig = self.bind(callable, &callable.inputs, args, env, bound.span, false)?;
+        self.frame(Some(bound.callable), bound.span, Some(DType::F32));
+        let Some(body) = &callable.body else { return Err(Failed) };
+        let mut env = sig.env.clone();
+        let result = self.block(&mut env, body);
+        self.frames.pop();
+        let v = self.tensor(&result?, Some(DType::F32), bound.span)?;
+        if self.ty(v).rank() != 0 {
+            let ty = self.ty(v).to_string();
+            return self.error("E0309", callable.head, format!("a schedule gives one number, this gives {ty}"));
+        }
+        Ok(Value::Tensor(v))
+    }
+
+    /// `state m: float[..S] = zeros()` of an optimizer: one for each parameter, for all its rows.
+    pub fn optimizer_state(
+        &mut self,
+        env: &mut Env,
+        name: &Name,
+        declared: Option<TensorType>,
+        init: &Expr,
+        span: Span,
+    ) -> Res<Value> {
+        let Some(declared) = declared else {
+            return self.error("E0501", span, "a state of an optimizer needs a type");
+        };
+        let Some(target) = self.update.clone() else { return Err(Failed) };
+        let scope = self.scopes.last().map_or(String::new(), |s| s.path.clone());
+        let path = format!("{}/{scope}.{}", target.path, name.text);
+        if let Some((_, before, _, _)) = target.states.iter().find(|(p, ..)| *p == path) {
+            return Ok(Value::Tensor(*before));
+        }
+        let by_rows = target.rows.as_ref().is_some_and(|rows| {
+            declared.rank() == target.full.rank() && declared.shape.first().is_some_and(|a| a.dim == *rows)
+        });
+        let full = if by_rows {
+            TensorType { shape: target.full.shape.clone(), ..declared.clone() }
+        } else {
+            declared.clone()
+        };
+        let (body, value, ty) = self.initial(env, &path, Some(full), init)?;
+        self.variables.push(Variable {
+            path: path.clone(),
+            kind: VariableKind::Optimizer,
+            ty,
+            init: (body, value),
+            span: name.span,
+        });
+        let before = self.push(Op::Input(path.as_str().into()), Vec::new(), declared, span);
+        if let Some(target) = &mut self.update {
+            target.states.push((path, before, before, by_rows));
+        }
+        Ok(Value::Tensor(before))
+    }
+
+    /// `m <- e` in an optimizer's body, for a state; the parameter itself is a name like another.
+    pub fn optimizer_assign(&mut self, name: &Name, new: ValueId) {
+        let scope = self.scopes.last().map_or(String::new(), |s| s.path.clone());
+        let Some(target) = &mut self.update else { return };
+        let path = format!("{}/{scope}.{}", target.path, name.text);
+        if let Some(state) = target.states.iter_mut().find(|(p, ..)| *p == path) {
+            state.2 = new;
+        }
+    }
+
+    /// A body as it leaves the checker: every `dim` is its number.
+    pub fn finish_body(&self, body: &mut Body) {
+        for node in &mut body.nodes {
+            self.finish_type(&mut node.ty);
+            match &mut node.op {
+                Op::Primitive(_, attrs) => {
+                    for (_, attr) in attrs {
+                        match attr {
+                            Attr::Int(d) => *d = self.concrete(d),
+                            Attr::Ints(ds) => ds.iter_mut().for_each(|d| *d = self.concrete(d)),
+                            _ => {}
+                        }
+                    }
+                }
+                Op::Constant(crate::model::Literal::Dim(d)) => *d = self.concrete(d),
+                Op::CustomGradient(rule) => {
+                    let rule = Arc::make_mut(rule);
+                    self.finish_body(&mut rule.body);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn finish_type(&self, ty: &mut TensorType) {
+        for axis in &mut ty.shape {
+            axis.dim = self.concrete(&axis.dim);
+        }
+        if let Some(below) = &mut ty.below {
+            *below = self.concrete(below);
+        }
+    }
+
+    pub fn finish_variable(&self, v: &mut Variable) {
+        self.finish_type(&mut v.ty);
+        self.finish_body(&mut v.init.0);
+    }
+}
+
+/// `total(x)`: a scalar added up over all parameters of the optimizer.
+pub(super) fn total(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
+    let [arg] = args.as_slice() else { return e.error("E0501", span, "`total` takes one scalar") };
+    if e.update.is_none() {
+        return e.error("E0405", span, "`total` adds up over the parameters of an optimizer, and stands only in one");
+    }
+    let v = e.tensor(&arg.value, None, arg.span)?;
+    if e.ty(v).rank() != 0 {
+        let ty = e.ty(v).to_string();
+        let d = Diagnostic::error("E0301", arg.span, format!("`total` takes a scalar, this is {ty}"))
+            .help("reduce it first, `total(sum(x))`");
+        return Err(e.fail(d));
+    }
+    let scope = e.scopes.last().map_or(String::new(), |s| s.path.clone());
+    let n = e.totals.asked.entry(scope.clone()).or_insert(0);
+    *n += 1;
+    let key = format!("{scope}#{n}");
+    if let Some(sum) = e.totals.known.get(&key) {
+        return Ok(Value::Tensor(*sum));
+    }
+    e.totals.parts.push((key, v));
+    let dtype = e.ty(v).dtype;
+    Ok(Value::Tensor(e.number(0.0, dtype, span)))
+}

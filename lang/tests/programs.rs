@@ -1,0 +1,1 @@
+//! The whole library checks, and its examples can be written out.

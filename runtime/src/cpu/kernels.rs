@@ -1,0 +1,265 @@
+//! The table of kernels: one row per primitive that is not elementwise, and what a kernel is given.
+//!
+//! A kernel is prepared once per plan: it reads attributes and sizes, checks what it relies on, and returns a
+//! [`Task`] that does nothing but the work. Elementwise primitives are rows of [`super::elementwise`].
+
+use super::isa::Path;
+use super::pool::Pool;
+use super::{Context, conv, draw, elementwise, matmul, movement, pool2d, reduce, rows, scan};
+use tfm_lang::model::Word;
+use tfm_lang::types::DType;
+use tfm_lowering::plan::{KernelFacts, Space, Value, View};
+
+/// A prepared kernel.
+pub(crate) type Task = Box<dyn Fn(&Run<'_>) -> Result<(), String> + Send + Sync>;
+
+/// A row of the table.
+pub(crate) struct Kernel {
+    /// The primitive.
+    pub name: &'static str,
+    /// What the planner may do with it.
+    pub facts: KernelFacts,
+    /// Bytes of scratch it wants.
+    pub scratch: fn(&Call<'_>) -> usize,
+    /// Checks the operands and fixes everything that does not change from step to step.
+    pub prepare: fn(&Call<'_>) -> Result<Task, String>,
+}
+
+const DENSE: KernelFacts = KernelFacts { elementwise: false, strided: false, in_place: None };
+const STRIDED: KernelFacts = KernelFacts { elementwise: false, strided: true, in_place: None };
+const CHANGES_ROWS: KernelFacts = KernelFacts { elementwise: false, strided: false, in_place: Some(0) };
+const ELEMENTWISE: KernelFacts = KernelFacts { elementwise: true, strided: true, in_place: None };
+
+fn none(_: &Call<'_>) -> usize {
+    0
+}
+
+/// All kernels but the elementwise ones.
+const KERNELS: &[Kernel] = &[
+    Kernel { name: "matmul", facts: STRIDED, scratch: none, prepare: matmul::prepare },
+    Kernel { name: "conv2d", facts: DENSE, scratch: conv::scratch, prepare: conv::prepare },
+    Kernel { name: "conv2d_input", facts: DENSE, scratch: conv::input_scratch, prepare: conv::prepare_input },
+    Kernel { name: "conv2d_kernel", facts: DENSE, scratch: conv::kernel_scratch, prepare: conv::prepare_kernel },
+    Kernel { name: "max_pool2d", facts: DENSE, scratch: none, prepare: pool2d::prepare_max },
+    Kernel { name: "max_pool2d_gradient", facts: DENSE, scratch: none, prepare: pool2d::prepare_max_gradient },
+    Kernel { name: "avg_pool2d", facts: DENSE, scratch: none, prepare: pool2d::prepare_avg },
+    Kernel { name: "avg_pool2d_gradient", facts: DENSE, scratch: none, prepare: pool2d::prepare_avg_gradient },
+    Kernel { name: "sum", facts: STRIDED, scratch: reduce::scratch, prepare: reduce::prepare_sum },
+    Kernel { name: "sum_to", facts: STRIDED, scratch: reduce::scratch, prepare: reduce::prepare_sum_to },
+    Kernel { name: "max", facts: STRIDED, scratch: reduce::scratch, prepare: reduce::prepare_max },
+    Kernel { name: "min", facts: STRIDED, scratch: reduce::scratch, prepare: reduce::prepare_min },
+    Kernel { name: "argmax", facts: STRIDED, scratch: none, prepare: scan::prepare_argmax },
+    Kernel { name: "cumsum", facts: STRIDED, scratch: none, prepare: scan::prepare_cumsum },
+    Kernel { name: "concat", facts: STRIDED, scratch: none, prepare: movement::prepare_concat },
+    Kernel { name: "pad", facts: STRIDED, scratch: none, prepare: movement::prepare_pad },
+    Kernel { name: "gather", facts: DENSE, scratch: none, prepare: rows::prepare_gather },
+    Kernel { name: "scatter_add", facts: DENSE, scratch: none, prepare: rows::prepare_scatter_add },
+    Kernel { name: "pick", facts: DENSE, scratch: none, prepare: rows::prepare_pick },
+    Kernel { name: "unique", facts: DENSE, scratch: none, prepare: rows::prepare_unique },
+    Kernel { name: "merge_rows", facts: DENSE, scratch: none, prepare: rows::prepare_merge_rows },
+    Kernel { name: "read_rows", facts: DENSE, scratch: none, prepare: rows::prepare_read_rows },
+    Kernel { name: "write_rows", facts: CHANGES_ROWS, scratch: none, prepare: rows::prepare_write_rows },
+    Kernel { name: "iota", facts: DENSE, scratch: none, prepare: movement::prepare_iota },
+    Kernel { name: "random_uniform", facts: DENSE, scratch: none, prepare: draw::prepare_uniform },
+    Kernel { name: "random_normal", facts: DENSE, scratch: none, prepare: draw::prepare_normal },
+];
+
+/// The primitives that this device computes, elementwise ones among them. The others of the library are views
+/// (`broadcast`, `reshape`, `transpose`, `slice`, `reverse`, `stop_gradient`) and need no kernel.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    KERNELS.iter().map(|k| k.name).chain(elementwise::names())
+}
+
+/// The kernel of a primitive that is not elementwise.
+pub(crate) fn find(name: &str) -> Option<&'static Kernel> {
+    KERNELS.iter().find(|k| k.name == name)
+}
+
+/// What the planner is told about a primitive.
+pub(crate) fn facts(name: &str) -> Option<KernelFacts> {
+    let elementwise = || elementwise::names().any(|n| n == name).then_some(ELEMENTWISE);
+    find(name).map(|k| k.facts).or_else(elementwise)
+}
+
+/// What a kernel is prepared for.
+pub(crate) struct Call<'a> {
+    pub attrs: &'a [(Word, Value)],
+    pub inputs: &'a [View],
+    pub outputs: &'a [View],
+    pub threads: usize,
+    pub path: Path,
+}
+
+impl Call<'_> {
+    fn attr(&self, name: &str) -> Option<&Value> {
+        self.attrs.iter().find(|(n, _)| &**n == name).map(|(_, v)| v)
+    }
+
+    /// A whole number; `default` where it was not given.
+    pub fn int_or(&self, name: &str, default: i64) -> Result<i64, String> {
+        match self.attr(name) {
+            None => Ok(default),
+            Some(Value::Int(i)) => Ok(*i),
+            Some(other) => Err(format!("attribute `{name}` is {other:?} and should be a whole number")),
+        }
+    }
+
+    /// A whole number that is a size.
+    pub fn size_or(&self, name: &str, default: usize) -> Result<usize, String> {
+        let i = self.int_or(name, default as i64)?;
+        usize::try_from(i).map_err(|_| format!("attribute `{name}` is {i} and should not be below 0"))
+    }
+
+    /// A list of whole numbers, or a single one as a list of itself; empty where it was not given.
+    pub fn ints(&self, name: &str) -> Result<Vec<i64>, String> {
+        match self.attr(name) {
+            None => Ok(Vec::new()),
+            Some(Value::Ints(v)) => Ok(v.clone()),
+            Some(Value::Int(i)) => Ok(vec![*i]),
+            Some(other) => Err(format!("attribute `{name}` is {other:?} and should be a list of whole numbers")),
+        }
+    }
+
+    /// A truth; false where it was not given.
+    pub fn flag(&self, name: &str) -> Result<bool, String> {
+        match self.attr(name) {
+            None => Ok(false),
+            Some(Value::Bool(b)) => Ok(*b),
+            Some(other) => Err(format!("attribute `{name}` is {other:?} and should be true or false")),
+        }
+    }
+
+    /// The operands, when there are so many of each.
+    pub fn operands<const I: usize, const O: usize>(&self) -> Result<([&View; I], [&View; O]), String> {
+        if self.inputs.len() != I || self.outputs.len() != O {
+            return Err(format!("{} inputs and {} outputs, not {I} and {O}", self.inputs.len(), self.outputs.len()));
+        }
+        Ok((std::array::from_fn(|i| &self.inputs[i]), std::array::from_fn(|o| &self.outputs[o])))
+    }
+}
+
+/// An axis counted from the end when negative.
+pub(crate) fn axis(axis: i64, rank: usize) -> Result<usize, String> {
+    let a = if axis < 0 { axis + rank as i64 } else { axis };
+    usize::try_from(a).ok().filter(|&a| a < rank).ok_or_else(|| format!("there is no axis {axis} in {rank} axes"))
+}
+
+/// `Ok` when the condition holds.
+pub(crate) fn require(condition: bool, message: impl FnOnce() -> String) -> Result<(), String> {
+    if condition { Ok(()) } else { Err(message()) }
+}
+
+/// That a kernel has no code for a dtype.
+pub(crate) fn unsupported(dtype: DType) -> String {
+    format!("there is no kernel for {dtype}")
+}
+
+/// Calls a function with a type parameter chosen by dtype.
+macro_rules! by_dtype {
+    ($dtype:expr, [$($d:ident $t:ty),*], $f:ident $args:tt) => {
+        match $dtype {
+            $(::tfm_lang::types::DType::$d => $f::<$t> $args,)*
+            other => Err($crate::cpu::kernels::unsupported(other)),
+        }
+    };
+    ($dtype:expr, float, $f:ident $args:tt) => {
+        $crate::cpu::kernels::by_dtype!($dtype, [F32 f32, F64 f64], $f $args)
+    };
+    ($dtype:expr, number, $f:ident $args:tt) => {
+        $crate::cpu::kernels::by_dtype!($dtype, [F32 f32, F64 f64, I64 i64, I32 i32, I8 i8, U8 u8], $f $args)
+    };
+    ($dtype:expr, int, $f:ident $args:tt) => {
+        $crate::cpu::kernels::by_dtype!($dtype, [I64 i64, I32 i32, I8 i8, U8 u8], $f $args)
+    };
+}
+pub(crate) use by_dtype;
+
+/// Calls a function with an unsigned type of so many bytes: for moving elements without looking at them.
+macro_rules! by_width {
+    ($dtype:expr, $f:ident $args:tt) => {
+        match $dtype.bytes() {
+            1 => $f::<u8> $args,
+            2 => $f::<u16> $args,
+            4 => $f::<u32> $args,
+            _ => $f::<u64> $args,
+        }
+    };
+}
+pub(crate) use by_width;
+
+/// Where the spaces of a plan are in memory.
+pub(crate) struct Spaces<'a> {
+    pub arena: *mut u8,
+    pub constants: *const u8,
+    pub variables: &'a [*mut u8],
+    pub feeds: &'a [*const u8],
+}
+
+/// A step that runs.
+pub(crate) struct Run<'a> {
+    pub spaces: &'a Spaces<'a>,
+    pub inputs: &'a [(Space, usize)],
+    pub outputs: &'a [(Space, usize)],
+    pub scratch: usize,
+    /// Memory of each thread: where it begins and how far apart two are.
+    pub local: (*mut u8, usize),
+    pub pool: &'a Pool,
+    pub path: Path,
+    pub context: &'a Context,
+}
+
+// SAFETY: the pointers are used only for chunks that write apart from each other; plans are checked for that by
+// construction of the kernels, and `Cpu::execute` holds the memory exclusively.
+unsafe impl Sync for Run<'_> {}
+
+impl Run<'_> {
+    fn at(&self, (space, offset): (Space, usize)) -> *mut u8 {
+        let base = match space {
+            Space::Arena => self.spaces.arena,
+            Space::Variable(v) => self.spaces.variables[v as usize],
+            Space::Feed(f) => self.spaces.feeds[f as usize].cast_mut(),
+            Space::Constant => self.spaces.constants.cast_mut(),
+        };
+        base.wrapping_add(offset)
+    }
+
+    /// The first element of an input.
+    pub fn input<T>(&self, i: usize) -> *const T {
+        self.at(self.inputs[i]).cast()
+    }
+
+    /// The first element of an output.
+    pub fn output<T>(&self, i: usize) -> *mut T {
+        self.at(self.outputs[i]).cast()
+    }
+
+    /// The step's scratch.
+    pub fn scratch<T>(&self) -> *mut T {
+        self.spaces.arena.wrapping_add(self.scratch).cast()
+    }
+
+    /// The memory of a thread.
+    pub fn local(&self, thread: usize) -> *mut u8 {
+        self.local.0.wrapping_add(thread * self.local.1)
+    }
+
+    /// The elements of a contiguous input.
+    ///
+    /// # Safety
+    /// The input has `n` elements of type `T`, and nothing writes them meanwhile.
+    pub unsafe fn slice<T>(&self, i: usize, n: usize) -> &[T] {
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts(self.input(i), n) }
+    }
+
+    /// Runs `f(chunk, thread)` for each chunk.
+    pub fn parallel(&self, chunks: usize, f: impl Fn(usize, usize) + Sync) {
+        self.pool.run(chunks, &f);
+    }
+
+    /// Splits `0..n` into pieces of `grain` and runs `f(from, to)` for each.
+    pub fn pieces(&self, n: usize, grain: usize, f: impl Fn(usize, usize) + Sync) {
+        let grain = grain.max(1);
+        self.parallel(n.div_ceil(grain), |chunk, _| f(chunk * grain, n.min((chunk + 1) * grain)));
+    }
+}

@@ -1,0 +1,192 @@
+//! `matmul`: products of batches of matrices with any strides, so that a transposed view costs nothing.
+//!
+//! A product is cut into tiles of the result that depend only on its sizes, each computed by `matrixmultiply` on one
+//! thread; the sum over the inner axis is never split. Products with a vector go through [`super::gemv`].
+
+use super::gemv::{Vector, combine};
+use super::kernels::{Call, Run, Task, by_dtype, require};
+use super::movement::text;
+use super::view::{collapse, contiguous, place};
+use tfm_lowering::plan::View;
+
+/// Multiplications that make a chunk worth giving away.
+const CHUNK: usize = 1 << 20;
+/// Tiles that a large product is cut into, about.
+const TILES: usize = 8;
+/// Sides of tiles are multiples of this.
+const SIDE: usize = 32;
+
+/// A real number type with a matrix product.
+pub(crate) trait Gemm: Vector {
+    /// c = a b + beta c, each matrix with strides of rows and columns in elements.
+    ///
+    /// # Safety
+    /// All elements of the matrices are inside their memory, and `c` is apart from the others.
+    unsafe fn gemm(size: Size, a: Matrix<Self>, b: Matrix<Self>, beta: Self, c: *mut Self, row: isize);
+}
+
+/// Rows of the result, inner size, columns of the result.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Size {
+    pub m: usize,
+    pub k: usize,
+    pub n: usize,
+}
+
+/// First element, stride of rows, stride of columns.
+pub(crate) type Matrix<T> = (*const T, isize, isize);
+
+macro_rules! gemm {
+    ($t:ty, $f:path) => {
+        impl Gemm for $t {
+            unsafe fn gemm(s: Size, a: Matrix<$t>, b: Matrix<$t>, beta: $t, c: *mut $t, row: isize) {
+                // SAFETY: the caller's promise.
+                unsafe { $f(s.m, s.k, s.n, 1.0, a.0, a.1, a.2, b.0, b.1, b.2, beta, c, row, 1) }
+            }
+        }
+    };
+}
+gemm!(f32, matrixmultiply::sgemm);
+gemm!(f64, matrixmultiply::dgemm);
+
+/// A product's sizes and strides.
+struct Product {
+    /// Sizes of the batch and strides of lhs, rhs and result.
+    batch: (Vec<usize>, [Vec<isize>; 3]),
+    batches: usize,
+    size: Size,
+    lhs: (isize, isize),
+    rhs: (isize, isize),
+    /// Rows and columns of a tile, and whole products in a chunk.
+    tile: (usize, usize),
+    grain: usize,
+}
+
+pub(crate) fn prepare(call: &Call<'_>) -> Result<Task, String> {
+    let ([lhs, rhs], [out]) = call.operands()?;
+    let product =
+        product(lhs, rhs, out).ok_or_else(|| format!("{} times {} is not {}", text(lhs), text(rhs), text(out)))?;
+    require([lhs.dtype, rhs.dtype] == [out.dtype; 2], || format!("{} times {}", lhs.dtype, rhs.dtype))?;
+    by_dtype!(out.dtype, float, task(product))
+}
+
+fn product(lhs: &View, rhs: &View, out: &View) -> Option<Product> {
+    let at = out.shape.len().checked_sub(2)?;
+    let (&[m, k], &[k2, n], &[m2, n2]) = (lhs.shape.get(at..)?, rhs.shape.get(at..)?, &out.shape[at..]) else {
+        return None;
+    };
+    if (k, m, n) != (k2, m2, n2) || lhs.shape[..at] != out.shape[..at] || rhs.shape[..at] != out.shape[..at] {
+        return None;
+    }
+    let strides = contiguous(&out.shape);
+    let mut lhs = (lhs.strides[..at].to_vec(), lhs.strides[at], lhs.strides[at + 1]);
+    let rhs = (rhs.strides[..at].to_vec(), rhs.strides[at], rhs.strides[at + 1]);
+    let (mut shape, mut steps) = collapse(&out.shape[..at], &[&lhs.0, &rhs.0, &strides[..at]]);
+    let mut m = m;
+    // One right matrix for neighbouring left ones that lie on: a single product with more rows.
+    let last = shape.len() - 1;
+    if shape[last] > 1 && steps[1][last] == 0 && (m == 1 || steps[0][last] == lhs.1 * m as isize) {
+        if m == 1 {
+            lhs.1 = steps[0][last];
+        }
+        m *= shape[last];
+        shape[last] = 1;
+        steps.iter_mut().for_each(|s| s[last] = 0);
+    }
+    let batches: usize = shape.iter().product();
+    let size = Size { m, k, n };
+    let batch = (shape, <[Vec<isize>; 3]>::try_from(steps).ok()?);
+    let grain = (CHUNK / (m * k * n).max(1)).max(1);
+    let tile = tile(size, batches);
+    Some(Product { batch, batches, size, lhs: (lhs.1, lhs.2), rhs: (rhs.1, rhs.2), tile, grain })
+}
+
+/// The sides of a tile: halves of the longer side until there are enough tiles.
+fn tile(size: Size, batches: usize) -> (usize, usize) {
+    let (mut rows, mut columns) = (size.m, size.n);
+    let half = |side: usize| side.div_ceil(2).next_multiple_of(SIDE);
+    while size.m.div_ceil(rows) * size.n.div_ceil(columns) * batches < TILES && rows * columns * size.k > 2 * CHUNK {
+        if rows > columns && half(rows) < rows {
+            rows = half(rows);
+        } else if half(columns) < columns {
+            columns = half(columns);
+        } else {
+            break;
+        }
+    }
+    (rows, columns)
+}
+
+fn task<T: Gemm>(product: Product) -> Result<Task, String> {
+    Ok(Box::new(move |run| {
+        let (m, n) = (product.size.m, product.size.n);
+        let whole = product.tile == (m, n);
+        if m == 1 || n == 1 {
+            vectors::<T>(&product, run);
+        } else if whole {
+            run.pieces(product.batches, product.grain, |first, last| {
+                // SAFETY: the views are inside their spaces; products write apart.
+                (first..last).for_each(|b| unsafe { product.part::<T>(run, b, (0, m), (0, n)) });
+            });
+        } else {
+            let (rows, columns) = product.tile;
+            let (down, across) = (m.div_ceil(rows), n.div_ceil(columns));
+            run.parallel(product.batches * down * across, |chunk, _| {
+                let (b, row, column) = (chunk / (down * across), chunk / across % down, chunk % across);
+                let (row, column) = (row * rows, column * columns);
+                // SAFETY: as above; tiles write apart.
+                unsafe { product.part::<T>(run, b, (row, m.min(row + rows)), (column, n.min(column + columns))) };
+            });
+        }
+        Ok(())
+    }))
+}
+
+impl Product {
+    /// The first elements of a product of the batch.
+    fn at<T>(&self, run: &Run<'_>, b: usize) -> (*const T, *const T, *mut T) {
+        let offset = |i: usize| place(&self.batch.0, &self.batch.1[i], b);
+        let lhs = run.input::<T>(0).wrapping_offset(offset(0));
+        (lhs, run.input::<T>(1).wrapping_offset(offset(1)), run.output::<T>(0).wrapping_offset(offset(2)))
+    }
+
+    /// Computes some rows and columns of a product of the batch.
+    ///
+    /// # Safety
+    /// They are inside the result, and nothing else writes them.
+    unsafe fn part<T: Gemm>(&self, run: &Run<'_>, b: usize, rows: (usize, usize), columns: (usize, usize)) {
+        let (lhs, rhs, out) = self.at::<T>(run, b);
+        let size = Size { m: rows.1 - rows.0, k: self.size.k, n: columns.1 - columns.0 };
+        // SAFETY: the caller's promise.
+        unsafe {
+            let lhs = (lhs.offset(rows.0 as isize * self.lhs.0), self.lhs.0, self.lhs.1);
+            let rhs = (rhs.offset(columns.0 as isize * self.rhs.1), self.rhs.0, self.rhs.1);
+            let out = out.add(rows.0 * self.size.n + columns.0);
+            T::gemm(size, lhs, rhs, T::ZERO, out, self.size.n as isize);
+        }
+    }
+}
+
+/// Products where one side is a vector; the other is the matrix, transposed when it is the left one.
+fn vectors<T: Gemm>(product: &Product, run: &Run<'_>) {
+    let Size { m, k, n } = product.size;
+    let long = m.max(n);
+    // Whole blocks of columns, so that what belongs together depends on sizes alone.
+    let columns = (CHUNK / 8 / k.max(1)).max(1).next_multiple_of(64).min(long);
+    let pieces = long.div_ceil(columns);
+    run.parallel(product.batches * pieces, |chunk, _| {
+        let (b, first) = (chunk / pieces, chunk % pieces * columns);
+        let count = columns.min(long - first);
+        let (lhs, rhs, out) = product.at::<T>(run, b);
+        let (vector, matrix) = if m == 1 {
+            ((lhs, product.lhs.1), (rhs, product.rhs.0, product.rhs.1))
+        } else {
+            ((rhs, product.rhs.0), (lhs, product.lhs.1, product.lhs.0))
+        };
+        // SAFETY: the views are inside their spaces; pieces write apart.
+        unsafe {
+            let matrix = (matrix.0.offset(first as isize * matrix.2), matrix.1, matrix.2);
+            combine(run.path, vector, matrix, k, count, out.add(first));
+        }
+    });
+}

@@ -1,0 +1,285 @@
+//! The CPU as a device: it prepares plans and executes them.
+//!
+//! A plan is checked and its kernels are looked up once ([`Cpu::prepare`]); a step then calls function pointers in
+//! order, on one pool of threads, without allocation. The numbers do not depend on the number of threads.
+//!
+//! **Invariants.** Every view of a prepared plan lies inside its space, is aligned, and outputs are contiguous; this is
+//! what makes the unsafe code of the kernels sound. Chunks of a kernel write apart from each other, and where they are
+//! cut depends only on sizes.
+
+mod check;
+mod conv;
+mod draw;
+mod elementwise;
+mod fused;
+mod gemv;
+mod isa;
+mod kernels;
+mod math;
+mod matmul;
+mod movement;
+mod nonfinite;
+mod pool;
+mod pool2d;
+mod reduce;
+mod rows;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use isa::Path;
+pub use kernels::names;
+pub use nonfinite::{NonFinite, Origin};
+
+use crate::tensor::{Bytes, Tensor};
+use kernels::{Call, Run, Spaces, Task};
+use pool::Pool;
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard};
+use tfm_lang::model::Word;
+use tfm_lowering::plan::{Device, Kernel, KernelFacts, Plan, Space, Step, Value, View};
+
+/// The CPU: a pool of threads and the kernels of every primitive.
+pub struct Cpu {
+    threads: usize,
+    path: Path,
+    work: Mutex<Work>,
+}
+
+/// What only one execution at a time may use.
+struct Work {
+    pool: Pool,
+    local: Bytes,
+    variables: Vec<*mut u8>,
+    feeds: Vec<*const u8>,
+}
+
+// SAFETY: the pointers are rewritten at the start of each execution and not read outside it.
+unsafe impl Send for Work {}
+
+/// The memory a plan works on.
+pub struct Memory<'a> {
+    /// At least [`Plan::arena`] bytes.
+    pub arena: &'a mut Bytes,
+    /// All variables of the graph, by index.
+    pub variables: &'a mut [Tensor],
+    /// What is fed, in the order of [`Plan::feeds`].
+    pub feeds: &'a [&'a Tensor],
+}
+
+/// What random draws depend on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Context {
+    /// The run's seed.
+    pub seed: u64,
+    /// The step's number.
+    pub step: u64,
+}
+
+/// What went wrong in a kernel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KernelError {
+    /// Which step of the plan; `None` when it is about the plan or its memory as a whole.
+    pub step: Option<usize>,
+    /// Which primitive, `fused` or `copy`; empty without a step.
+    pub primitive: String,
+    /// What.
+    pub message: String,
+}
+
+impl fmt::Display for KernelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.step {
+            Some(step) => write!(f, "step {step}, `{}`: {}", self.primitive, self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for KernelError {}
+
+/// A plan whose kernels have been looked up.
+pub struct Prepared {
+    plan: Plan,
+    constants: Bytes,
+    steps: Vec<Ready>,
+    needs: check::Needs,
+    local: usize,
+    threads: usize,
+}
+
+struct Ready {
+    task: Task,
+    inputs: Vec<(Space, usize)>,
+    outputs: Vec<(Space, usize)>,
+    scratch: usize,
+}
+
+impl Prepared {
+    /// The plan it was made from.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+impl Cpu {
+    /// A device with so many threads, at least one, counting the one that calls [`Cpu::execute`].
+    pub fn new(threads: usize) -> Cpu {
+        Cpu::with_path(threads, Path::chosen())
+    }
+
+    /// The same with a set of instructions, as far as the processor has it.
+    pub fn with_path(threads: usize, path: Path) -> Cpu {
+        let threads = threads.max(1);
+        let work = Work { pool: Pool::new(threads), local: Bytes::default(), variables: Vec::new(), feeds: Vec::new() };
+        Cpu { threads, path: path.min(Path::best()), work: Mutex::new(work) }
+    }
+
+    /// How many threads it has.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Checks a plan and looks up its kernels.
+    ///
+    /// # Errors
+    /// When a step has no kernel, or a view is out of its space: a mistake of the planner.
+    pub fn prepare(&self, plan: Plan) -> Result<Prepared, KernelError> {
+        let needs = check::plan(&plan)?;
+        let mut constants = Bytes::zeros(plan.constants.len());
+        constants.copy_from_slice(&plan.constants);
+        let mut local = 0;
+        let mut steps = Vec::with_capacity(plan.steps.len());
+        for (i, step) in plan.steps.iter().enumerate() {
+            let task = self.task(step, &mut local).map_err(|message| error(i, step, message))?;
+            let places = |views: &[View]| views.iter().map(|v| (v.space, v.offset)).collect();
+            let (inputs, outputs) = (places(&step.inputs), places(&step.outputs));
+            steps.push(Ready { task, inputs, outputs, scratch: step.scratch.0 });
+        }
+        Ok(Prepared { plan, constants, steps, needs, local, threads: self.threads })
+    }
+
+    fn task(&self, step: &Step, local: &mut usize) -> Result<Task, String> {
+        let call = self.call(&[], &step.inputs, &step.outputs);
+        match &step.kernel {
+            Kernel::Copy => movement::prepare_copy(&call),
+            Kernel::Fused(program) => {
+                let (task, bytes) = fused::prepare(program, &call)?;
+                *local = bytes.max(*local);
+                Ok(task)
+            }
+            Kernel::Primitive(name, attrs) => {
+                let kernel = kernels::find(name).ok_or_else(|| "there is no such kernel".to_string())?;
+                let call = Call { attrs, ..call };
+                let wanted = (kernel.scratch)(&call);
+                kernels::require(step.scratch.1 >= wanted, || {
+                    format!("{} bytes of scratch, and {wanted} are needed", step.scratch.1)
+                })?;
+                (kernel.prepare)(&call)
+            }
+        }
+    }
+
+    fn call<'a>(&self, attrs: &'a [(Word, Value)], inputs: &'a [View], outputs: &'a [View]) -> Call<'a> {
+        Call { attrs, inputs, outputs, threads: self.threads, path: self.path }
+    }
+
+    /// Runs a plan prepared for a device with as many threads.
+    ///
+    /// # Errors
+    /// When the memory does not fit the plan (nothing has run then), or when the data is not what a kernel can take: an
+    /// index out of range, a division of integers by zero. The steps before have run then.
+    pub fn execute(&self, prepared: &Prepared, mut memory: Memory<'_>, context: &Context) -> Result<(), KernelError> {
+        let mut work = self.bind(prepared, &mut memory)?;
+        let session = Session::new(self, prepared, &mut work, &mut memory, context);
+        (0..prepared.steps.len()).try_for_each(|i| session.step(i))
+    }
+
+    /// Checks the memory and takes down where it is.
+    fn bind(&self, prepared: &Prepared, memory: &mut Memory<'_>) -> Result<MutexGuard<'_, Work>, KernelError> {
+        check::memory(prepared, memory, self.threads)?;
+        let mut work = self.work.lock().unwrap_or_else(|e| e.into_inner());
+        if work.local.len() < prepared.local * self.threads {
+            work.local = Bytes::zeros(prepared.local * self.threads);
+        }
+        work.variables.clear();
+        work.variables.extend(memory.variables.iter_mut().map(|t| t.bytes_mut().as_mut_ptr()));
+        work.feeds.clear();
+        work.feeds.extend(memory.feeds.iter().map(|t| t.bytes().as_ptr()));
+        Ok(work)
+    }
+}
+
+/// One execution.
+struct Session<'a> {
+    prepared: &'a Prepared,
+    spaces: Spaces<'a>,
+    local: (*mut u8, usize),
+    pool: &'a Pool,
+    path: Path,
+    context: &'a Context,
+}
+
+impl<'a> Session<'a> {
+    fn new(
+        cpu: &Cpu,
+        prepared: &'a Prepared,
+        work: &'a mut Work,
+        memory: &mut Memory<'_>,
+        context: &'a Context,
+    ) -> Session<'a> {
+        let spaces = Spaces {
+            arena: memory.arena.as_mut_ptr(),
+            constants: prepared.constants.as_ptr(),
+            variables: &work.variables,
+            feeds: &work.feeds,
+        };
+        let local = (work.local.as_mut_ptr(), prepared.local);
+        Session { prepared, spaces, local, pool: &work.pool, path: cpu.path, context }
+    }
+
+    fn step(&self, i: usize) -> Result<(), KernelError> {
+        let ready = &self.prepared.steps[i];
+        let run = Run {
+            spaces: &self.spaces,
+            inputs: &ready.inputs,
+            outputs: &ready.outputs,
+            scratch: ready.scratch,
+            local: self.local,
+            pool: self.pool,
+            path: self.path,
+            context: self.context,
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| (ready.task)(&run)));
+        result
+            .unwrap_or_else(|payload| Err(format!("the kernel panicked: {}", panic_text(&*payload))))
+            .map_err(|message| error(i, &self.prepared.plan.steps[i], message))
+    }
+}
+
+fn error(i: usize, step: &Step, message: String) -> KernelError {
+    let primitive = match &step.kernel {
+        Kernel::Fused(_) => "fused".to_string(),
+        Kernel::Copy => "copy".to_string(),
+        Kernel::Primitive(name, _) => name.to_string(),
+    };
+    KernelError { step: Some(i), primitive, message }
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+impl Device for Cpu {
+    fn kernel(&self, primitive: &str) -> Option<KernelFacts> {
+        kernels::facts(primitive)
+    }
+
+    fn scratch(&self, primitive: &str, attrs: &[(Word, Value)], inputs: &[View], outputs: &[View]) -> usize {
+        kernels::find(primitive).map_or(0, |k| (k.scratch)(&self.call(attrs, inputs, outputs)))
+    }
+}

@@ -1,0 +1,244 @@
+//! The thread pool: made once, one job at a time, no lock taken while threads are awake.
+//!
+//! A job is a function and a number of chunks; threads, the caller among them, claim chunks until none is left.
+//! Who does a chunk is chance, so a chunk's result must depend on its number alone.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+
+/// What a chunk runs: its number, and the number of the thread that runs it.
+type Job<'a> = &'a (dyn Fn(usize, usize) + Sync + 'a);
+
+/// Turns of a waiting thread before it sleeps: about 20 microseconds.
+const SPINS: usize = 500;
+
+/// What the threads share.
+///
+/// `ticket` holds the job's number above and the chunks left to claim below. A claim is a compare-exchange on both, so
+/// that it succeeds only for the present job, and that job cannot end before the claimed chunk is done: `job` and
+/// `chunks` may be read after a claim.
+struct Shared {
+    ticket: AtomicU64,
+    job: AtomicPtr<()>,
+    chunks: AtomicUsize,
+    done: AtomicUsize,
+    sleepers: AtomicUsize,
+    caller_sleeps: AtomicBool,
+    stop: AtomicBool,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+    sleep: Mutex<()>,
+    work: Condvar,
+    finished: Condvar,
+}
+
+/// Threads that wait for jobs.
+pub(crate) struct Pool {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+    busy: AtomicBool,
+}
+
+impl Pool {
+    /// A pool of so many threads, counting the caller of [`Pool::run`].
+    pub fn new(threads: usize) -> Pool {
+        let shared = Arc::new(Shared {
+            ticket: AtomicU64::new(0),
+            job: AtomicPtr::new(std::ptr::null_mut()),
+            chunks: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+            sleepers: AtomicUsize::new(0),
+            caller_sleeps: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+            panic: Mutex::new(None),
+            sleep: Mutex::new(()),
+            work: Condvar::new(),
+            finished: Condvar::new(),
+        });
+        let start = |thread: usize| {
+            let shared = shared.clone();
+            // A thread that cannot be had is done without: its chunks are the others'.
+            std::thread::Builder::new().name(format!("tfm-{thread}")).spawn(move || shared.serve(thread)).ok()
+        };
+        let workers = (1..threads.max(1)).filter_map(start).collect();
+        Pool { shared, workers, busy: AtomicBool::new(false) }
+    }
+
+    /// Runs `job` for each chunk in `0..chunks`, and returns when all are done.
+    ///
+    /// # Panics
+    /// When a chunk panicked, after all the others are done; when called from two threads at once or from a chunk.
+    pub fn run(&self, chunks: usize, job: Job<'_>) {
+        if chunks <= 1 || self.workers.is_empty() {
+            (0..chunks).for_each(|chunk| job(chunk, 0));
+            return;
+        }
+        assert!(!self.busy.swap(true, SeqCst), "the thread pool runs one job at a time");
+        let s = &*self.shared;
+        s.job.store((&raw const job).cast_mut().cast(), SeqCst);
+        s.chunks.store(chunks, SeqCst);
+        s.done.store(0, SeqCst);
+        let number = (s.ticket.load(SeqCst) >> 32).wrapping_add(1) & 0xffff_ffff;
+        s.ticket.store(number << 32 | chunks as u64, SeqCst);
+        if s.sleepers.load(SeqCst) > 0 {
+            let _guard = s.lock();
+            s.work.notify_all();
+        }
+        s.drain(number, 0);
+        s.wait_until_done(chunks);
+        let panic = s.panic.lock().unwrap_or_else(|e| e.into_inner()).take();
+        self.busy.store(false, SeqCst);
+        if let Some(payload) = panic {
+            resume_unwind(payload);
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, SeqCst);
+        {
+            let _guard = self.shared.lock();
+            self.shared.work.notify_all();
+        }
+        for worker in self.workers.drain(..) {
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.sleep.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// A worker's life.
+    fn serve(&self, thread: usize) {
+        let mut seen = 0;
+        loop {
+            let Some(number) = self.next_job(seen) else { return };
+            seen = number;
+            self.drain(number, thread);
+        }
+    }
+
+    /// Waits for a job other than `seen`; `None` when the pool ends.
+    fn next_job(&self, seen: u64) -> Option<u64> {
+        let changed = || Some(self.ticket.load(SeqCst) >> 32).filter(|&n| n != seen);
+        for _ in 0..SPINS {
+            if let Some(n) = changed() {
+                return Some(n);
+            }
+            std::hint::spin_loop();
+        }
+        let mut guard = self.lock();
+        self.sleepers.fetch_add(1, SeqCst);
+        // The caller publishes, then looks for sleepers; a sleeper counts itself, then looks once more.
+        let found = loop {
+            if self.stop.load(SeqCst) {
+                break None;
+            }
+            if let Some(n) = changed() {
+                break Some(n);
+            }
+            guard = self.work.wait(guard).unwrap_or_else(|e| e.into_inner());
+        };
+        self.sleepers.fetch_sub(1, SeqCst);
+        found
+    }
+
+    /// Claims and runs chunks of the job until none is left.
+    fn drain(&self, number: u64, thread: usize) {
+        loop {
+            let ticket = self.ticket.load(SeqCst);
+            let left = ticket & 0xffff_ffff;
+            if ticket >> 32 != number || left == 0 {
+                return;
+            }
+            if self.ticket.compare_exchange_weak(ticket, ticket - 1, SeqCst, SeqCst).is_err() {
+                continue;
+            }
+            let chunks = self.chunks.load(SeqCst);
+            // SAFETY: the claim keeps the caller in `run`, where the job lives.
+            let job = unsafe { *self.job.load(SeqCst).cast::<Job<'_>>() };
+            let result = catch_unwind(AssertUnwindSafe(|| job(chunks - left as usize, thread)));
+            if let Err(payload) = result {
+                *self.panic.lock().unwrap_or_else(|e| e.into_inner()) = Some(payload);
+            }
+            if self.done.fetch_add(1, SeqCst) + 1 == chunks && self.caller_sleeps.load(SeqCst) {
+                let _guard = self.lock();
+                self.finished.notify_all();
+            }
+        }
+    }
+
+    fn wait_until_done(&self, chunks: usize) {
+        for _ in 0..SPINS {
+            if self.done.load(SeqCst) == chunks {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        let mut guard = self.lock();
+        self.caller_sleeps.store(true, SeqCst);
+        while self.done.load(SeqCst) != chunks {
+            guard = self.finished.wait(guard).unwrap_or_else(|e| e.into_inner());
+        }
+        self.caller_sleeps.store(false, SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_chunk_runs_once() {
+        for threads in [1, 2, 4] {
+            let pool = Pool::new(threads);
+            for chunks in [0, 1, 2, 7, 100, 1000] {
+                let counts: Vec<AtomicUsize> = (0..chunks).map(|_| AtomicUsize::new(0)).collect();
+                for _ in 0..20 {
+                    pool.run(chunks, &|chunk, thread| {
+                        assert!(thread < threads);
+                        counts[chunk].fetch_add(1, SeqCst);
+                    });
+                }
+                assert!(counts.iter().all(|c| c.load(SeqCst) == 20));
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_pool_goes_on() {
+        let pool = Pool::new(3);
+        let ran = AtomicUsize::new(0);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            pool.run(50, &|chunk, _| {
+                ran.fetch_add(1, SeqCst);
+                assert!(chunk != 17, "chunk 17");
+            })
+        }));
+        assert!(result.is_err());
+        assert_eq!(ran.load(SeqCst), 50);
+        pool.run(50, &|_, _| {
+            ran.fetch_add(1, SeqCst);
+        });
+        assert_eq!(ran.load(SeqCst), 100);
+    }
+
+    #[test]
+    fn sleeping_workers_wake() {
+        let pool = Pool::new(2);
+        let both = AtomicUsize::new(0);
+        for _ in 0..5 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            pool.run(2, &|_, _| {
+                both.fetch_add(1, SeqCst);
+            });
+        }
+        assert_eq!(both.load(SeqCst), 10);
+    }
+}

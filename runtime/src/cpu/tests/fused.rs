@@ -1,0 +1,121 @@
+//! Fused programs on views of every kind, against an interpreter of one element at a time.
+
+use super::elementwise::instruction;
+use super::*;
+use tfm_lowering::plan::{Fused, Instruction};
+
+fn constant(value: Value, to: DType) -> Instruction {
+    Instruction { op: "constant".into(), attrs: vec![("value".into(), value)], args: Vec::new(), from: to, to }
+}
+
+const F: DType = DType::F32;
+
+/// tanh(a * 2 + b) where a < b, else a; and the mask; and a again; and 2 + 2.
+fn program(shape: &[usize]) -> Fused {
+    let instructions = vec![
+        constant(Value::Float(2.0), F),
+        instruction("multiply", &[0, 2], F, F),
+        instruction("add", &[3, 1], F, F),
+        instruction("tanh", &[4], F, F),
+        instruction("less", &[0, 1], F, DType::Bool),
+        instruction("where", &[6, 5, 0], DType::Bool, F),
+        instruction("add", &[2, 2], F, F),
+    ];
+    Fused { shape: shape.to_vec(), inputs: 2, instructions, outputs: vec![7, 6, 0, 8] }
+}
+
+#[test]
+fn programs_on_every_layout() {
+    for shape in [&[][..], &[1], &[7], &[5, 10], &[3, 1, 4], &[40, 513], &[130, 600], &[9, 5, 11, 3], &[2, 70_000]] {
+        let outputs = [(F, shape), (DType::Bool, shape), (F, shape), (F, shape)];
+        let kernel = Kernel::Fused(program(shape));
+        let size: usize = shape.iter().product();
+        for a in layouts(F, shape, 1) {
+            for b in layouts(F, shape, 2).iter().step_by(if size > 10_000 { 4 } else { 1 }) {
+                let y = run(&kernel, &[&a, b], &outputs).unwrap_or_else(|e| panic!("{e}"));
+                let (a, b) = (a.values(), b.values());
+                let pairs = || a.iter().zip(&b);
+                let main: Vec<f64> = pairs().map(|(a, b)| if a < b { (a * 2.0 + b).tanh() } else { *a }).collect();
+                let mask: Vec<f64> = pairs().map(|(a, b)| (a < b).into()).collect();
+                close(&y[0], &main, 8.0);
+                close(&y[1], &mask, 0.0);
+                close(&y[2], &a, 0.0);
+                close(&y[3], &vec![4.0; size], 0.0);
+            }
+        }
+    }
+}
+
+#[test]
+fn constants_of_every_dtype() {
+    for dtype in [DType::F64, F, DType::I64, DType::I32, DType::I8, DType::U8, DType::Bool] {
+        for (value, want) in [(Value::Float(3.0), 3.0), (Value::Int(1), 1.0), (Value::Bool(true), 1.0)] {
+            let instructions = vec![constant(value, dtype)];
+            let fused = Fused { shape: vec![3, 200], inputs: 0, instructions, outputs: vec![0] };
+            let y = run(&Kernel::Fused(fused), &[], &[(dtype, &[3, 200])]).expect("constant");
+            let want = if dtype == DType::Bool { 1.0 } else { want };
+            close(&y[0], &vec![want; 600], 0.0);
+        }
+    }
+}
+
+#[test]
+fn whole_powers_are_products() {
+    let n = 1000;
+    for (dtype, exponent) in [(F, 2.0), (F, -2.0), (F, 3.0), (DType::F64, -1.0), (DType::F64, 4.0), (F, 5.0), (F, 0.5)]
+    {
+        let instructions = vec![constant(Value::Float(exponent), dtype), instruction("power", &[0, 1], dtype, dtype)];
+        let fused = Fused { shape: vec![n], inputs: 1, instructions, outputs: vec![2] };
+        let x = random(dtype, &[n], 3);
+        let y = run(&Kernel::Fused(fused), &[&x], &[(dtype, &[n])]).expect("power");
+        close(&y[0], &x.values().iter().map(|x| x.powf(exponent)).collect::<Vec<_>>(), 8.0);
+    }
+}
+
+/// A result may take over the memory of an input, also of one that is still read after the result is made.
+#[test]
+fn results_over_inputs() {
+    for cpu in devices() {
+        for n in [10, 5000, 100_000] {
+            let view = |offset: usize| View { space: Space::Arena, offset, dtype: F, shape: vec![n], strides: vec![1] };
+            let apart = (n * 4).next_multiple_of(64);
+            let feed = View { space: Space::Feed(0), ..view(0) };
+            let copy = |from: View, to: usize| Step {
+                kernel: Kernel::Copy,
+                inputs: vec![from],
+                outputs: vec![view(to)],
+                scratch: (0, 0),
+                nodes: Vec::new(),
+            };
+            // b + a is written over a, then (b + a) * a over b.
+            let fused = Fused {
+                shape: vec![n],
+                inputs: 2,
+                instructions: vec![instruction("add", &[0, 1], F, F), instruction("multiply", &[2, 0], F, F)],
+                outputs: vec![2, 3],
+            };
+            let step = Step {
+                kernel: Kernel::Fused(fused),
+                inputs: vec![view(0), view(apart)],
+                outputs: vec![view(0), view(apart)],
+                scratch: (0, 0),
+                nodes: Vec::new(),
+            };
+            let plan = Plan {
+                steps: vec![copy(feed.clone(), 0), copy(feed, apart), step],
+                arena: 2 * apart,
+                feeds: vec![("x".into(), F, vec![n])],
+                ..Plan::default()
+            };
+            let x = numbers(F, n, 1);
+            let mut arena = Bytes::zeros(2 * apart);
+            let prepared = cpu.prepare(plan).expect("plan");
+            let memory = Memory { arena: &mut arena, variables: &mut [], feeds: &[&x] };
+            cpu.execute(&prepared, memory, &Context::default()).expect("run");
+            let read = |at: usize, i: usize| f32::from_ne_bytes(arena[at + 4 * i..][..4].try_into().expect("4 bytes"));
+            for (i, x) in x.elements::<f32>().iter().enumerate() {
+                assert_eq!((read(0, i), read(apart, i)), (x + x, (x + x) * x));
+            }
+        }
+    }
+}

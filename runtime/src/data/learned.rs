@@ -1,0 +1,47 @@
+//! What data teaches before training: vocabularies, means, deviations; from the training part alone.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything that was learned. It is written with a run and given back for `eval` and `predict`.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Learned {
+    /// The text of each token of a `text`; empty for other sources.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vocabulary: Vec<String>,
+    /// By the names of columns of fractions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, LearnedColumn>,
+}
+
+/// What was learned of one column.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct LearnedColumn {
+    /// One for each `standardize`, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub standardize: Vec<Moments>,
+    /// What stands for a missing value: the mean of the column after its transforms.
+    pub fill: f64,
+}
+
+/// A mean and a standard deviation.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Moments {
+    /// The mean.
+    pub mean: f64,
+    /// The deviation; 1 for a column that does not vary.
+    pub deviation: f64,
+}
+
+impl Moments {
+    /// Those of some numbers; mean 0 and deviation 1 for none.
+    pub fn of(values: impl Iterator<Item = f64> + Clone) -> Moments {
+        let n = values.clone().count() as f64;
+        if n == 0.0 {
+            return Moments { mean: 0.0, deviation: 1.0 };
+        }
+        let mean = values.clone().sum::<f64>() / n;
+        let deviation = (values.map(|x| (x - mean) * (x - mean)).sum::<f64>() / n).sqrt();
+        Moments { mean, deviation: if deviation > 0.0 { deviation } else { 1.0 } }
+    }
+}

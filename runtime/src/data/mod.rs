@@ -1,0 +1,27 @@
+//! Data in memory: sources read as declared, split, and given out in batches.
+//!
+//! [`open`] reads what a declaration names and checks what only the files can tell; [`open_file`] reads a
+//! user's own file in the same form; a [`Loader`] gives batches of a [`Split`] from another thread.
+//! A source is a row of `tfm_lang::check::sources` (its parameters and fields) and a row of
+//! `open::READERS` (how its files are read).
+
+mod cifar;
+mod drawn_digits;
+mod error;
+mod files;
+mod idx;
+mod learned;
+mod loader;
+mod open;
+mod random;
+mod split;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use error::{At, DataError};
+pub use learned::{Learned, LearnedColumn, Moments};
+pub use loader::{Batch, Loader, Order, Position, batches};
+pub use open::{Dataset, Options, open, open_file};
+pub use split::{Field, Split};

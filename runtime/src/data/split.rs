@@ -1,0 +1,222 @@
+//! A part of a data set in memory: columns of records, or windows on a text, and which of them it has.
+
+use super::error::DataError;
+use super::random::{Permutation, key};
+use crate::tensor::Tensor;
+use std::ops::Range;
+use std::sync::Arc;
+use tfm_lang::check::sources::{Operator, operator};
+use tfm_lang::model::Static;
+use tfm_lang::types::DType;
+
+/// A field of a record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// Its dtype.
+    pub dtype: DType,
+    /// The sizes of one record's value.
+    pub shape: Vec<usize>,
+}
+
+/// Tensors with the names of their fields, records along the first axis.
+pub(super) type Columns = Vec<(String, Tensor)>;
+
+/// What records are read from.
+pub(super) enum Store {
+    /// One tensor per field, records along the first axis.
+    Columns(Vec<Tensor>),
+    /// Field 0 is a block of tokens, field 1 the same one token later.
+    Windows(Windows),
+}
+
+/// Blocks of tokens: number `i` begins at `first + i * stride`, but no later than `last`.
+pub(super) struct Windows {
+    pub(super) tokens: Arc<Vec<i32>>,
+    pub(super) first: usize,
+    pub(super) stride: usize,
+    pub(super) last: usize,
+    pub(super) block: usize,
+}
+
+/// Which records of a store, in which order.
+#[derive(Clone)]
+pub(super) enum Rows {
+    /// These, in their order.
+    Range(Range<usize>),
+    /// These.
+    List(Arc<[u32]>),
+}
+
+impl Rows {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Rows::Range(r) => r.len(),
+            Rows::List(l) => l.len(),
+        }
+    }
+
+    pub(super) fn get(&self, i: usize) -> usize {
+        match self {
+            Rows::Range(r) => {
+                assert!(i < r.len(), "example {i} of {}", r.len());
+                r.start + i
+            }
+            Rows::List(l) => l[i] as usize,
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.len()).map(|i| self.get(i))
+    }
+
+    fn slice(&self, part: Range<usize>) -> Rows {
+        match self {
+            Rows::Range(r) => Rows::Range(r.start + part.start..r.start + part.end),
+            Rows::List(l) => Rows::List(l[part].into()),
+        }
+    }
+
+    fn take(&self, n: usize) -> Rows {
+        self.slice(0..n.min(self.len()))
+    }
+
+    fn shuffled(&self, seed: u64) -> Rows {
+        let order = Permutation::new(self.len(), key(&[seed, self.len() as u64]));
+        Rows::List((0..self.len()).map(|i| self.get(order.at(i)) as u32).collect())
+    }
+}
+
+/// Where `split(train)` cuts `n` things: as many of them as are wholly in the first part.
+pub(super) fn cut(n: usize, train: f64) -> usize {
+    // A product that is whole but for its rounding is that whole number: 0.29 * 100 is 29.
+    ((n as f64 * train + 1e-6) as usize).min(n)
+}
+
+/// What operators make of the parts of a source.
+pub(super) fn arrange(mut parts: Vec<(String, Rows)>, operators: &[Operator]) -> Vec<(String, Rows)> {
+    for o in operators {
+        parts = match *o {
+            Operator::Shuffle { seed } => parts.into_iter().map(|(n, r)| (n, r.shuffled(seed))).collect(),
+            Operator::Take { count } => parts.into_iter().map(|(n, r)| (n, r.take(count))).collect(),
+            Operator::Split { train } => parts
+                .into_iter()
+                .flat_map(|(_, rows)| {
+                    let (n, at) = (rows.len(), cut(rows.len(), train));
+                    [("train".to_string(), rows.slice(0..at)), ("test".to_string(), rows.slice(at..n))]
+                })
+                .collect(),
+        };
+    }
+    parts
+}
+
+/// A part of a data set.
+#[derive(Clone)]
+pub struct Split {
+    fields: Vec<Field>,
+    rows: Rows,
+    store: Arc<Store>,
+}
+
+impl Split {
+    /// These rows of a store.
+    pub(super) fn new(fields: Vec<Field>, rows: Rows, store: Arc<Store>) -> Split {
+        Split { fields, rows, store }
+    }
+
+    /// All records of these columns.
+    pub(super) fn of_columns(columns: Columns) -> Split {
+        let n = columns.first().map_or(0, |(_, t)| t.shape[0]);
+        let (fields, columns) = with_fields(columns);
+        Split::new(fields, Rows::Range(0..n), Arc::new(Store::Columns(columns)))
+    }
+
+    /// What a record of this part has.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// The number of a field, by its name.
+    pub fn field(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|f| f.name == name)
+    }
+
+    /// The number of examples.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// True where there is no example.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The first `n` examples, or all where there are fewer.
+    pub fn take(&self, n: usize) -> Split {
+        Split { rows: self.rows.take(n), ..self.clone() }
+    }
+
+    /// What operators on a part make of it, `shakespeare.test |> take(240)`.
+    pub fn apply(&self, operators: &[Static]) -> Result<Split, DataError> {
+        let mut rows = self.rows.clone();
+        for o in operators {
+            rows = match operator(o)? {
+                Operator::Shuffle { seed } => rows.shuffled(seed),
+                Operator::Take { count } => rows.take(count),
+                Operator::Split { .. } => {
+                    return Err(DataError::new("`split` cuts a whole data set, and this is a part of one"));
+                }
+            };
+        }
+        Ok(Split { rows, ..self.clone() })
+    }
+
+    /// Writes one field of these examples, in their order, into `out`.
+    ///
+    /// # Panics
+    /// When there is no such field or example, or `out` is not of the field's dtype and of shape
+    /// `[indices.len(), ..field.shape]`.
+    pub fn read(&self, field: usize, indices: &[usize], out: &mut Tensor) {
+        let spec = &self.fields[field];
+        assert_eq!(out.dtype, spec.dtype, "`{}` read as another dtype", spec.name);
+        assert_eq!(out.shape.first(), Some(&indices.len()), "`{}` read into another number of examples", spec.name);
+        assert_eq!(out.shape[1..], spec.shape, "`{}` read into another shape", spec.name);
+        match &*self.store {
+            Store::Columns(columns) => {
+                let size = spec.dtype.bytes() * spec.shape.iter().product::<usize>();
+                let bytes = columns[field].bytes();
+                for (&i, to) in indices.iter().zip(out.bytes_mut().chunks_exact_mut(size)) {
+                    let at = self.rows.get(i) * size;
+                    to.copy_from_slice(&bytes[at..at + size]);
+                }
+            }
+            Store::Windows(w) => {
+                for (&i, to) in indices.iter().zip(out.elements_mut::<i32>().chunks_exact_mut(w.block)) {
+                    let at = (w.first + self.rows.get(i) * w.stride).min(w.last) + field;
+                    to.copy_from_slice(&w.tokens[at..at + w.block]);
+                }
+            }
+        }
+    }
+
+    /// One field of these examples; see [`Split::read`].
+    pub fn get(&self, field: usize, indices: &[usize]) -> Tensor {
+        let mut out = self.tensor(field, indices.len());
+        self.read(field, indices, &mut out);
+        out
+    }
+
+    /// Room for one field of so many examples.
+    pub fn tensor(&self, field: usize, examples: usize) -> Tensor {
+        let spec = &self.fields[field];
+        let shape: Vec<usize> = std::iter::once(examples).chain(spec.shape.iter().copied()).collect();
+        Tensor::zeros(spec.dtype, &shape)
+    }
+}
+
+/// The fields of columns, and the columns without their names.
+pub(super) fn with_fields(columns: Columns) -> (Vec<Field>, Vec<Tensor>) {
+    columns.into_iter().map(|(name, t)| (Field { name, dtype: t.dtype, shape: t.shape[1..].to_vec() }, t)).unzip()
+}

@@ -1,0 +1,133 @@
+//! The cells of one column: text to numbers, categories and labels.
+
+use crate::data::error::DataError;
+use crate::data::random::key;
+use std::borrow::Cow;
+use tfm_lang::check::sources::{self, Column};
+use tfm_lang::model::ColumnSpec;
+use tfm_lang::types::DType;
+
+/// A column while it is read.
+pub(super) struct ColumnReader<'a> {
+    pub(super) spec: &'a ColumnSpec,
+    pub(super) kind: Column,
+    pub(super) cells: Cells,
+}
+
+/// The cells of a column as read; a missing number is a NaN.
+pub(super) enum Cells {
+    Fractions(Vec<f64>),
+    Wholes(Vec<i64>),
+    Codes(Vec<i32>),
+    /// A column that is skipped, or a label that is not there.
+    Nothing,
+}
+
+impl<'a> ColumnReader<'a> {
+    /// Without cells.
+    pub(super) fn new(spec: &'a ColumnSpec) -> Result<ColumnReader<'a>, DataError> {
+        let kind = sources::column(spec)?;
+        let cells = match kind {
+            Column::Skip => Cells::Nothing,
+            Column::Number(DType::F32 | DType::F64) => Cells::Fractions(Vec::new()),
+            Column::Number(_) => Cells::Wholes(Vec::new()),
+            Column::Hash(_) | Column::Names { .. } => Cells::Codes(Vec::new()),
+        };
+        Ok(ColumnReader { spec, kind, cells })
+    }
+
+    /// True for what is to be predicted.
+    pub(super) fn is_label(&self) -> bool {
+        matches!(self.kind, Column::Names { label: true, .. })
+    }
+
+    /// Reads one cell; the error lacks its place.
+    pub(super) fn push(&mut self, cell: &str, missing: &str, predict: bool) -> Result<(), DataError> {
+        let name = &self.spec.name;
+        let cell = unquoted(cell.trim());
+        // A missing value has one text, however it is written.
+        let is_missing = cell.is_empty() || cell == missing;
+        let cell = if is_missing { missing } else { cell.as_ref() };
+        match (&self.kind, &mut self.cells) {
+            (Column::Number(_), Cells::Fractions(values)) if is_missing => values.push(f64::NAN),
+            (Column::Number(dtype), Cells::Fractions(values)) => values.push(fraction(name, *dtype, cell)?),
+            (Column::Number(dtype), Cells::Wholes(_)) if is_missing => {
+                return Err(DataError::new(format!("`{name}` is missing, and {dtype} has no missing values"))
+                    .help(format!("declare `{name}: f32`; a missing value becomes the mean")));
+            }
+            (Column::Number(dtype), Cells::Wholes(values)) => values.push(whole(name, *dtype, cell)?),
+            (Column::Hash(n), Cells::Codes(codes)) => codes.push(bucket(cell, *n)),
+            (Column::Names { names, label }, Cells::Codes(codes)) => match names.iter().position(|n| n == cell) {
+                Some(i) => codes.push(i as i32),
+                // A file to be predicted may say `?`, or nothing, where its labels would stand.
+                None if predict && *label => self.cells = Cells::Nothing,
+                None if is_missing => return Err(missing_name(name, missing, *label)),
+                None => {
+                    return Err(DataError::new(format!("`{name}` is {cell:?}, and it is one of {}", listed(names)))
+                        .help("add it to the declaration, or mend the row"));
+                }
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn fraction(name: &str, dtype: DType, cell: &str) -> Result<f64, DataError> {
+    match cell.parse::<f64>() {
+        Ok(x) if x.is_finite() && (dtype == DType::F64 || (x as f32).is_finite()) => Ok(x),
+        Ok(_) => Err(DataError::new(format!("`{name}` is {cell:?}, which is not a finite {dtype}"))),
+        Err(_) => Err(DataError::new(format!("`{name}` is {cell:?}, which is not a number")).help(format!(
+            "if it stands for a missing value, write `missing: {cell:?}`; if `{name}` is a text, declare it as a \
+             category or `skip`"
+        ))),
+    }
+}
+
+fn missing_name(name: &str, missing: &str, label: bool) -> DataError {
+    let error = DataError::new(format!("`{name}` is missing"));
+    match label {
+        true => error.help("a label is needed to learn from; leave the row out"),
+        false => error.help(format!("write {missing:?} as one of the category's names, and it is one of its own")),
+    }
+}
+
+fn whole(name: &str, dtype: DType, cell: &str) -> Result<i64, DataError> {
+    let found = match dtype {
+        DType::I64 => cell.parse().ok(),
+        DType::I32 => cell.parse::<i32>().ok().map(i64::from),
+        DType::I8 => cell.parse::<i8>().ok().map(i64::from),
+        DType::U8 => cell.parse::<u8>().ok().map(i64::from),
+        _ => match cell.to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(1),
+            "false" | "0" => Some(0),
+            _ => None,
+        },
+    };
+    found.ok_or_else(|| {
+        DataError::new(format!("`{name}` is {cell:?}, which is not {dtype}")).help(match dtype {
+            DType::Bool => "it is written `true`, `false`, `1` or `0`".to_string(),
+            _ => format!("declare `{name}: f32` for fractions"),
+        })
+    })
+}
+
+/// The number of a text below `n`: FNV-1a, mixed, so that it is the same in each run and release.
+fn bucket(text: &str, n: i64) -> i32 {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    (key(&[hash]) % n as u64) as i32
+}
+
+/// A quoted cell after a space, which the reader leaves quoted.
+fn unquoted(cell: &str) -> Cow<'_, str> {
+    match cell.strip_prefix('"').and_then(|c| c.strip_suffix('"')) {
+        Some(inner) => inner.replace("\"\"", "\"").into(),
+        None => cell.into(),
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(20).map(|n| format!("{n:?}")).collect();
+    let more = if names.len() > 20 { format!(" and {} more", names.len() - 20) } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}

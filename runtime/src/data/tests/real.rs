@@ -1,0 +1,116 @@
+//! Real data, where it is: in `TFM_DATA`, or in `shared/data` in a folder above.
+
+use super::*;
+
+/// The folder that has `name`, or a line that says the test is skipped.
+fn real(name: &str) -> Option<PathBuf> {
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|a| a.join("shared/data"));
+    let found =
+        std::env::var_os("TFM_DATA").map(PathBuf::from).into_iter().chain(above).find(|r| r.join(name).exists());
+    if found.is_none() {
+        println!("skipped: no `{name}` in TFM_DATA or ../shared/data");
+    }
+    found
+}
+
+/// CRC-32 of a field over a whole part, as `gzip` would say.
+fn crc(split: &Split, field: usize) -> u32 {
+    let all: Vec<usize> = (0..split.len()).collect();
+    let mut crc = flate2::Crc::new();
+    crc.update(split.get(field, &all).bytes());
+    crc.sum()
+}
+
+#[test]
+fn mnist() {
+    let Some(root) = real("mnist") else { return };
+    let data = open_in(&root, &spec("mnist", &[("", text("mnist"))], vec![], &[])).unwrap();
+    let (train, test) = (data.split("train").unwrap(), data.split("test").unwrap());
+    assert_eq!((train.len(), test.len()), (60_000, 10_000));
+    // Of the bytes after the heads of the canonical files.
+    assert_eq!((crc(train, 0), crc(test, 0)), (4083391318, 3838467927));
+    assert_eq!(numbers(train, "label")[..8], [5.0, 0.0, 4.0, 1.0, 9.0, 2.0, 1.0, 3.0]);
+}
+
+#[test]
+fn fashion_sprites() {
+    let Some(root) = real("fashion-mnist/sprite900-images-idx3-ubyte.gz") else { return };
+    let shape = Static::List([1, 28, 28].map(Static::Int).into());
+    let (images, labels) =
+        ("fashion-mnist/sprite900-images-idx3-ubyte.gz", "fashion-mnist/sprite900-labels-idx1-ubyte.gz");
+    let args = [("", text(images)), ("", text(labels)), ("shape", shape), ("classes", Static::Int(10))];
+    let data = open_in(&root, &spec("idx", &args, vec![], &[])).unwrap();
+    let labels = numbers(data.split("all").unwrap(), "label");
+    assert!((0..10).all(|c| labels.iter().filter(|&&l| l == f64::from(c)).count() == 90));
+}
+
+#[test]
+fn cifar() {
+    let Some(root) = real("cifar10") else { return };
+    let data = open_in(&root, &spec("cifar10", &[("", text("cifar10"))], vec![], &[])).unwrap();
+    assert!(data.split("train").unwrap().len() >= 10_000 && data.split("test").unwrap().len() >= 1000);
+    // The first training image is a frog, the first test image a cat.
+    assert_eq!(
+        (numbers(data.split("train").unwrap(), "label")[0], numbers(data.split("test").unwrap(), "label")[0]),
+        (6.0, 3.0)
+    );
+}
+
+#[test]
+fn adult() {
+    let Some(root) = real("adult/adult.data") else { return };
+    let hash = |n| call("category", &[("hash", Static::Int(n))]);
+    let number = |t: &'static [&'static str]| (call("f32", &[]), t);
+    let columns: Vec<ColumnSpec> = [
+        ("age", number(&["standardize"])),
+        ("workclass", (hash(16), &[][..])),
+        ("fnlwgt", (call("skip", &[]), &[])),
+        ("education", (hash(32), &[])),
+        ("education_num", number(&["standardize"])),
+        ("marital", (hash(16), &[])),
+        ("occupation", (hash(32), &[])),
+        ("relationship", (hash(16), &[])),
+        ("race", (hash(16), &[])),
+        ("sex", (call("category", &[("", texts(&["Female", "Male"]))]), &[])),
+        ("capital_gain", number(&["log1p"])),
+        ("capital_loss", number(&["log1p"])),
+        ("hours_per_week", number(&["standardize"])),
+        ("native_country", (hash(64), &[])),
+        ("income", (call("label", &[("", texts(&["<=50K", ">50K"]))]), &[])),
+    ]
+    .into_iter()
+    .map(|(name, (kind, transforms))| column(name, kind, transforms))
+    .collect();
+    let args = [("", text("adult/adult.data")), ("header", Static::Bool(false)), ("missing", text("?"))];
+    let operators = [call("shuffle", &[("seed", Static::Int(1))]), call("split", &[("", Static::Float(0.9))])];
+    let declared = spec("csv", &args, columns, &operators);
+    let data = open_in(&root, &declared).unwrap();
+    let (train, test) = (data.split("train").unwrap(), data.split("test").unwrap());
+    assert_eq!((train.len(), test.len()), (29_304, 3257));
+    let rich: f64 = [train, test].iter().flat_map(|s| numbers(s, "income")).sum();
+    assert_eq!(rich, 7841.0);
+    let age = Moments::of(numbers(train, "age").into_iter());
+    assert!(age.mean.abs() < 1e-5 && (age.deviation - 1.0).abs() < 1e-5, "{age:?}");
+
+    // The test file ends its labels in a full stop and has a line that is no row.
+    let predict = open_file(&declared, &root.join("adult/adult.test"), &data.learned);
+    assert!(error_of(predict).contains("line 1: this row has 1 cell, and there are 15 columns"));
+}
+
+#[test]
+fn tiny_shakespeare() {
+    let Some(root) = real("tinyshakespeare/input.txt") else { return };
+    let declared = |kind: &str, n: i64| {
+        let args = [("", text("tinyshakespeare/input.txt")), ("tokens", call(kind, &[("", Static::Int(n))]))];
+        spec("text", &args, vec![], &[call("split", &[("", Static::Float(0.9))])])
+    };
+    let data = open_in(&root, &declared("chars", 65)).unwrap();
+    assert_eq!(data.learned.vocabulary.len(), 65);
+    assert_eq!(data.learned.vocabulary[..4], ["\n", " ", "!", "$"]);
+    assert_eq!(data.split("train").unwrap().len(), 1_003_854 - 64);
+    assert_eq!(data.split("test").unwrap().len(), (111_540 - 1) / 64);
+    let message = error_of(open_in(&root, &declared("chars", 64)));
+    assert!(message.contains("65 different characters"), "{message}");
+    let words = open_in(&root, &declared("words", 10_000)).unwrap();
+    assert_eq!(words.learned.vocabulary.len(), 10_000);
+}

@@ -1,0 +1,104 @@
+//! An evaluation: a part of the data once, in order, every report over all of it.
+
+use super::{Context, Engine, Feed, RunError};
+use crate::data::Batch;
+use crate::tensor::Tensor;
+use tfm_lang::model::{DataRef, Program, Report, VariableKind};
+
+/// What a program shows: its losses under the names of the graph, then its reports.
+pub fn shown(program: &Program) -> Vec<Report> {
+    let mut all: Vec<Report> = Vec::new();
+    for (i, &value) in program.losses.iter().enumerate() {
+        let reported = program.reports.iter().find(|r| r.value == value).map(|r| r.name.clone());
+        let name = if program.losses.len() == 1 { Some("loss".into()) } else { reported };
+        let name = name.unwrap_or_else(|| format!("loss_{}", i + 1));
+        all.push(Report { name, value, accumulated: false });
+    }
+    for report in &program.reports {
+        if all.iter().all(|r| r.name != report.name) {
+            all.push(report.clone());
+        }
+    }
+    all
+}
+
+/// What is evaluated.
+#[derive(Clone, Copy, Debug)]
+pub struct Evaluation<'a> {
+    /// The entry, `convnet.evaluate`.
+    pub entry: &'a str,
+    /// What is reported.
+    pub reports: &'a [Report],
+    /// On what.
+    pub on: &'a DataRef,
+    /// The seed of the run.
+    pub seed: u64,
+}
+
+/// The reports over all of the data, in their order; `None` when `go_on`, which is asked before each batch
+/// with the number of examples seen, said no.
+///
+/// A report that is a mean over a batch counts by the number of examples; of one that is made from states the
+/// last value counts. The states of metrics are as before when this returns.
+pub fn evaluate(
+    engine: &mut dyn Engine,
+    feed: &dyn Feed,
+    what: Evaluation<'_>,
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> Result<Option<Vec<f32>>, RunError> {
+    let kept = metric_states(engine);
+    engine.reset_metrics()?;
+    let values = all_batches(engine, feed, what, go_on);
+    for (i, tensor) in kept {
+        engine.tensors_mut()[i] = tensor;
+    }
+    values
+}
+
+fn all_batches(
+    engine: &mut dyn Engine,
+    feed: &dyn Feed,
+    what: Evaluation<'_>,
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> Result<Option<Vec<f32>>, RunError> {
+    let names: Vec<&str> = what.reports.iter().map(|r| r.name.as_str()).collect();
+    let mut sums = vec![0.0f64; names.len()];
+    let (mut seen, mut out) = (0u64, Vec::new());
+    let (fields, batches) = feed.evaluation(what.on)?;
+    for batch in batches {
+        if !go_on(seen) {
+            return Ok(None);
+        }
+        let batch = batch?;
+        engine.set_size("B", batch.examples as i64);
+        // A step of 0: evaluation draws the same random numbers each time.
+        let context = Context { seed: what.seed, step: 0 };
+        engine.run(what.entry, &feeds(&fields, &batch), &names, true, context, &mut out)?;
+        seen += batch.examples as u64;
+        for ((sum, value), report) in sums.iter_mut().zip(&out).zip(what.reports) {
+            let value = f64::from(scalar(value));
+            *sum = if report.accumulated { value } else { *sum + value * batch.examples as f64 };
+        }
+    }
+    let mean = |(sum, report): (f64, &Report)| if report.accumulated { sum } else { sum / seen as f64 };
+    Ok(Some(sums.into_iter().zip(what.reports).map(|pair| mean(pair) as f32).collect()))
+}
+
+/// The states of metrics, by their index.
+fn metric_states(engine: &dyn Engine) -> Vec<(usize, Tensor)> {
+    let variables = engine.variables().iter().enumerate();
+    variables.filter(|(_, v)| v.kind == VariableKind::Metric).map(|(i, _)| (i, engine.tensors()[i].clone())).collect()
+}
+
+/// A batch as feeds.
+pub(super) fn feeds<'a>(fields: &'a [String], batch: &'a Batch) -> Vec<(&'a str, &'a Tensor)> {
+    fields.iter().map(String::as_str).zip(&batch.tensors).collect()
+}
+
+/// The value of a fetched scalar.
+pub(super) fn scalar(tensor: &Tensor) -> f32 {
+    match tensor.dtype {
+        tfm_lang::types::DType::F32 => tensor.elements::<f32>().first().copied().unwrap_or(f32::NAN),
+        _ => tensor.to_f64().first().map_or(f32::NAN, |x| *x as f32),
+    }
+}

@@ -1,0 +1,446 @@
+//! The loop itself: steps, and what is due between them.
+
+use super::cause::{self, Failed, Snapshot};
+use super::engine::{Batches, Context, Engine, Feed};
+use super::evaluate::{Evaluation, evaluate, feeds, scalar, shown};
+use super::event::{Event, Observer, Started, Stepped};
+use super::metrics::{self, Rows};
+use super::period::{self, Epoch, Progressed};
+use super::{Folder, RunError};
+use crate::checkpoint::{Best, Position, Progress, Retention, Stall, Store};
+use crate::tensor::Tensor;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+use tfm_lang::model::{Action, DataRef, Report, Train, VariableKind};
+use tfm_lang::types::DType;
+
+/// A run to be done.
+pub struct Job<'a> {
+    /// The `train` block.
+    pub train: &'a Train,
+    /// The names of its data's splits, by index of the data and of the split.
+    pub splits: &'a [Vec<String>],
+    /// Where it writes.
+    pub folder: &'a Folder,
+    /// `--max-steps`: no more steps than this, counted from the beginning of the run.
+    pub max_steps: Option<u64>,
+    /// Where it stood; `None` for a new run. The engine's variables are those of that moment.
+    pub from: Option<Progress>,
+    /// The number of a signal that asks to stop; 0 while there is none.
+    pub stop: &'a AtomicUsize,
+}
+
+/// Why a run ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// It reached its length.
+    Done,
+    /// It reached `--max-steps`.
+    MaxSteps,
+    /// A `stop when` said so, in words.
+    Stalled(String),
+    /// A signal came, by its number.
+    Signal(usize),
+}
+
+/// What came out of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Where it stands.
+    pub progress: Progress,
+    /// Why it ended.
+    pub ended: Ended,
+    /// The size of an epoch.
+    pub epoch: Epoch,
+}
+
+/// Trains one block, from its beginning or from where it stood.
+pub fn train(
+    engine: &mut dyn Engine,
+    feed: &dyn Feed,
+    job: Job<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, RunError> {
+    let train = job.train;
+    let epoch = feed.epoch();
+    engine.set_size("steps_per_epoch", epoch.steps as i64);
+    let from = job.from.clone();
+    let evaluated = evaluation_names(&job);
+    let names = Names::of(train);
+    let rows = Rows::open(job.folder.path(), &names.all, &evaluated, from.as_ref())?;
+    let store = Store::open(&job.folder.checkpoints())?;
+    if let Some(progress) = &from {
+        store.remove_after(progress.step)?;
+    }
+    let new = from.is_none();
+    let mut progress =
+        from.unwrap_or_else(|| Progress { train: train.name.clone(), seed: train.seed, ..Progress::default() });
+    // A file that was edited in between may have other parts.
+    progress.rounds.resize(train.periodic.len(), 0);
+    progress.stalls.resize(train.stop.len(), Stall::default());
+    let mut trainer = Trainer {
+        total: period::total_steps(train.length, epoch),
+        started: Instant::now(),
+        seconds_before: progress.seconds,
+        batches: None,
+        taken: progress.position,
+        snapshot: Snapshot::default(),
+        out: Vec::new(),
+        values: Vec::new(),
+        engine,
+        feed,
+        observer,
+        epoch,
+        names,
+        reports: shown(&train.evaluation),
+        rows,
+        store,
+        progress,
+        job,
+    };
+    let ended = trainer.run(new)?;
+    trainer.progress.seconds = trainer.now().seconds;
+    Ok(Outcome { progress: trainer.progress, ended, epoch })
+}
+
+/// The columns that evaluations fill, each once.
+fn evaluation_names(job: &Job<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    for action in job.train.periodic.iter().flat_map(|p| &p.actions) {
+        let Action::Evaluate(on) = action else { continue };
+        for report in shown(&job.train.evaluation) {
+            let name = format!("{}.{}", split_name(job, on), report.name);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
+fn split_name<'a>(job: &'a Job<'_>, on: &DataRef) -> &'a str {
+    job.splits.get(on.data).and_then(|s| s.get(on.split)).map_or("test", String::as_str)
+}
+
+/// What is fetched in a step.
+struct Names {
+    /// Everything shown: losses first.
+    all: Vec<String>,
+    /// How many of them are losses.
+    losses: usize,
+    /// The entries.
+    step: String,
+    evaluate: String,
+}
+
+impl Names {
+    fn of(train: &Train) -> Names {
+        let all = shown(&train.training).into_iter().map(|r| r.name).collect();
+        let losses = train.training.losses.len();
+        Names { all, losses, step: format!("{}.step", train.name), evaluate: format!("{}.evaluate", train.name) }
+    }
+
+    fn fetches(&self, shown: bool) -> Vec<&str> {
+        let n = if shown { self.all.len() } else { self.losses };
+        self.all[..n].iter().map(String::as_str).collect()
+    }
+}
+
+struct Trainer<'a> {
+    engine: &'a mut dyn Engine,
+    feed: &'a dyn Feed,
+    observer: &'a mut dyn Observer,
+    job: Job<'a>,
+    epoch: Epoch,
+    total: Option<u64>,
+    names: Names,
+    /// What an evaluation reports.
+    reports: Vec<Report>,
+    rows: Rows,
+    store: Store,
+    progress: Progress,
+    started: Instant,
+    seconds_before: f64,
+    batches: Option<Batches<'a>>,
+    /// Where the last step's batch was.
+    taken: Position,
+    snapshot: Snapshot,
+    out: Vec<Tensor>,
+    values: Vec<f32>,
+}
+
+impl Trainer<'_> {
+    fn run(&mut self, new: bool) -> Result<Ended, RunError> {
+        let limit = self.job.max_steps.unwrap_or(u64::MAX);
+        let started = Started {
+            train: self.job.train.name.clone(),
+            step: self.progress.step,
+            total: self.total.map(|t| t.min(limit)).or(self.job.max_steps),
+            epoch: self.epoch,
+            names: self.names.all.clone(),
+        };
+        self.observer.on(Event::Started(&started));
+        if let Some(why) = &self.progress.stopped {
+            return Ok(Ended::Stalled(why.clone()));
+        }
+        if self.progress.pending {
+            self.progress.pending = false;
+            if let Some(ended) = self.between_steps()? {
+                return Ok(ended);
+            }
+        }
+        match self.over() {
+            Some(_) if new => return Ok(self.between_steps()?.unwrap_or(Ended::Done)),
+            Some(ended) => return Ok(ended),
+            None => {}
+        }
+        loop {
+            self.step()?;
+            if let Some(ended) = self.between_steps()? {
+                return Ok(ended);
+            }
+        }
+    }
+
+    fn now(&self) -> Progressed {
+        Progressed {
+            steps: self.progress.step,
+            examples: self.progress.examples,
+            seconds: self.seconds_before + self.started.elapsed().as_secs_f64(),
+        }
+    }
+
+    /// How many epochs are done.
+    fn epochs(&self) -> f64 {
+        self.progress.step as f64 / self.epoch.steps as f64
+    }
+
+    fn signal(&self) -> Option<Ended> {
+        match self.job.stop.load(Ordering::Relaxed) {
+            0 => None,
+            signal => Some(Ended::Signal(signal)),
+        }
+    }
+
+    /// Why no further step is done, if so.
+    fn over(&self) -> Option<Ended> {
+        let step = self.progress.step;
+        if self.total.is_some_and(|t| step >= t) || period::is_over(self.job.train.length, self.now()) {
+            return Some(Ended::Done);
+        }
+        self.job.max_steps.is_some_and(|m| step >= m).then_some(Ended::MaxSteps)
+    }
+
+    fn step(&mut self) -> Result<(), RunError> {
+        let before = self.progress.position;
+        self.snapshot.take(self.engine, self.progress.step, before);
+        if self.batches.is_none() {
+            self.batches = Some(self.feed.training(before)?);
+        }
+        let batch = match self.batches.as_mut().and_then(Iterator::next) {
+            Some(batch) => batch?,
+            None => return Err(RunError::Data("the training data has no more batches".into())),
+        };
+        let step = self.progress.step + 1;
+        let shown = period::is_shown(step, self.total);
+        let fetches = self.names.fetches(shown);
+        let context = Context { seed: self.progress.seed, step };
+        self.engine.set_size("B", batch.examples as i64);
+        let inputs = feeds(self.feed.fields(), &batch);
+        self.engine.run(&self.names.step, &inputs, &fetches, true, context, &mut self.out)?;
+        self.progress.step = step;
+        self.progress.examples += batch.examples as u64;
+        (self.taken, self.progress.position) = (before, next(before, self.epoch));
+        self.values.clear();
+        self.values.extend(self.out.iter().map(scalar));
+        if let Some(loss) = (0..self.names.losses).find(|&i| !self.values[i].is_finite()) {
+            let (name, value) = (self.names.all[loss].clone(), self.values[loss]);
+            return Err(self.not_finite(name, value));
+        }
+        let epoch = self.epochs();
+        if shown {
+            for (name, &value) in self.names.all.iter().zip(&self.values) {
+                metrics::note(&mut self.progress, name, value);
+            }
+            self.rows.training(step, epoch, self.now().seconds, &self.values)?;
+            self.engine.reset_metrics()?;
+        }
+        let values = shown.then_some(self.values.as_slice());
+        self.observer.on(Event::Step(Stepped { step, epoch, examples: self.progress.examples, values }));
+        Ok(())
+    }
+
+    fn not_finite(&mut self, name: String, value: f32) -> RunError {
+        let step = self.progress.step;
+        self.observer.on(Event::Note(&format!("`{name}` is {value} at step {step}; looking for where that came from")));
+        let fetches = self.names.fetches(true);
+        let (position, seed) = (self.taken, self.progress.seed);
+        let failed = Failed { step, position, seed, entry: &self.names.step, fetches: &fetches };
+        // What went wrong first is the error to show, even if the search fails.
+        let cause = cause::find(self.engine, self.feed, &self.snapshot, &failed).unwrap_or(None);
+        RunError::NotFinite { step, name, value, cause }
+    }
+
+    /// What is due after a step: evaluations, the end, checkpoints. `Some` when the run is over.
+    fn between_steps(&mut self) -> Result<Option<Ended>, RunError> {
+        if let Some(ended) = self.signal() {
+            return self.leave(ended);
+        }
+        let train = self.job.train;
+        let now = self.now();
+        let rounds: Vec<u64> =
+            train.periodic.iter().map(|p| p.every.map_or(0, |every| period::rounds(every, self.epoch, now))).collect();
+        let due = |i: usize| rounds[i] > self.progress.rounds[i];
+        let mut actions: Vec<&Action> =
+            (0..rounds.len()).filter(|&i| due(i)).flat_map(|i| &train.periodic[i].actions).collect();
+        let mut values = Vec::new();
+        if !self.evaluate_all(&actions, &mut values)? {
+            return self.leave(self.signal().unwrap_or(Ended::Done));
+        }
+        let mut stalls = self.progress.stalls.clone();
+        let ended = self.stalled(&mut stalls, &values, now).or_else(|| self.over());
+        if ended.is_some() {
+            let last: Vec<&Action> =
+                train.periodic.iter().filter(|p| p.every.is_none()).flat_map(|p| &p.actions).collect();
+            if !self.evaluate_all(&last, &mut values)? {
+                return self.leave(self.signal().unwrap_or(Ended::Done));
+            }
+            actions.extend(last);
+        }
+        (self.progress.rounds, self.progress.stalls) = (rounds, stalls);
+        self.tell(&values)?;
+        self.save(&actions, ended.as_ref())?;
+        Ok(ended)
+    }
+
+    /// Does the evaluations among the actions; false when a signal came. Data that was evaluated at this step is
+    /// not evaluated again.
+    fn evaluate_all(&mut self, actions: &[&Action], values: &mut Vec<(String, f32)>) -> Result<bool, RunError> {
+        for action in actions {
+            let Action::Evaluate(on) = action else { continue };
+            let split = split_name(&self.job, on).to_string();
+            let reports = &self.reports;
+            let name = |i: usize| format!("{split}.{}", reports[i].name);
+            if reports.is_empty() || values.iter().any(|(n, _)| *n == name(0)) {
+                continue;
+            }
+            let what = Evaluation { entry: &self.names.evaluate, reports, on, seed: self.progress.seed };
+            let (stop, observer) = (self.job.stop, &mut *self.observer);
+            let mut go_on = |examples| {
+                observer.on(Event::Evaluating { split: &split, examples });
+                stop.load(Ordering::Relaxed) == 0
+            };
+            match evaluate(self.engine, self.feed, what, &mut go_on)? {
+                Some(found) => values.extend(found.into_iter().enumerate().map(|(i, v)| (name(i), v))),
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Writes down the results of evaluations.
+    fn tell(&mut self, values: &[(String, f32)]) -> Result<(), RunError> {
+        if values.is_empty() {
+            return Ok(());
+        }
+        for (name, value) in values {
+            metrics::note(&mut self.progress, name, *value);
+        }
+        let (step, epoch) = (self.progress.step, self.epochs());
+        self.rows.evaluation(step, epoch, self.now().seconds, values)?;
+        self.observer.on(Event::Evaluated { step, epoch, values });
+        Ok(())
+    }
+
+    /// Brings the `stop when`s up to date; `Some` when one of them ends the run.
+    fn stalled(&self, stalls: &mut [Stall], values: &[(String, f32)], now: Progressed) -> Option<Ended> {
+        for ((metric, patience), stall) in self.job.train.stop.iter().zip(stalls) {
+            let Some((_, value)) = values.iter().find(|(name, _)| name == metric) else { continue };
+            let then = Progressed { steps: stall.step, examples: stall.examples, seconds: stall.seconds };
+            if stall.best.is_none() || metrics::is_better(self.is_lower_better(metric), *value, stall.best) {
+                let best = (!value.is_nan()).then_some(*value);
+                *stall = Stall { best, step: now.steps, examples: now.examples, seconds: now.seconds };
+            } else if period::has_passed(*patience, self.epoch, then, now) {
+                let best = stall.best.unwrap_or(f32::NAN);
+                let patience = period::text(*patience);
+                return Some(Ended::Stalled(format!("{metric} has not improved on {best} for {patience}")));
+            }
+        }
+        None
+    }
+
+    /// What the file says of a metric (`checkpoint highest`, that it is a loss) goes before its name.
+    fn is_lower_better(&self, metric: &str) -> bool {
+        let actions = self.job.train.periodic.iter().flat_map(|p| &p.actions);
+        let said = actions.clone().find_map(|a| match a {
+            Action::CheckpointBest { highest, metric: m } if m == metric => Some(!highest),
+            _ => None,
+        });
+        let is_loss = || {
+            let name = metric.rsplit('.').next().unwrap_or(metric);
+            self.names.all[..self.names.losses].iter().any(|l| l == name)
+        };
+        said.unwrap_or_else(|| is_loss() || metrics::is_lower_better(metric))
+    }
+
+    /// Saves a checkpoint if an action or the end asks for one.
+    fn save(&mut self, actions: &[&Action], ended: Option<&Ended>) -> Result<(), RunError> {
+        let mut best_by = Vec::new();
+        for action in actions {
+            let Action::CheckpointBest { highest, metric } = action else { continue };
+            let Some(value) = self.progress.metrics.get(metric).and_then(|s| s.last) else { continue };
+            let before = self.progress.best.get(metric).map(|b| b.value);
+            if metrics::is_better(!highest, value, before) {
+                self.progress.best.insert(metric.clone(), Best { value, step: self.progress.step });
+                best_by.push(metric.clone());
+            }
+        }
+        let periodic = ended.is_some() || actions.iter().any(|a| matches!(a, Action::CheckpointKeep(_)));
+        if !periodic && best_by.is_empty() {
+            return Ok(());
+        }
+        if let Some(Ended::Stalled(why)) = ended {
+            self.progress.stopped = Some(why.clone());
+        }
+        self.progress.periodic = periodic;
+        self.write_checkpoint(&best_by)
+    }
+
+    /// Stops where the run is, with what is due at this step still to be done.
+    fn leave(&mut self, ended: Ended) -> Result<Option<Ended>, RunError> {
+        (self.progress.pending, self.progress.periodic) = (true, true);
+        self.write_checkpoint(&[])?;
+        Ok(Some(ended))
+    }
+
+    fn write_checkpoint(&mut self, best: &[String]) -> Result<(), RunError> {
+        if let Some((path, value)) = spoilt(self.engine) {
+            return Err(self.not_finite(path, value));
+        }
+        self.rows.sync()?;
+        self.progress.seconds = self.now().seconds;
+        let actions = self.job.train.periodic.iter().flat_map(|p| &p.actions);
+        let keeps = actions.filter_map(|a| if let Action::CheckpointKeep(n) = a { Some(*n) } else { None });
+        let retention = Retention { keep: keeps.max().unwrap_or(1) };
+        let saved = self.store.save(&self.progress, retention, self.engine.variables(), self.engine.tensors())?;
+        self.observer.on(Event::Saved { step: self.progress.step, path: &saved, best });
+        Ok(())
+    }
+}
+
+/// A parameter with a value that is not finite, as an update can leave it while the loss still looks well.
+fn spoilt(engine: &dyn Engine) -> Option<(String, f32)> {
+    let variables = engine.variables().iter().zip(engine.tensors());
+    variables.filter(|(v, t)| v.kind == VariableKind::Parameter && t.dtype == DType::F32).find_map(|(v, t)| {
+        let value = t.elements::<f32>().iter().find(|x| !x.is_finite())?;
+        Some((v.path.clone(), *value))
+    })
+}
+
+/// The batch after this one.
+fn next(position: Position, epoch: Epoch) -> Position {
+    match position.batch + 1 {
+        n if n >= epoch.steps => Position { epoch: position.epoch + 1, batch: 0 },
+        n => Position { epoch: position.epoch, batch: n },
+    }
+}

@@ -1,0 +1,305 @@
+//! Running entries of a graph: feeds in, fetches out, variables kept.
+//!
+//! A [`Session`] holds a graph, its variables and a device. It works out the sizes from what is fed,
+//! makes a plan for them once, and keeps it.
+//!
+//! **Invariants.** Only what a plan needs must be fed. A plan is used again only for the same entry,
+//! fetches, assigns and sizes. In a step whose plan is there nothing is allocated but two short lists.
+
+mod error;
+mod not_finite;
+mod sizes;
+
+pub use crate::cpu::Context;
+pub use error::SessionError;
+
+use crate::cpu::{Cpu, KernelError, Memory, Prepared};
+use crate::run::{Cause, Engine, RunError};
+use crate::tensor::{Bytes, Tensor};
+use sizes::{EntrySizes, Sizes};
+use tfm_lang::types::DType;
+use tfm_lowering::graph::{Graph, Op, Value, Variable};
+use tfm_lowering::plan::schedule::{Request, schedule};
+use tfm_lowering::plan::{Plan, Space, View};
+
+/// A graph with its variables on a device.
+pub struct Session {
+    graph: Graph,
+    device: Cpu,
+    variables: Vec<Tensor>,
+    arena: Bytes,
+    entries: Vec<EntrySizes>,
+    fixed: Sizes,
+    sizes: Sizes,
+    plans: Vec<Kept>,
+    step: Tensor,
+}
+
+/// A plan and what it was made for.
+struct Kept {
+    entry: String,
+    fetches: Vec<String>,
+    assigns: bool,
+    sizes: Sizes,
+    prepared: Prepared,
+}
+
+impl Session {
+    /// A session whose variables are zeros; see [`Session::initialize`].
+    pub fn new(graph: Graph, device: Cpu) -> Session {
+        let zeros = |v: &Variable| {
+            let shape: Vec<usize> = v.ty.shape.iter().map(|d| d.as_constant().unwrap_or(0) as usize).collect();
+            Tensor::zeros(v.ty.dtype, &shape)
+        };
+        Session {
+            variables: graph.variables.iter().map(zeros).collect(),
+            entries: graph.entries.iter().map(|e| EntrySizes::of(&graph, e)).collect(),
+            arena: Bytes::default(),
+            fixed: Sizes::default(),
+            sizes: Sizes::default(),
+            plans: Vec::new(),
+            step: Tensor::zeros(DType::F32, &[]),
+            graph,
+            device,
+        }
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The inputs that an entry can need: fields of the data.
+    pub fn inputs(&self, entry: &str) -> Vec<String> {
+        let found = self.entries.iter().find(|e| e.name == entry);
+        found.map(EntrySizes::names).unwrap_or_default()
+    }
+
+    /// Sets a size that no feed decides, or that a feed must agree with: `steps_per_epoch`, `B`.
+    pub fn set_size(&mut self, name: &str, size: i64) {
+        self.fixed.set(name, size);
+    }
+
+    /// Runs an entry. `feeds` may hold more than is needed; `step` is fed from the context. With
+    /// `assigns` the entry's variables change, after everything was read.
+    ///
+    /// # Errors
+    /// When something needed is not fed, a size contradicts the graph or another feed, there is no such
+    /// entry or output, or a kernel refuses its data.
+    pub fn run(
+        &mut self,
+        entry: &str,
+        feeds: &[(&str, &Tensor)],
+        fetches: &[&str],
+        assigns: bool,
+        context: Context,
+    ) -> Result<Vec<Tensor>, SessionError> {
+        let mut out = Vec::new();
+        self.run_into(entry, feeds, fetches, assigns, context, &mut out)?;
+        Ok(out)
+    }
+
+    /// As [`Session::run`], into tensors whose memory is used again where they fit.
+    pub fn run_into(
+        &mut self,
+        entry: &str,
+        feeds: &[(&str, &Tensor)],
+        fetches: &[&str],
+        assigns: bool,
+        context: Context,
+        out: &mut Vec<Tensor>,
+    ) -> Result<(), SessionError> {
+        let kept = self.plan(entry, feeds, fetches, assigns)?;
+        self.step.elements_mut::<f32>()[0] = context.step as f32;
+        let prepared = &self.plans[kept].prepared;
+        let bound = bind(prepared.plan(), entry, feeds, &self.step)?;
+        let memory = Memory { arena: &mut self.arena, variables: &mut self.variables, feeds: &bound };
+        if let Err(e) = self.device.execute(prepared, memory, &context) {
+            return Err(kernel_error(&self.graph, prepared.plan(), e));
+        }
+        self.fetch(prepared.plan(), &bound, out);
+        Ok(())
+    }
+
+    /// The plan for an entry and these feeds, made but not run.
+    pub fn plan_for(
+        &mut self,
+        entry: &str,
+        feeds: &[(&str, &Tensor)],
+        fetches: &[&str],
+        assigns: bool,
+    ) -> Result<&Plan, SessionError> {
+        let kept = self.plan(entry, feeds, fetches, assigns)?;
+        Ok(self.plans[kept].prepared.plan())
+    }
+
+    /// The index of the plan, which is made if it is not there.
+    fn plan(
+        &mut self,
+        entry: &str,
+        feeds: &[(&str, &Tensor)],
+        fetches: &[&str],
+        assigns: bool,
+    ) -> Result<usize, SessionError> {
+        let of_entry = self.entries.iter().find(|e| e.name == entry);
+        let of_entry = of_entry.ok_or_else(|| SessionError::UnknownEntry(entry.into()))?;
+        of_entry.bind(&self.fixed, feeds, &mut self.sizes)?;
+        let same = |k: &Kept| {
+            k.entry == entry && k.assigns == assigns && k.fetches.iter().eq(fetches) && k.sizes == self.sizes
+        };
+        if let Some(found) = self.plans.iter().position(same) {
+            return Ok(found);
+        }
+        self.check_fetches(entry, fetches)?;
+        let fetched: Vec<String> = fetches.iter().map(|f| f.to_string()).collect();
+        let request = Request { entry: entry.into(), fetches: fetched.clone(), assigns, sizes: self.sizes.to_map() };
+        let plan = schedule(&self.graph, &request, &self.device).map_err(|e| SessionError::Plan(e.to_string()))?;
+        let prepared = self.device.prepare(plan).map_err(|e| SessionError::Plan(e.to_string()))?;
+        if self.arena.len() < prepared.plan().arena {
+            self.arena = Bytes::zeros(prepared.plan().arena);
+        }
+        self.plans.push(Kept { entry: entry.into(), fetches: fetched, assigns, sizes: self.sizes.clone(), prepared });
+        Ok(self.plans.len() - 1)
+    }
+
+    fn check_fetches(&self, entry: &str, fetches: &[&str]) -> Result<(), SessionError> {
+        let outputs = self.graph.entry(entry).map_or(&[][..], |e| &e.outputs);
+        match fetches.iter().find(|f| !outputs.iter().any(|(name, _)| name == *f)) {
+            None => Ok(()),
+            Some(name) => Err(SessionError::UnknownFetch {
+                entry: entry.into(),
+                name: name.to_string(),
+                known: outputs.iter().map(|(name, _)| name.clone()).collect(),
+            }),
+        }
+    }
+
+    /// Copies what was fetched out of the memory it lies in.
+    fn fetch(&self, plan: &Plan, feeds: &[&Tensor], out: &mut Vec<Tensor>) {
+        out.truncate(plan.fetches.len());
+        for (i, view) in plan.fetches.iter().enumerate() {
+            if out.get(i).is_none_or(|t| t.dtype != view.dtype || t.shape != view.shape) {
+                let fresh = Tensor::zeros(view.dtype, &view.shape);
+                if i < out.len() { out[i] = fresh } else { out.push(fresh) }
+            }
+            let bytes = match view.space {
+                Space::Arena => &self.arena[..],
+                Space::Variable(v) => self.variables[v as usize].bytes(),
+                Space::Feed(f) => feeds[f as usize].bytes(),
+                Space::Constant => &plan.constants,
+            };
+            copy_out(view, bytes, out[i].bytes_mut());
+        }
+    }
+}
+
+/// What the plan wants fed, in its order.
+fn bind<'a>(
+    plan: &Plan,
+    entry: &str,
+    feeds: &[(&str, &'a Tensor)],
+    step: &'a Tensor,
+) -> Result<Vec<&'a Tensor>, SessionError> {
+    let find = |name: &str| {
+        let fed = feeds.iter().find(|(n, _)| *n == name).map(|(_, t)| *t);
+        let fed = fed.or_else(|| (name == "step").then_some(step));
+        fed.ok_or_else(|| SessionError::MissingFeed { entry: entry.into(), name: name.into() })
+    };
+    plan.feeds.iter().map(|(name, ..)| find(name)).collect()
+}
+
+/// Copies the elements of a strided view in row-major order.
+fn copy_out(view: &View, bytes: &[u8], to: &mut [u8]) {
+    let size = view.dtype.bytes();
+    if view.is_contiguous() {
+        to.copy_from_slice(&bytes[view.offset..view.offset + to.len()]);
+        return;
+    }
+    let mut at = vec![0usize; view.shape.len()];
+    for element in to.chunks_exact_mut(size) {
+        let place: isize = at.iter().zip(&view.strides).map(|(&i, &s)| i as isize * s).sum();
+        let start = (view.offset as isize + place * size as isize) as usize;
+        element.copy_from_slice(&bytes[start..start + size]);
+        for axis in (0..at.len()).rev() {
+            at[axis] += 1;
+            if at[axis] < view.shape[axis] {
+                break;
+            }
+            at[axis] = 0;
+        }
+    }
+}
+
+fn kernel_error(graph: &Graph, plan: &Plan, error: KernelError) -> SessionError {
+    let node = error.step.and_then(|i| plan.steps.get(i)).and_then(|s| s.nodes.last());
+    let cause = node.map(|v| Box::new(describe(graph, *v)));
+    SessionError::Kernel { message: error.message, cause }
+}
+
+/// What a value is, in words.
+fn describe(graph: &Graph, value: Value) -> Cause {
+    let node = graph.node(value);
+    let operation = match &node.op {
+        Op::Input(name) => format!("input {name}"),
+        Op::Constant(_) => "constant".into(),
+        Op::Read(var) => graph.variables[var.0 as usize].path.clone(),
+        Op::Primitive(name, _) => name.to_string(),
+    };
+    Cause { operation, scope: node.scope.to_string(), span: node.span }
+}
+
+impl Engine for Session {
+    fn set_size(&mut self, name: &str, size: i64) {
+        Session::set_size(self, name, size);
+    }
+
+    fn initialize(&mut self, seed: u64) -> Result<(), RunError> {
+        self.run(tfm_lowering::build::INIT, &[], &[], true, Context { seed, step: 0 })?;
+        Ok(())
+    }
+
+    fn reset_metrics(&mut self) -> Result<(), RunError> {
+        let reset = tfm_lowering::build::RESET;
+        if self.graph.entry(reset).is_some() {
+            self.run(reset, &[], &[], true, Context::default())?;
+        }
+        Ok(())
+    }
+
+    fn run(
+        &mut self,
+        entry: &str,
+        feeds: &[(&str, &Tensor)],
+        fetches: &[&str],
+        assigns: bool,
+        context: Context,
+        out: &mut Vec<Tensor>,
+    ) -> Result<(), RunError> {
+        Ok(self.run_into(entry, feeds, fetches, assigns, context, out)?)
+    }
+
+    fn first_not_finite(
+        &mut self,
+        entry: &str,
+        feeds: &[(&str, &Tensor)],
+        fetches: &[&str],
+        context: Context,
+    ) -> Result<Option<Cause>, RunError> {
+        Ok(self.find_not_finite(entry, feeds, fetches, context)?)
+    }
+
+    fn variables(&self) -> &[Variable] {
+        &self.graph.variables
+    }
+
+    fn tensors(&self) -> &[Tensor] {
+        &self.variables
+    }
+
+    fn tensors_mut(&mut self) -> &mut [Tensor] {
+        &mut self.variables
+    }
+}
+
+#[cfg(test)]
+mod tests;

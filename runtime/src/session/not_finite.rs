@@ -1,0 +1,96 @@
+//! Which operation gave the first number that is not finite.
+
+use super::{Session, SessionError, bind, describe, kernel_error};
+use crate::cpu::{Context, Cpu, Memory, NonFinite, Origin, Prepared};
+use crate::run::Cause;
+use crate::tensor::Tensor;
+use tfm_lang::model::Word;
+use tfm_lowering::plan::schedule::{Request, schedule};
+use tfm_lowering::plan::{Device, KernelFacts, Value, View};
+
+/// A device that fuses nothing, so that each operation has a step, and a result to look at, of its own.
+struct Unfused<'a>(&'a Cpu);
+
+impl Device for Unfused<'_> {
+    fn kernel(&self, primitive: &str) -> Option<KernelFacts> {
+        self.0.kernel(primitive).map(|facts| KernelFacts { elementwise: false, ..facts })
+    }
+
+    fn scratch(&self, primitive: &str, attrs: &[(Word, Value)], inputs: &[View], outputs: &[View]) -> usize {
+        self.0.scratch(primitive, attrs, inputs, outputs)
+    }
+}
+
+impl Session {
+    /// Runs an entry with its assigns and says what gave the first number that is not finite; `None` when all
+    /// are finite. It stops there: the variables are of no use then.
+    pub(super) fn find_not_finite(
+        &mut self,
+        entry: &str,
+        feeds: &[(&str, &Tensor)],
+        fetches: &[&str],
+        context: Context,
+    ) -> Result<Option<Cause>, SessionError> {
+        let kept = self.plan(entry, feeds, fetches, true)?;
+        let before = self.variables.clone();
+        let kept = self.plans.swap_remove(kept);
+        let found = self.look(&kept.prepared, entry, feeds, context);
+        let cause = match found? {
+            None => None,
+            Some(NonFinite { origin: Origin::Step { nodes, .. }, .. }) if nodes.len() > 1 => {
+                self.variables = before;
+                let within = self.look_unfused(entry, feeds, fetches, context)?;
+                within.or_else(|| nodes.last().map(|v| describe(&self.graph, *v)))
+            }
+            Some(found) => Some(self.cause(&kept.prepared, found.origin)),
+        };
+        self.plans.push(kept);
+        Ok(cause)
+    }
+
+    fn look(
+        &mut self,
+        prepared: &Prepared,
+        entry: &str,
+        feeds: &[(&str, &Tensor)],
+        context: Context,
+    ) -> Result<Option<NonFinite>, SessionError> {
+        self.step.elements_mut::<f32>()[0] = context.step as f32;
+        if self.arena.len() < prepared.plan().arena {
+            self.arena = crate::tensor::Bytes::zeros(prepared.plan().arena);
+        }
+        let bound = bind(prepared.plan(), entry, feeds, &self.step)?;
+        let memory = Memory { arena: &mut self.arena, variables: &mut self.variables, feeds: &bound };
+        let found = self.device.first_non_finite(prepared, memory, &context);
+        found.map_err(|e| kernel_error(&self.graph, prepared.plan(), e))
+    }
+
+    /// The same step with a plan that has each operation by itself.
+    fn look_unfused(
+        &mut self,
+        entry: &str,
+        feeds: &[(&str, &Tensor)],
+        fetches: &[&str],
+        context: Context,
+    ) -> Result<Option<Cause>, SessionError> {
+        let fetches = fetches.iter().map(|f| f.to_string()).collect();
+        let request = Request { entry: entry.into(), fetches, assigns: true, sizes: self.sizes.to_map() };
+        let plan = schedule(&self.graph, &request, &Unfused(&self.device));
+        let plan = plan.map_err(|e| SessionError::Plan(e.to_string()))?;
+        let prepared = self.device.prepare(plan).map_err(|e| SessionError::Plan(e.to_string()))?;
+        let found = self.look(&prepared, entry, feeds, context)?;
+        Ok(found.map(|found| self.cause(&prepared, found.origin)))
+    }
+
+    fn cause(&self, prepared: &Prepared, origin: Origin) -> Cause {
+        let other = |operation: String| Cause { operation, scope: String::new(), span: None };
+        match origin {
+            Origin::Feed(i) => other(format!("the data, {}", prepared.plan().feeds[i].0)),
+            Origin::Variable(i) => other(format!("the value of {}", self.graph.variables[i].path)),
+            Origin::Step { nodes, .. } => match nodes.last() {
+                Some(value) => describe(&self.graph, *value),
+                None => other("a copy".into()),
+            },
+        }
+    }
+}
