@@ -141,7 +141,7 @@ pub(crate) fn prepare_avg_gradient(call: &Call<'_>) -> Result<Task, String> {
 #[inline(always)]
 #[allow(clippy::eq_op)]
 fn larger<T: Pooled>(best: T, x: T) -> T {
-    if x > best || x != x { x } else { best }
+    if (x > best) | (x != x) { x } else { best }
 }
 
 versions! {

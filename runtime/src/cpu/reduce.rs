@@ -11,6 +11,8 @@ use tfm_lang::types::DType;
 
 /// Elements of a chunk.
 const CHUNK: usize = 1 << 15;
+/// Fewer results, or blocks of columns, than this are given out in segments.
+const FEW: usize = 8;
 /// Sums made side by side along a row.
 const LANES: usize = 16;
 /// Columns added at once.
@@ -63,7 +65,7 @@ macro_rules! extremes {
             /// A NaN stays.
             #[inline(always)]
             #[allow(clippy::eq_op)]
-            fn step(acc: $t, x: $t) -> $t { if x $op acc || x != x { x } else { acc } }
+            fn step(acc: $t, x: $t) -> $t { if (x $op acc) | (x != x) { x } else { acc } }
             #[inline(always)]
             fn merge(a: $t, b: $t) -> $t { Self::step(a, b) }
             #[inline(always)]
@@ -99,8 +101,7 @@ impl Plan {
         let runs = |axes: &(Vec<usize>, Vec<isize>)| axes.1.last() == Some(&1) && axes.0.last() > Some(&1);
         let columns = runs(&kept) && !runs(&reduced);
         let mut plan = Plan { kept, reduced, results, each, columns, segments: 1 };
-        let chunks = plan.units().div_ceil(plan.grain());
-        if chunks < 8 && results * each > 2 * CHUNK {
+        if plan.units() < FEW && results * each > 2 * CHUNK {
             plan.segments = (results * each / CHUNK).min(16).min(each);
         }
         plan
@@ -121,9 +122,11 @@ impl Plan {
         }
     }
 
-    /// Units in a chunk.
+    /// Units in a chunk: enough work, but not so many that threads go without.
     fn grain(&self) -> usize {
-        (CHUNK / (self.width() * self.each.div_ceil(self.segments)).max(1)).max(1)
+        let grain = CHUNK / (self.width() * self.each.div_ceil(self.segments)).max(1);
+        let share = if self.results * self.each > 2 * CHUNK { self.units().div_ceil(FEW) } else { grain };
+        grain.min(share).max(1)
     }
 
     fn scratch(&self) -> usize {
@@ -260,11 +263,17 @@ impl<A: Copy> Lanes<A> {
         // SAFETY: the caller's promise.
         unsafe {
             if step == 1 {
+                // Whole arrays, so that they stay in registers.
+                let mut lanes = self.lanes;
                 for i in (0..whole).step_by(LANES) {
-                    for (lane, acc) in self.lanes.iter_mut().enumerate() {
-                        *acc = F::step(*acc, *from.add(i + lane));
+                    let x = from.add(i).cast::<[T; LANES]>().read();
+                    let mut next = lanes;
+                    for lane in 0..LANES {
+                        next[lane] = F::step(lanes[lane], x[lane]);
                     }
+                    lanes = next;
                 }
+                self.lanes = lanes;
             } else {
                 for i in (0..whole).step_by(LANES) {
                     for (lane, acc) in self.lanes.iter_mut().enumerate() {
