@@ -342,18 +342,18 @@ fn evaluate_data(program: &mut Program, parts: &Parts, diagnostics: &mut Vec<Dia
         let spec = with_elab(program, diagnostics, |e| {
             e.data_spec(item.file, &item.name, &item.source, &item.columns, &item.operators)
         });
-        program.data.push(spec.unwrap_or_else(|_| {
+        if spec.is_err() {
             program.break_name(item.file, &item.name.text);
-            DataSpec {
-                name: item.name.text.clone(),
-                source: String::new(),
-                args: Vec::new(),
-                columns: Vec::new(),
-                operators: Vec::new(),
-                fields: Vec::new(),
-                splits: Vec::new(),
-                span: item.name.span,
-            }
+        }
+        program.data.push(spec.unwrap_or_else(|_| DataSpec {
+            name: item.name.text.clone(),
+            source: String::new(),
+            args: Vec::new(),
+            columns: Vec::new(),
+            operators: Vec::new(),
+            fields: Vec::new(),
+            splits: Vec::new(),
+            span: item.name.span,
         }));
     }
 }
