@@ -89,7 +89,6 @@ impl Elab {
                 AxisExpr::Dim(e) => {
                     if let ExprKind::Name(name) = &*e.kind
                         && sig.env.get(name).is_none()
-                        && self.program.dim_size(name).is_none()
                         && !self.is_constant(sig, name)
                     {
                         out.push(None);
