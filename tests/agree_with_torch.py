@@ -2,8 +2,9 @@
 
     python tests/agree_with_torch.py [--tfm target/release/tfm] [mlp cnn gpt]
 
-The models of `tests/agree/*.tfm` stand here once more in PyTorch. Weights and one batch are drawn with a fixed seed
-and written as files, both sides train 20 steps on that batch, and no loss may differ by more than 1e-4 of itself.
+The models of `tests/agree/*.tfm` stand here once more in PyTorch. Weights and 20 batches are drawn with a fixed seed
+and written as files; tfm takes each batch once and reports which it took; PyTorch takes them in that order, and no loss
+may differ by more than 1e-4 of itself.
 Without PyTorch or numpy it says so and leaves with status 0; with a disagreement the status is 1.
 """
 import argparse
@@ -45,58 +46,52 @@ def conv(rng, path, inputs, outputs, kernel):
     }
 
 
-def images(rng, folder):
-    """32 images of noise, each four times with labels of its own, so that the loss cannot come near 0, where a
-    relative difference means nothing; as two idx files, and as tensors."""
-    x = np.repeat(rng.integers(0, 256, (32, 28, 28), dtype=np.uint8), 4, axis=0)
-    y = rng.integers(0, 10, 128, dtype=np.uint8)
-    (folder / "images.idx").write_bytes(struct.pack(">4B3I", 0, 0, 8, 3, *x.shape) + x.tobytes())
-    (folder / "labels.idx").write_bytes(struct.pack(">4BI", 0, 0, 8, 1, *y.shape) + y.tobytes())
-    return (torch.from_numpy(x).float()[:, None] - 127.5) / 64, torch.from_numpy(y).long()
+def write_idx(path, array):
+    """Bytes with their sizes in front: the form of the MNIST files."""
+    path.write_bytes(struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes())
 
 
 class Mlp:
-    def __init__(self, rng, folder):
-        self.x, self.y = images(rng, folder)
-        self.p = {**dense(rng, "Net.dense_1", 784, 512), **dense(rng, "Net.dense_2", 512, 512)}
-        self.p |= dense(rng, "Net.dense_3", 512, 10)
+    def __init__(self, rng):
+        pixels = (rng.standard_normal((STEPS, 128, 784)) * 64 + 127.5).round().clip(0, 255)
+        labels = rng.integers(0, 10, (STEPS, 128, 1))
+        self.batches = np.concatenate([pixels, labels], axis=2).astype(np.uint8)
+        self.p = self.weights(rng)
 
-    def loss(self, p):
-        h = self.x.flatten(1)
+    def weights(self, rng):
+        return {**dense(rng, "Net.dense_1", 784, 512), **dense(rng, "Net.dense_2", 512, 512),
+                **dense(rng, "Net.dense_3", 512, 10)}
+
+    def pair(self, batch):
+        return (batch[:, :784].float() - 127.5) / 64, batch[:, 784].long()
+
+    def logits(self, p, h):
         h = F.relu(h @ p["Net.dense_1.w"] + p["Net.dense_1.b"])
         h = F.relu(h @ p["Net.dense_2.w"] + p["Net.dense_2.b"])
-        return F.cross_entropy(h @ p["Net.dense_3.w"] + p["Net.dense_3.b"], self.y)
+        return h @ p["Net.dense_3.w"] + p["Net.dense_3.b"]
 
     def optimizer(self, parameters):
         return torch.optim.Adam(parameters, lr=1e-3)
 
 
 class Cnn(Mlp):
-    def __init__(self, rng, folder):
-        self.x, self.y = images(rng, folder)
-        self.p = {**conv(rng, "Net.conv2d_1", 1, 32, 3), **conv(rng, "Net.conv2d_2", 32, 64, 3)}
-        self.p |= dense(rng, "Net.dense_1", 1600, 10)
+    def weights(self, rng):
+        return {**conv(rng, "Net.conv2d_1", 1, 32, 3), **conv(rng, "Net.conv2d_2", 32, 64, 3),
+                **dense(rng, "Net.dense_1", 1600, 10)}
 
-    def loss(self, p):
-        h = self.x
+    def logits(self, p, h):
+        h = h.view(-1, 1, 28, 28)
         for i in (1, 2):
             h = F.max_pool2d(F.relu(F.conv2d(h, p[f"Net.conv2d_{i}.w"], p[f"Net.conv2d_{i}.b"])), 2)
-        return F.cross_entropy(h.flatten(1) @ p["Net.dense_1.w"] + p["Net.dense_1.b"], self.y)
+        return h.flatten(1) @ p["Net.dense_1.w"] + p["Net.dense_1.b"]
 
 
 class Gpt:
-    layers, heads, width, block, batch, vocabulary = 4, 4, 128, 64, 12, 65
+    layers, heads, width, block = 4, 4, 128, 64
     clip = 1.0
 
-    def __init__(self, rng, folder):
-        # Characters are numbered in the order of Unicode, and all 65 occur.
-        length = self.block + self.batch
-        text = rng.permutation(np.concatenate([np.arange(65), rng.integers(0, 65, length - 65)]))
-        (folder / "letters.txt").write_text("".join(chr(ord("0") + c) for c in text), encoding="utf-8")
-        starts = range(self.batch)
-        self.x = torch.from_numpy(np.stack([text[i : i + self.block] for i in starts]))
-        self.y = torch.from_numpy(np.stack([text[i + 1 : i + self.block + 1] for i in starts]))
-
+    def __init__(self, rng):
+        self.batches = rng.integers(0, 65, (STEPS, 12, self.block + 1), dtype=np.uint8)
         d, last = self.width, 0.02 / (2 * self.layers) ** 0.5
         self.p = {"Net.embed.table": rng.normal(0, 0.02, (65, d)), "Net.position.table": rng.normal(0, 0.02, (64, d))}
         for i in range(1, self.layers + 1):
@@ -110,9 +105,12 @@ class Gpt:
             }
         self.p["Net.layer_norm_1.scale"] = np.ones(d)
 
-    def loss(self, p):
+    def pair(self, batch):
+        return batch[:, :-1].long(), batch[:, 1:].long()
+
+    def logits(self, p, tokens):
         d = self.width
-        h = p["Net.embed.table"][self.x] + p["Net.position.table"]
+        h = p["Net.embed.table"][tokens] + p["Net.position.table"]
         for i in range(1, self.layers + 1):
             at = f"Net.block_{i}"
             normed = F.layer_norm(h, (d,), p[f"{at}.layer_norm_1.scale"])
@@ -122,8 +120,7 @@ class Gpt:
             h = h + y.transpose(1, 2).reshape(b, t, d) @ p[f"{at}.attention_1.w_out"]
             normed = F.layer_norm(h, (d,), p[f"{at}.layer_norm_2.scale"])
             h = h + F.gelu(normed @ p[f"{at}.mlp_1.w_in"], approximate="tanh") @ p[f"{at}.mlp_1.w_out"]
-        logits = F.layer_norm(h, (d,), p["Net.layer_norm_1.scale"]) @ p["Net.embed.table"].T
-        return F.cross_entropy(logits.flatten(0, 1), self.y.flatten())
+        return F.layer_norm(h, (d,), p["Net.layer_norm_1.scale"]) @ p["Net.embed.table"].T
 
     def optimizer(self, parameters):
         matrices = [p for p in parameters if p.dim() >= 2]
@@ -146,12 +143,13 @@ def write_safetensors(path, tensors):
             file.write(np.ascontiguousarray(value).tobytes())
 
 
-def losses_of_torch(work):
-    parameters = {name: torch.from_numpy(value).requires_grad_() for name, value in work.p.items()}
+def losses_of_torch(work, order):
+    parameters = {name: torch.tensor(value, requires_grad=True) for name, value in work.p.items()}
     optimizer = work.optimizer(list(parameters.values()))
     losses = []
-    for _ in range(STEPS):
-        loss = work.loss(parameters)
+    for number in order:
+        x, y = work.pair(torch.from_numpy(work.batches[number]))
+        loss = F.cross_entropy(work.logits(parameters, x).flatten(0, -2), y.flatten())
         losses.append(loss.item())
         optimizer.zero_grad()
         loss.backward()
@@ -162,6 +160,7 @@ def losses_of_torch(work):
 
 
 def losses_of_tfm(tfm, name, folder):
+    """The losses of the steps, and which batch each step took."""
     program = ROOT / "tests/agree" / f"{name}.tfm"
     command = [tfm, "train", program, "--start", folder / "weights.safetensors", "--runs", folder / "runs"]
     command += ["--threads", "2"]
@@ -170,7 +169,8 @@ def losses_of_tfm(tfm, name, folder):
         sys.exit(f"{' '.join(map(str, command))}\nleft with status {done.returncode}:\n{done.stderr[-3000:]}")
     (log,) = (folder / "runs").rglob("metrics.jsonl")
     rows = [json.loads(line) for line in log.read_text().splitlines()]
-    return [row["loss"] for row in rows if "loss" in row][:STEPS]
+    rows = [row for row in rows if "loss" in row]
+    return [row["loss"] for row in rows], [round(row["number"]) for row in rows]
 
 
 def find_tfm():
@@ -193,12 +193,15 @@ def main():
     for name in options.works or works:
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
-            work = works[name](np.random.default_rng(1), folder)
+            work = works[name](np.random.default_rng(1))
             work.p = {path: value.astype(np.float32) for path, value in work.p.items()}
+            write_idx(folder / "batches.idx", work.batches)
+            write_idx(folder / "numbers.idx", np.arange(STEPS, dtype=np.uint8))
             write_safetensors(folder / "weights.safetensors", work.p)
-            theirs, ours = losses_of_torch(work), losses_of_tfm(tfm, name, folder)
-        if len(ours) != STEPS:
-            sys.exit(f"{name}: tfm logged {len(ours)} losses, not {STEPS}")
+            ours, order = losses_of_tfm(tfm, name, folder)
+        if sorted(order) != list(range(STEPS)):
+            sys.exit(f"{name}: tfm took the batches {order}")
+        theirs = losses_of_torch(work, order)
         apart = max(abs(a - b) / abs(b) for a, b in zip(ours, theirs))
         agrees = apart <= LIMIT
         bad |= not agrees

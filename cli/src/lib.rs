@@ -17,17 +17,24 @@ mod target;
 mod values;
 
 use failure::Failure;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     bug::install();
-    let code = std::panic::catch_unwind(|| match args::parse(std::env::args_os()) {
-        Ok(args) => finish(commands::run(args)),
-        Err(code) => code,
-    });
+    let code = std::panic::catch_unwind(|| run(std::env::args_os()));
     // The hook has told the user.
     ExitCode::from(code.unwrap_or(1))
+}
+
+/// Runs one command line, the first word of which is the program, and gives its exit status. It speaks to the
+/// streams of this process.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    match args::parse(words) {
+        Ok(args) => finish(commands::run(args)),
+        Err(code) => code,
+    }
 }
 
 /// Says what failed, and gives the exit status.

@@ -102,7 +102,7 @@ fn pull_back(
         && let [table, ids] = node.args[..]
         && matches!(graph.node(table).op, Op::Read(_))
     {
-        return Ok(vec![(table, gather_gradient(graph, table, ids, dy, &Site::of(node)))]);
+        return Ok(vec![(table, gather_gradient(graph, table, ids, dy))]);
     }
     let (rule, args) = match graph.pending.rules.get(&y) {
         Some(rule) => (rule.clone(), &node.args[1..]),
@@ -117,14 +117,10 @@ fn pull_back(
 }
 
 /// Rows stay rows, unless the numbers are all rows in their order.
-fn gather_gradient(graph: &mut Graph, table: Value, ids: Value, dy: Value, site: &Site) -> Contribution {
+fn gather_gradient(graph: &Graph, table: Value, ids: Value, dy: Value) -> Contribution {
     let rows = graph.ty(table).shape[0].clone();
     let all = graph.is_primitive(ids, "iota").is_some() && graph.ty(ids).shape == [rows];
-    if all { Contribution::Dense(graph.cast(dy, graph.ty(table).dtype, site)) } else { sparse(ids, dy) }
-}
-
-fn sparse(ids: Value, rows: Value) -> Contribution {
-    Contribution::Rows(SparseRows { ids, rows })
+    if all { Contribution::Dense(dy) } else { Contribution::Rows(SparseRows { ids, rows: dy }) }
 }
 
 /// The sum of what a value of this type received; `None` when that is nothing.

@@ -11,10 +11,12 @@
 mod folder;
 mod manifest;
 mod store;
+mod weights;
 
 pub use folder::{CheckpointError, export, load, load_model, read_manifest, write};
 pub use manifest::{Best, FileSum, Manifest, Position, Progress, Series, Stall, VariableSignature};
 pub use store::{Retention, Store, Which};
+pub use weights::load_weights;
 
 #[cfg(test)]
 mod tests;

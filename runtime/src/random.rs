@@ -88,13 +88,10 @@ const LANES: usize = 16;
 #[inline(always)]
 fn philox_lanes(b: u64, step: u64, key: [u32; 2]) -> [[u32; LANES]; 4] {
     let mut c = [[0; LANES]; 4];
-    for lane in 0..LANES {
-        let n = b + lane as u64;
-        c[0][lane] = n as u32;
-        c[1][lane] = (n >> 32) as u32;
-        c[2][lane] = step as u32;
-        c[3][lane] = (step >> 32) as u32;
-    }
+    c[0] = std::array::from_fn(|lane| (b + lane as u64) as u32);
+    c[1] = std::array::from_fn(|lane| ((b + lane as u64) >> 32) as u32);
+    c[2] = [step as u32; LANES];
+    c[3] = [(step >> 32) as u32; LANES];
     let mut k = key;
     for _ in 0..ROUNDS {
         let mut next = [[0; LANES]; 4];

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tfm_lang::model::Action;
 use tfm_lowering::build::{evaluate_entry, step_entry};
-use tfm_runtime::checkpoint::{Progress, Store, Which};
+use tfm_runtime::checkpoint::{Progress, Store, Which, load_weights};
 use tfm_runtime::cpu::Cpu;
 use tfm_runtime::data::Dataset;
 use tfm_runtime::run::{self, DataFeed, Ended, Engine, Event, Feed, Folder, Job, Outcome, RunError, RunInfo, Summary};
@@ -50,6 +50,10 @@ pub struct Train {
     /// Go on with the newest run: from its last or best checkpoint, or the folder of one
     #[arg(long, num_args = 0..=1, default_missing_value = "last", value_name = "last|best|PATH")]
     pub resume: Option<String>,
+
+    /// Start from these weights, as `export` writes them: safetensors, matched by path
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub start: Option<PathBuf>,
 
     /// Show nothing but errors and the end
     #[arg(long, short)]
@@ -88,6 +92,10 @@ impl Train {
         let datasets = self.open_data(&compiled, &blocks, &directory)?;
         let mut session = Session::new(compiled.graph.clone(), Cpu::new(self.settings.threads()));
         session.initialize(compiled.model.trains[blocks[0]].seed)?;
+        if let Some(file) = &self.start {
+            let variables = session.variables().to_vec();
+            load_weights(file, &variables, session.tensors_mut())?;
+        }
         if self.dry_run {
             return self.describe(&compiled, &blocks, &datasets, &mut session);
         }

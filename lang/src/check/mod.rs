@@ -21,17 +21,22 @@ mod gradients;
 mod history;
 mod index;
 mod operators;
+mod periodic;
 mod primitives;
 mod program;
+mod rule;
 mod rules;
 mod shape_errors;
+mod shapes;
 mod signature;
 pub mod sources;
 mod state;
+mod statements;
 mod train;
 mod update;
 mod value;
 mod words;
+mod written;
 
 pub use examples::{Example, examples};
 

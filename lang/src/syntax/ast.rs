@@ -191,6 +191,7 @@ pub enum TypeKind {
 #[derive(Clone, PartialEq, Debug)]
 pub enum AxisExpr {
     /// `..S`: any number of axes. Also `..` followed by a call, a shape rule: `..reduced(S, axis, keep)`.
+    /// `..` alone is the name `_`.
     Rest(Expr),
     /// A dimension.
     Dim(Expr),

@@ -36,10 +36,10 @@ impl Builder {
             }
             items.extend(rest.iter().map(|chunk| self.error_item(chunk)));
             let Some(chunk) = chunks.next() else { return items };
-            let before = self.diagnostics.len();
+            let brace = u32::from(chunk.text.ends_with('}'));
             let item = self.declaration(chunk);
-            wrong = matches!(item.kind, ItemKind::Error(_)) && self.diagnostics.len() > before;
-            closed = Some(Span { start: item.span.end.saturating_sub(1), ..item.span });
+            wrong = matches!(item.kind, ItemKind::Error(_));
+            closed = Some(Span { start: item.span.end - brace, ..item.span });
             items.push(item);
         }
     }

@@ -48,7 +48,6 @@ pub fn parse(sources: &Sources, file: FileId) -> (ast::File, Vec<Diagnostic>) {
 /// # Errors
 ///
 /// What is wrong with it first; an empty text is an error too.
-#[allow(clippy::result_large_err)] // One value, asked for a few times in a run.
 pub fn parse_expression(sources: &Sources, file: FileId) -> Result<ast::Expr, Diagnostic> {
     let text = &sources.get(file).text;
     let mut cut = chunk::cut(file, text);

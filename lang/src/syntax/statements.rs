@@ -51,8 +51,7 @@ impl Builder {
         let span = Span { file: self.file, start: chunk.start, end: chunk.end };
         let inner = match words::first(&chunk.text) {
             "every" | "at" if place == Place::Train => Place::Periodic,
-            _ if place == Place::Test => Place::Body,
-            _ => place,
+            _ => Place::Body,
         };
         let bound = words::bound(&chunk.text, &chunk.map, self.file);
         let made = self.chunk(&mut chunk, Rule::stmt_only, inner, depth, |builder, node, depth| {

@@ -140,3 +140,14 @@ pub fn is_elementwise(primitive: &str) -> bool {
     });
     names.contains(primitive)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_elementwise;
+
+    #[test]
+    fn the_library_says_what_is_elementwise() {
+        assert!(["add", "where", "tanh", "cast"].into_iter().all(is_elementwise));
+        assert!(!["sum", "cumsum", "matmul", "broadcast", "stop_gradient"].into_iter().any(is_elementwise));
+    }
+}

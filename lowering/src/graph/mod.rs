@@ -6,8 +6,9 @@
 //!
 //! **Invariants** (the verifier checks them): arguments stand before their node; entries and assigns
 //! point at existing nodes of the variable's type; `Read` has its variable's type; literals but
-//! `Numbers` have rank 0; elementwise operands agree in shape (broadcasts are nodes of their own). A read is the value
-//! before the step: assigns of an entry take effect together, after everything was read.
+//! `Numbers` have rank 0; elementwise operands agree in shape (broadcasts are nodes of their own);
+//! paths of variables and names of entries are unique. A read is the value before the step: assigns
+//! of an entry take effect together, after everything was read.
 
 pub mod make;
 pub mod parse;

@@ -7,6 +7,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use tfm_lang::model::Literal;
 
+/// The primitives that passes look into, with the number of arguments they count on.
+const ARITY: &[(&str, usize)] =
+    &[("broadcast", 1), ("gather", 2), ("iota", 0), ("negate", 1), ("reshape", 1), ("transpose", 1)];
+
 /// A broken invariant.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VerifyError {
@@ -75,6 +79,9 @@ impl Graph {
             }
             Op::Constant(_) if !node.ty.shape.is_empty() => Err("a literal of rank above 0".into()),
             Op::Constant(_) => Ok(()),
+            Op::Primitive(name, _) if ARITY.iter().any(|(n, k)| *n == &**name && *k != node.args.len()) => {
+                Err(format!("`{name}` has {} arguments", node.args.len()))
+            }
             Op::Primitive(name, _) if is_elementwise(name) => {
                 let shapes = node.args.iter().map(|a| self.ty(*a));
                 match shapes.into_iter().find(|t| t.shape != node.ty.shape) {

@@ -143,10 +143,11 @@ impl Lowering<'_> {
             Op::Primitive(name, attrs) => {
                 let attrs = self.sizes.attrs(attrs)?;
                 if let Some(movement) = movement(name) {
-                    let x = args.pop().ok_or_else(|| PlanError::Malformed(id, name.to_string()))?;
-                    return Ok(self.moved(id, x, |layout| movement(layout, &attrs, &shape), &shape));
+                    let view = |x: &Layout| movement(x, &attrs, &shape).filter(|l| l.shape == shape);
+                    let moved = args.pop().and_then(|x| self.moved(id, x, view));
+                    return moved.ok_or_else(|| PlanError::Malformed(id, name.to_string()));
                 }
-                self.primitive(id, name, attrs, &mut args)?
+                self.primitive(id, name, attrs, &mut args, &shape)?
             }
         };
         Ok(self.add(Item { node: id, work, inputs: args, dtype: node.ty.dtype, shape }))
@@ -169,13 +170,12 @@ impl Lowering<'_> {
     }
 
     /// A movement: a view where the strides allow one, else a view of a copy.
-    fn moved(&mut self, id: NodeId, x: Ref, f: impl Fn(&Layout) -> Option<Layout>, shape: &[usize]) -> Ref {
-        if let Some(layout) = f(&x.layout) {
-            return Ref { item: x.item, layout };
+    fn moved(&mut self, id: NodeId, x: Ref, view: impl Fn(&Layout) -> Option<Layout>) -> Option<Ref> {
+        if let Some(layout) = view(&x.layout) {
+            return Some(Ref { item: x.item, layout });
         }
         let copy = self.copy(id, x);
-        let layout = f(&copy.layout).unwrap_or_else(|| Layout::contiguous(shape));
-        Ref { item: copy.item, layout }
+        view(&copy.layout).map(|layout| Ref { item: copy.item, layout })
     }
 
     fn primitive(
@@ -184,9 +184,13 @@ impl Lowering<'_> {
         name: &Word,
         attrs: Vec<(Word, Value)>,
         args: &mut [Ref],
+        shape: &[usize],
     ) -> Result<Work, PlanError> {
         let facts = self.device.kernel(name).ok_or_else(|| PlanError::Kernel(id, name.to_string()))?;
         if facts.elementwise {
+            if args.iter().any(|a| a.layout.shape != shape) {
+                return Err(PlanError::Malformed(id, name.to_string()));
+            }
             return Ok(Work::Elementwise(name.clone(), attrs));
         }
         if !facts.strided {

@@ -41,7 +41,7 @@ pub enum PlanError {
     Kernel(NodeId, String),
     /// A field that is fed with two different types.
     Feed(String),
-    /// A primitive that lacks arguments.
+    /// A primitive whose arguments do not fit it; the checker lets none through.
     Malformed(NodeId, String),
     /// A dtype that a literal cannot have.
     Literal(NodeId, DType),
@@ -56,7 +56,7 @@ impl fmt::Display for PlanError {
             PlanError::Extent(dim, n) => write!(f, "the dimension `{dim}` would be {n}, which is no size of a tensor"),
             PlanError::Kernel(node, name) => write!(f, "the device has no kernel for `{name}` ({node})"),
             PlanError::Feed(name) => write!(f, "`{name}` is used with two different types"),
-            PlanError::Malformed(node, name) => write!(f, "`{name}` lacks arguments ({node})"),
+            PlanError::Malformed(node, name) => write!(f, "`{name}` does not fit its arguments ({node})"),
             PlanError::Literal(node, dtype) => write!(f, "a literal cannot be {dtype} ({node})"),
         }
     }

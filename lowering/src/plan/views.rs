@@ -125,11 +125,22 @@ fn transpose(x: &Layout, order: &[i64]) -> Option<Layout> {
     } else if let [.., a, b] = axes.as_mut_slice() {
         std::mem::swap(a, b);
     }
+    let mut seen = axes.clone();
+    seen.sort_unstable();
+    if seen.len() != rank || seen.iter().enumerate().any(|(i, a)| i != *a) {
+        return None;
+    }
     let shape = axes.iter().map(|a| x.shape[*a]).collect();
     Some(Layout { offset: x.offset, shape, strides: axes.iter().map(|a| x.strides[*a]).collect() })
 }
 
 fn slice(x: &Layout, starts: &[i64], to: &[usize]) -> Option<Layout> {
+    let rank = x.shape.len();
+    let fits =
+        |a: usize| usize::try_from(starts[a]).is_ok_and(|s| s.checked_add(to[a]).is_some_and(|e| e <= x.shape[a]));
+    if starts.len() != rank || to.len() != rank || !(0..rank).all(fits) {
+        return None;
+    }
     let moved: isize = x.strides.iter().zip(starts).map(|(s, n)| s * *n as isize).sum();
     Some(Layout { offset: x.offset + moved, shape: to.to_vec(), strides: x.strides.clone() }.normal())
 }

@@ -5,6 +5,7 @@ pub mod kernels;
 pub mod machine;
 pub mod oracle;
 pub mod random;
+pub mod rules;
 
 use tfm_lowering::graph::Graph;
 

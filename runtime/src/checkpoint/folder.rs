@@ -62,6 +62,11 @@ fn file_of(kind: VariableKind) -> &'static str {
     }
 }
 
+/// True for what a model is: parameters and states of layers.
+pub(super) fn is_model(variable: &Variable) -> bool {
+    file_of(variable.kind) == MODEL
+}
+
 /// Writes a complete checkpoint to the folder `to`, which must not exist. Every file, and the folder
 /// itself, is on disk when this returns.
 ///
@@ -149,7 +154,7 @@ pub fn load_model(folder: &Path, variables: &[Variable], tensors: &mut [Tensor])
 }
 
 fn is_read_by_evaluation(variable: &Variable) -> bool {
-    file_of(variable.kind) == MODEL || variable.path.ends_with(AVERAGE)
+    is_model(variable) || variable.path.ends_with(AVERAGE)
 }
 
 /// Writes what the model is, for others to read: `model.safetensors` with averages in place of the
@@ -232,7 +237,7 @@ fn read_verified(folder: &Path, name: &str, manifest: &Manifest) -> Result<Vec<u
 }
 
 /// What a file has and nobody wants.
-fn report_others(saved: &SafeTensors<'_>, variables: &[Variable], wanted: &[usize], problems: &mut Vec<String>) {
+pub(super) fn report_others(saved: &SafeTensors<'_>, variables: &[Variable], wanted: &[usize], problems: &mut Vec<String>) {
     let is_wanted = |name: &str| wanted.iter().any(|&i| variables[i].path == name);
     let mut others: Vec<_> = saved.names().into_iter().filter(|n| !is_wanted(n)).collect();
     others.sort_unstable();
@@ -240,7 +245,7 @@ fn report_others(saved: &SafeTensors<'_>, variables: &[Variable], wanted: &[usiz
 }
 
 /// What differs between a file and the variables that should be in it.
-fn compare(
+pub(super) fn compare(
     saved: &SafeTensors<'_>,
     variables: &[Variable],
     tensors: &[Tensor],

@@ -185,3 +185,23 @@ fn a_store_never_shows_half_a_checkpoint() {
     assert_eq!(Which::from("best"), Which::Best);
     assert!(store.find(&Which::Best).is_err());
 }
+
+#[test]
+fn weights_alone_are_matched_by_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("weights.safetensors");
+    export(&saved(dir.path()), &file).unwrap();
+    let (variables, tensors) = sample();
+    let mut started = empty(&tensors);
+    load_weights(&file, &variables, &mut started).unwrap();
+    assert_eq!(started[0].bytes(), tensors[0].bytes());
+    assert_eq!(started[1].bytes(), tensors[1].bytes());
+    assert!(started[2].bytes().iter().all(|b| *b == 0), "the optimizer starts anew");
+
+    let mut other = variables.clone();
+    other[0].path = "Net.v".into();
+    let error = load_weights(&file, &other, &mut started).unwrap_err();
+    assert_eq!(error.problems.len(), 2, "{error}");
+    std::fs::write(&file, b"no weights").unwrap();
+    assert!(load_weights(&file, &variables, &mut started).is_err());
+}

@@ -92,7 +92,7 @@ fn view(plan: &Plan, v: &View, output: bool, needs: &mut Needs) -> Result<(), St
     if output && !v.is_contiguous() {
         return Err("an output is not contiguous".into());
     }
-    if v.offset % v.dtype.bytes() != 0 {
+    if !v.offset.is_multiple_of(v.dtype.bytes()) {
         return Err(format!("a view of {} begins at byte {}", v.dtype, v.offset));
     }
     let (first, last) = span(v);

@@ -97,9 +97,9 @@ macro_rules! real_numbers {
                 if r != 0.0 && (r < 0.0) != (b < 0.0) { r + b } else { r }
             }
             #[inline(always)]
-            fn larger(a: $t, b: $t) -> $t { if a > b || a != a { a } else { b } }
+            fn larger(a: $t, b: $t) -> $t { if (a > b) | (a != a) { a } else { b } }
             #[inline(always)]
-            fn smaller(a: $t, b: $t) -> $t { if a < b || a != a { a } else { b } }
+            fn smaller(a: $t, b: $t) -> $t { if (a < b) | (a != a) { a } else { b } }
         }
     )* };
 }

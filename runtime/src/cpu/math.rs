@@ -142,7 +142,7 @@ impl Real for f32 {
     fn tanh(x: f32) -> f32 {
         let a = x.abs();
         let z = x * x;
-        let p = polynomial(z, [-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_2e-1]);
+        let p = polynomial(z, [-5.704_988_7e-3, 2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_3e-1]);
         let near = p * z * x + x;
         let far = 1.0 - 2.0 / (f32::exp_of(a + a) + 1.0);
         (if a < 0.625 { near } else { far }).copysign(x)

@@ -11,8 +11,12 @@ use tfm_lowering::plan::View;
 
 /// Multiplications that make a chunk worth giving away.
 const CHUNK: usize = 1 << 20;
-/// Tiles that a large product is cut into, about.
-const TILES: usize = 8;
+/// Multiplications of a tile of a large product, and how few and many tiles there are: the crate packs both sides
+/// anew for each tile, so small ones are slow.
+const TILE: usize = 12 << 20;
+const TILES: (usize, usize) = (4, 16);
+/// Rows that are not halved further while there are columns to halve.
+const ROWS: usize = 64;
 /// Sides of tiles are multiples of this.
 const SIDE: usize = 32;
 
@@ -101,12 +105,13 @@ fn product(lhs: &View, rhs: &View, out: &View) -> Option<Product> {
     Some(Product { batch, batches, size, lhs: (lhs.1, lhs.2), rhs: (rhs.1, rhs.2), tile, grain })
 }
 
-/// The sides of a tile: halves of the longer side until there are enough tiles.
+/// The sides of a tile: rows are halved first, since wide tiles are the faster ones, then columns.
 fn tile(size: Size, batches: usize) -> (usize, usize) {
     let (mut rows, mut columns) = (size.m, size.n);
+    let wanted = (size.m * size.n * size.k * batches / TILE).clamp(TILES.0, TILES.1);
     let half = |side: usize| side.div_ceil(2).next_multiple_of(SIDE);
-    while size.m.div_ceil(rows) * size.n.div_ceil(columns) * batches < TILES && rows * columns * size.k > 2 * CHUNK {
-        if rows > columns && half(rows) < rows {
+    while size.m.div_ceil(rows) * size.n.div_ceil(columns) * batches < wanted && rows * columns * size.k > 4 * CHUNK {
+        if rows > ROWS && half(rows) < rows {
             rows = half(rows);
         } else if half(columns) < columns {
             columns = half(columns);

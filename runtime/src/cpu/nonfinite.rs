@@ -5,7 +5,7 @@ use crate::tensor::Tensor;
 use std::fmt;
 use tfm_lang::types::DType;
 use tfm_lowering::graph;
-use tfm_lowering::plan::{Instruction, Kernel, Step, Value, View};
+use tfm_lowering::plan::{Instruction, Kernel, Space, Step, Value, View};
 
 /// The first number that was not finite.
 #[derive(Clone, PartialEq, Debug)]
@@ -65,16 +65,16 @@ impl Cpu {
     ) -> Result<Option<NonFinite>, KernelError> {
         let read = |step: &Step, space| step.inputs.iter().any(|v| v.space == space);
         for (i, t) in memory.feeds.iter().enumerate() {
-            if let found @ (Worst::Nan | Worst::Infinite) = worst_of(t) {
+            let found = worst_of(t);
+            if found != Worst::Finite {
                 return Ok(Some(NonFinite { origin: Origin::Feed(i), nan: found == Worst::Nan }));
             }
         }
         for (i, t) in memory.variables.iter().enumerate() {
-            let space = tfm_lowering::plan::Space::Variable(i as u32);
-            if prepared.plan.steps.iter().any(|s| read(s, space)) {
-                if let found @ (Worst::Nan | Worst::Infinite) = worst_of(t) {
-                    return Ok(Some(NonFinite { origin: Origin::Variable(i), nan: found == Worst::Nan }));
-                }
+            let space = Space::Variable(i as u32);
+            let found = if prepared.plan.steps.iter().any(|s| read(s, space)) { worst_of(t) } else { Worst::Finite };
+            if found != Worst::Finite {
+                return Ok(Some(NonFinite { origin: Origin::Variable(i), nan: found == Worst::Nan }));
             }
         }
         let mut work = self.bind(prepared, &mut memory)?;
@@ -97,10 +97,10 @@ impl Session<'_> {
     fn worst(&self, views: &[View]) -> Worst {
         let of = |v: &View| {
             let base: *const u8 = match v.space {
-                tfm_lowering::plan::Space::Arena => self.spaces.arena,
-                tfm_lowering::plan::Space::Variable(i) => self.spaces.variables[i as usize],
-                tfm_lowering::plan::Space::Feed(i) => self.spaces.feeds[i as usize],
-                tfm_lowering::plan::Space::Constant => self.spaces.constants,
+                Space::Arena => self.spaces.arena,
+                Space::Variable(i) => self.spaces.variables[i as usize],
+                Space::Feed(i) => self.spaces.feeds[i as usize],
+                Space::Constant => self.spaces.constants,
             };
             let mut walk = super::view::Walk::from(&v.shape, &v.strides, 0);
             let mut worst = Worst::Finite;

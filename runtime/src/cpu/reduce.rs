@@ -11,6 +11,8 @@ use tfm_lang::types::DType;
 
 /// Elements of a chunk.
 const CHUNK: usize = 1 << 15;
+/// Fewer results, or blocks of columns, than this are given out in segments.
+const FEW: usize = 8;
 /// Sums made side by side along a row.
 const LANES: usize = 16;
 /// Columns added at once.
@@ -63,7 +65,7 @@ macro_rules! extremes {
             /// A NaN stays.
             #[inline(always)]
             #[allow(clippy::eq_op)]
-            fn step(acc: $t, x: $t) -> $t { if x $op acc || x != x { x } else { acc } }
+            fn step(acc: $t, x: $t) -> $t { if (x $op acc) | (x != x) { x } else { acc } }
             #[inline(always)]
             fn merge(a: $t, b: $t) -> $t { Self::step(a, b) }
             #[inline(always)]
@@ -99,8 +101,7 @@ impl Plan {
         let runs = |axes: &(Vec<usize>, Vec<isize>)| axes.1.last() == Some(&1) && axes.0.last() > Some(&1);
         let columns = runs(&kept) && !runs(&reduced);
         let mut plan = Plan { kept, reduced, results, each, columns, segments: 1 };
-        let chunks = plan.units().div_ceil(plan.grain());
-        if chunks < 8 && results * each > 2 * CHUNK {
+        if plan.units() < FEW && results * each > 2 * CHUNK {
             plan.segments = (results * each / CHUNK).min(16).min(each);
         }
         plan
@@ -121,9 +122,11 @@ impl Plan {
         }
     }
 
-    /// Units in a chunk.
+    /// Units in a chunk: enough work, but not so many that threads go without.
     fn grain(&self) -> usize {
-        (CHUNK / (self.width() * self.each.div_ceil(self.segments)).max(1)).max(1)
+        let grain = CHUNK / (self.width() * self.each.div_ceil(self.segments)).max(1);
+        let share = if self.results * self.each > 2 * CHUNK { self.units().div_ceil(FEW) } else { grain };
+        grain.min(share).max(1)
     }
 
     fn scratch(&self) -> usize {
@@ -243,6 +246,61 @@ impl<T, A: Copy> Sink<T, A> {
     }
 }
 
+/// The elements of one result that have been put together.
+struct Lanes<A> {
+    lanes: [A; LANES],
+    tail: A,
+}
+
+impl<A: Copy> Lanes<A> {
+    /// Takes `n` elements: whole groups into the lanes, the rest one by one.
+    ///
+    /// # Safety
+    /// The elements are in memory.
+    #[inline(always)]
+    unsafe fn take<T: Copy, F: Fold<T, Acc = A>>(&mut self, _: F, from: *const T, n: usize, step: isize) {
+        let whole = n / LANES * LANES;
+        // SAFETY: the caller's promise.
+        unsafe {
+            if step == 1 {
+                // Whole arrays, so that they stay in registers.
+                let mut lanes = self.lanes;
+                for i in (0..whole).step_by(LANES) {
+                    let x = from.add(i).cast::<[T; LANES]>().read();
+                    let mut next = lanes;
+                    for lane in 0..LANES {
+                        next[lane] = F::step(lanes[lane], x[lane]);
+                    }
+                    lanes = next;
+                }
+                self.lanes = lanes;
+            } else {
+                for i in (0..whole).step_by(LANES) {
+                    for (lane, acc) in self.lanes.iter_mut().enumerate() {
+                        *acc = F::step(*acc, *from.offset((i + lane) as isize * step));
+                    }
+                }
+            }
+            for i in whole..n {
+                self.tail = F::step(self.tail, *from.offset(i as isize * step));
+            }
+        }
+    }
+
+    /// Halves onto halves, then the rest.
+    #[inline(always)]
+    fn merge<T, F: Fold<T, Acc = A>>(mut self, _: F) -> A {
+        let mut width = LANES;
+        while width > 1 {
+            width /= 2;
+            for i in 0..width {
+                self.lanes[i] = F::merge(self.lanes[i], self.lanes[i + width]);
+            }
+        }
+        F::merge(self.lanes[0], self.tail)
+    }
+}
+
 versions! {
     /// Each result by itself: its elements in order, along the last reduced axis in lanes.
     unsafe fn rows[T: Copy, F: Fold<T>](
@@ -253,38 +311,25 @@ versions! {
         let (inner, step) = (sizes[last], steps[last]);
         let mut result = Walk::from(&plan.kept.0, &plan.kept.1, units.0);
         for unit in units.0..units.1 {
-            let mut lanes = [F::START; LANES];
-            let mut tail = F::START;
-            let mut row = Walk::from(&sizes[..last], &steps[..last], elements.0 / inner);
-            let (mut at, mut left) = (elements.0 % inner, elements.1 - elements.0);
-            while left > 0 {
-                let n = (inner - at).min(left);
-                // SAFETY: the caller's promise.
-                unsafe {
-                    let from = x.offset(result.offset + row.offset + at as isize * step);
-                    let whole = n / LANES * LANES;
-                    if step == 1 {
-                        for i in (0..whole).step_by(LANES) {
-                            for (lane, acc) in lanes.iter_mut().enumerate() {
-                                *acc = F::step(*acc, *from.add(i + lane));
-                            }
-                        }
-                    } else {
-                        for i in 0..whole {
-                            lanes[i % LANES] = F::step(lanes[i % LANES], *from.offset(i as isize * step));
-                        }
-                    }
-                    for i in whole..n {
-                        tail = F::step(tail, *from.offset(i as isize * step));
+            let mut lanes = Lanes { lanes: [F::START; LANES], tail: F::START };
+            // SAFETY: the caller's promise.
+            unsafe {
+                let x = x.offset(result.offset);
+                if last == 0 {
+                    lanes.take(fold, x.offset(elements.0 as isize * step), elements.1 - elements.0, step);
+                } else {
+                    let mut row = Walk::from(&sizes[..last], &steps[..last], elements.0 / inner);
+                    let (mut at, mut left) = (elements.0 % inner, elements.1 - elements.0);
+                    while left > 0 {
+                        let n = (inner - at).min(left);
+                        lanes.take(fold, x.offset(row.offset + at as isize * step), n, step);
+                        left -= n;
+                        at = 0;
+                        row.advance();
                     }
                 }
-                left -= n;
-                at = 0;
-                row.advance();
+                sink.put(fold, unit, lanes.merge(fold));
             }
-            let acc = lanes.iter().fold(tail, |acc, &lane| F::merge(acc, lane));
-            // SAFETY: the caller's promise.
-            unsafe { sink.put(fold, unit, acc) };
             result.advance();
         }
     }

@@ -57,7 +57,9 @@ fn table(v: &View, elements: usize) -> Result<(usize, usize), String> {
     require(v.is_contiguous(), || "the table should be contiguous".into())?;
     let rows = *v.shape.first().ok_or("a table has at least one axis")?;
     let width = v.shape[1..].iter().product();
-    require(elements % usize::max(width, 1) == 0, || format!("rows of {width} do not make {elements} elements"))?;
+    require(elements.is_multiple_of(usize::max(width, 1)), || {
+        format!("rows of {width} do not make {elements} elements")
+    })?;
     Ok((rows, width))
 }
 

@@ -145,6 +145,8 @@ fn forms_that_other_languages_have() {
 fn commands_in_the_wrong_place() {
     statement("‹minimize› x", &[("E0113", "`minimize` cannot stand here")]);
     statement("‹batch›: 3", &[("E0113", "a setting cannot stand here")]);
+    shows("train t on d { if a { ‹report› x } }", &[("E0113", "`report` cannot stand here")]);
+    shows("train t on d { ‹param› w: f32[] }", &[("E0113", "`param` cannot stand here")]);
     shows(
         "train t on d {\n  ‹evaluate› d.test\n  every 1 epoch { ‹minimize› x }\n}",
         &[("E0113", "`evaluate` cannot stand here"), ("E0113", "`minimize` cannot stand here")],

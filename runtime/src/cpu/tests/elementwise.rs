@@ -17,7 +17,10 @@ fn single(op: &str, shape: &[usize], arity: usize, from: DType, to: DType) -> Ke
 const REAL: [DType; 2] = [DType::F32, DType::F64];
 const NUMBER: [DType; 6] = [DType::F32, DType::F64, DType::I64, DType::I32, DType::I8, DType::U8];
 
-fn check(op: &str, dtypes: &[DType], result: Option<DType>, reference: fn(DType, f64, f64) -> f64) {
+/// The primitive on f64, given the dtype.
+type Reference = fn(DType, f64, f64) -> f64;
+
+fn check(op: &str, dtypes: &[DType], result: Option<DType>, reference: Reference) {
     let arity = crate::cpu::elementwise::arity(op).expect(op);
     for &dtype in dtypes {
         let to = result.unwrap_or(dtype);
@@ -48,7 +51,7 @@ fn floor_of(dtype: DType, x: f64) -> f64 {
 
 #[test]
 fn every_primitive_is_its_definition() {
-    let checks: [(&str, fn(DType, f64, f64) -> f64); 17] = [
+    let checks: [(&str, Reference); 17] = [
         ("negate", |_, a, _| -a),
         ("abs", |_, a, _| a.abs()),
         ("sign", |_, a, _| if a == 0.0 { 0.0 } else { a.signum() }),
@@ -71,7 +74,7 @@ fn every_primitive_is_its_definition() {
         let truth = matches!(op, "equal" | "not_equal") || op.starts_with("less") || op.starts_with("greater");
         check(op, &NUMBER, truth.then_some(DType::Bool), reference);
     }
-    let real: [(&str, fn(DType, f64, f64) -> f64); 10] = [
+    let real: [(&str, Reference); 10] = [
         ("floor", |_, a, _| a.floor()),
         ("round", |_, a, _| a.round_ties_even()),
         ("exp", |_, a, _| a.exp()),

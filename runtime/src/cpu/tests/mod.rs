@@ -78,7 +78,7 @@ fn numbers(dtype: DType, n: usize, seed: u64) -> Tensor {
     let mut words = vec![0; n];
     Draw::new(seed, 0, 0).words(0, &mut words);
     let real = |w: &u32| f64::from(crate::random::uniform_f32(*w)) * 4.0 - 2.0;
-    let whole = |w: &u32| if w % 2 == 0 { (w >> 8) as i64 % 9 + 1 } else { -((w >> 8) as i64 % 9) - 1 };
+    let whole = |w: &u32| if w.is_multiple_of(2) { (w >> 8) as i64 % 9 + 1 } else { -((w >> 8) as i64 % 9) - 1 };
     match dtype {
         DType::F64 => Tensor::of(&[n], &words.iter().map(real).collect::<Vec<_>>()),
         DType::F32 => Tensor::of(&[n], &words.iter().map(|w| real(w) as f32).collect::<Vec<_>>()),

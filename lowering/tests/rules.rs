@@ -1,0 +1,148 @@
+//! Each rewrite on the smallest graph it applies to, in the text form.
+
+mod common;
+
+use common::graph;
+use tfm_lowering::simplify;
+use tfm_lowering::simplify::rules::RULES;
+
+/// Name of the rule, graph before, graph after. `x` is `f32[B, 4]`, `s` is `f32[]`; the result is `%y`.
+const CASES: &[(&str, &str, &str)] = &[
+    ("known-size", "%y = constant size 3 : f32[]", "%y = constant 3.0 : f32[]"),
+    ("cast-size", "%n = constant size B : i32[]\n%y = cast(%n, dtype: f32) : f32[]", "%y = constant size B : f32[]"),
+    (
+        "fold",
+        "%a = constant 2.0 : f32[]\n%b = constant 0.1 : f32[]\n%y = multiply(%a, %b) : f32[]",
+        "%y = constant 0.20000000298023224 : f32[]",
+    ),
+    ("add-zero", "%z = constant 0.0 : f32[]\n%y = add(%z, %s) : f32[]", "%y = %s"),
+    ("add-negated", "%n = negate(%x) : f32[B, 4]\n%y = add(%n, %x2) : f32[B, 4]", "%y = subtract(%x2, %x) : f32[B, 4]"),
+    ("subtract-zero", "%z = constant 0.0 : f32[]\n%y = subtract(%s, %z) : f32[]", "%y = %s"),
+    ("subtract-from-zero", "%z = constant 0.0 : f32[]\n%y = subtract(%z, %s) : f32[]", "%y = negate(%s) : f32[]"),
+    (
+        "subtract-negated",
+        "%n = negate(%x) : f32[B, 4]\n%y = subtract(%x2, %n) : f32[B, 4]",
+        "%y = add(%x2, %x) : f32[B, 4]",
+    ),
+    (
+        "multiply-one",
+        "%o = constant 1.0 : f32[]\n%b = broadcast(%o, to: [B, 4]) : f32[B, 4]\n%y = multiply(%b, %x) : f32[B, 4]",
+        "%y = %x",
+    ),
+    (
+        "multiply-zero",
+        "%o = constant 0.0 : f32[]\n%b = broadcast(%o, to: [B, 4]) : f32[B, 4]\n%y = multiply(%x, %b) : f32[B, 4]",
+        "%o = constant 0.0 : f32[]\n%y = broadcast(%o, to: [B, 4]) : f32[B, 4]",
+    ),
+    ("multiply-minus-one", "%m = constant -1.0 : f32[]\n%y = multiply(%m, %s) : f32[]", "%y = negate(%s) : f32[]"),
+    ("divide-one", "%o = constant 1.0 : f32[]\n%y = divide(%s, %o) : f32[]", "%y = %s"),
+    ("divide-zero", "%z = constant 0.0 : f32[]\n%y = divide(%z, %s) : f32[]", "%y = constant 0.0 : f32[]"),
+    ("negate-negate", "%n = negate(%x) : f32[B, 4]\n%y = negate(%n) : f32[B, 4]", "%y = %x"),
+    ("power-one", "%k = constant 1.0 : f32[]\n%y = power(%s, %k) : f32[]", "%y = %s"),
+    ("power-two", "%k = constant 2.0 : f32[]\n%y = power(%s, %k) : f32[]", "%y = multiply(%s, %s) : f32[]"),
+    ("power-half", "%k = constant 0.5 : f32[]\n%y = power(%s, %k) : f32[]", "%y = sqrt(%s) : f32[]"),
+    ("where-same", "%m = greater(%x, %x2) : bool[B, 4]\n%y = where(%m, %x, %x) : f32[B, 4]", "%y = %x"),
+    ("cast-same", "%y = cast(%x, dtype: f32) : f32[B, 4]", "%y = %x"),
+    ("stop-gradient", "%y = stop_gradient(%x) : f32[B, 4]", "%y = %x"),
+    ("broadcast-same", "%y = broadcast(%x, to: [B, 4]) : f32[B, 4]", "%y = %x"),
+    (
+        "broadcast-broadcast",
+        "%a = broadcast(%s, to: [4]) : f32[4]\n%y = broadcast(%a, to: [B, 4]) : f32[B, 4]",
+        "%y = broadcast(%s, to: [B, 4]) : f32[B, 4]",
+    ),
+    ("reshape-same", "%y = reshape(%x, to: [B, 4]) : f32[B, 4]", "%y = %x"),
+    (
+        "reshape-reshape",
+        "%a = reshape(%x, to: [4 * B]) : f32[4 * B]\n%y = reshape(%a, to: [2 * B, 2]) : f32[2 * B, 2]",
+        "%y = reshape(%x, to: [2 * B, 2]) : f32[2 * B, 2]",
+    ),
+    ("transpose-identity", "%y = transpose(%x, order: [0, -1]) : f32[B, 4]", "%y = %x"),
+    (
+        "transpose-transpose",
+        "%a = transpose(%c, order: [2, 0, 1]) : f32[4, 2, 3]\n%y = transpose(%a) : f32[4, 3, 2]",
+        "%y = transpose(%c, order: [2, 1, 0]) : f32[4, 3, 2]",
+    ),
+    (
+        "move-scalar",
+        "%a = broadcast(%s, to: [B, 4]) : f32[B, 4]\n%y = transpose(%a) : f32[4, B]",
+        "%y = broadcast(%s, to: [4, B]) : f32[4, B]",
+    ),
+    (
+        "scalars-stay-scalar",
+        "%a = broadcast(%s, to: [B, 4]) : f32[B, 4]\n%y = tanh(%a) : f32[B, 4]",
+        "%a = tanh(%s) : f32[]\n%y = broadcast(%a, to: [B, 4]) : f32[B, 4]",
+    ),
+    ("sum-nothing", "%y = sum(%s, axis: [], keep: false) : f32[]", "%y = %s"),
+    (
+        "sum-scalar",
+        "%a = broadcast(%s, to: [B, 4]) : f32[B, 4]\n%y = sum(%a, axis: [0], keep: true) : f32[1, 4]",
+        "%n = constant size B : f32[]\n%a = multiply(%s, %n) : f32[]\n%y = broadcast(%a, to: [1, 4]) : f32[1, 4]",
+    ),
+    (
+        "sum-to",
+        "%y = sum_to(%c, shape: [1, 4]) : f32[1, 4]",
+        "%a = sum(%c, axis: [0, 1], keep: false) : f32[4]\n%y = reshape(%a, to: [1, 4]) : f32[1, 4]",
+    ),
+    ("gather-all", "%i = iota(n: 2) : i32[2]\n%y = gather(%c, %i) : f32[2, 3, 4]", "%y = %c"),
+];
+
+const LEAVES: &str =
+    "%x = input x : f32[B, 4]\n%x2 = input x2 : f32[B, 4]\n%s = input s : f32[]\n%c = input c : f32[2, 3, 4]\n";
+
+/// The result of some lines; a last line `%y = %x` only gives another name.
+fn result_of(lines: &str) -> tfm_lowering::graph::Graph {
+    let (lines, y) = match lines.strip_prefix("%y = %") {
+        Some(name) => ("", format!("%{name}")),
+        None => (lines, "%y".to_string()),
+    };
+    let mut graph = graph(&format!("{LEAVES}{lines}\nentry e\n  output y = {y}\n"));
+    graph.prune();
+    graph
+}
+
+#[test]
+fn every_rule_does_what_its_identity_says() {
+    for (name, before, after) in CASES {
+        let mut graph = result_of(before);
+        simplify(&mut graph);
+        // The order of what does not depend on each other may differ.
+        let mut expected = result_of(after);
+        assert_ne!(graph, result_of(before), "{name}");
+        if graph != expected {
+            simplify(&mut expected);
+            assert_eq!(graph.to_string(), expected.to_string(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_rule_has_a_case() {
+    let missing: Vec<_> = RULES.iter().map(|r| r.name).filter(|n| CASES.iter().all(|c| c.0 != *n)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn equal_nodes_are_one_and_draws_are_not() {
+    let mut g = graph(
+        "%a = random_uniform(shape: [3], dtype: f32, key: 1) : f32[3]
+         %b = random_uniform(shape: [3], dtype: f32, key: 2) : f32[3]
+         %c = random_uniform(shape: [3], dtype: f32, key: 1) : f32[3]
+         %d = add(%a, %b) : f32[3]
+         %e = add(%d, %c) : f32[3]
+         %f = add(%a, %b) : f32[3]
+         %g = multiply(%e, %f) : f32[3]
+         entry e
+           output g = %g",
+    );
+    simplify(&mut g);
+    let expected = graph(
+        "%a = random_uniform(shape: [3], dtype: f32, key: 1) : f32[3]
+         %b = random_uniform(shape: [3], dtype: f32, key: 2) : f32[3]
+         %d = add(%a, %b) : f32[3]
+         %e = add(%d, %a) : f32[3]
+         %g = multiply(%e, %d) : f32[3]
+         entry e
+           output g = %g",
+    );
+    assert_eq!(g.to_string(), expected.to_string());
+}

@@ -1,0 +1,268 @@
+//! How fast the kernels are: products in GFLOP/s, elementwise programs in GB/s of the operands, draws in M/s.
+//!
+//! `cargo run --release -p tfm-runtime --example kernels -- [threads] [word in the name]`
+
+use std::time::{Duration, Instant};
+use tfm_lang::types::DType;
+use tfm_lowering::plan::{Device, Fused, Instruction, Kernel, Plan, Space, Step, Value, View};
+use tfm_runtime::cpu::{Context, Cpu, KernelError, Memory};
+use tfm_runtime::tensor::Bytes;
+
+const F: DType = DType::F32;
+
+fn main() -> Result<(), KernelError> {
+    let mut args = std::env::args().skip(1);
+    let threads = args.next().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let bench = Bench { cpu: Cpu::new(threads), only: args.next().unwrap_or_default() };
+    println!("{threads} threads");
+    products(&bench)?;
+    convolutions(&bench)?;
+    programs(&bench)?;
+    others(&bench)
+}
+
+struct Bench {
+    cpu: Cpu,
+    only: String,
+}
+
+/// A view for an operand that has not been placed yet.
+fn view(shape: &[usize], strides: &[isize]) -> View {
+    View { space: Space::Arena, offset: 0, dtype: F, shape: shape.to_vec(), strides: strides.to_vec() }
+}
+
+fn dense(shape: &[usize]) -> View {
+    let mut strides = vec![1isize; shape.len()];
+    for a in (1..shape.len()).rev() {
+        strides[a - 1] = strides[a] * shape[a] as isize;
+    }
+    view(shape, &strides)
+}
+
+impl Bench {
+    /// Times one step; `amount` is what is done in it, in units of 1e9.
+    fn time(
+        &self,
+        name: &str,
+        kernel: Kernel,
+        mut inputs: Vec<View>,
+        mut outputs: Vec<View>,
+        amount: f64,
+        unit: &str,
+    ) -> Result<(), KernelError> {
+        if !name.contains(&self.only) {
+            return Ok(());
+        }
+        let mut arena = 0;
+        for v in inputs.iter_mut().chain(&mut outputs) {
+            v.offset = arena;
+            let reach: usize = v.shape.iter().zip(&v.strides).map(|(n, s)| (n - 1) * s.unsigned_abs()).sum();
+            arena += ((reach + 1) * v.dtype.bytes()).next_multiple_of(64) + 64;
+        }
+        let scratch = match &kernel {
+            Kernel::Primitive(name, attrs) => self.cpu.scratch(name, attrs, &inputs, &outputs),
+            _ => 0,
+        };
+        let step = Step { kernel, inputs, outputs, scratch: (arena, scratch), nodes: Vec::new() };
+        let plan = Plan { steps: vec![step], arena: arena + scratch, ..Plan::default() };
+        let prepared = self.cpu.prepare(plan)?;
+        let mut memory = Bytes::zeros(arena + scratch);
+        for (i, bytes) in memory.chunks_exact_mut(4).enumerate() {
+            bytes.copy_from_slice(&((i % 97) as f32 * 0.01).to_ne_bytes());
+        }
+        let mut best = Duration::MAX;
+        let start = Instant::now();
+        let mut runs = 0;
+        while runs < 5 || start.elapsed() < Duration::from_millis(300) {
+            let begin = Instant::now();
+            let given = Memory { arena: &mut memory, variables: &mut [], feeds: &[] };
+            self.cpu.execute(&prepared, given, &Context { seed: 1, step: runs })?;
+            best = best.min(begin.elapsed());
+            runs += 1;
+        }
+        println!("{name:44} {:10.1} us {:8.1} {unit}", best.as_secs_f64() * 1e6, amount / best.as_secs_f64() / 1e9);
+        Ok(())
+    }
+}
+
+fn primitive(name: &str, attrs: &[(&str, i64)]) -> Kernel {
+    Kernel::Primitive(name.into(), attrs.iter().map(|(n, v)| ((*n).into(), Value::Int(*v))).collect())
+}
+
+fn products(b: &Bench) -> Result<(), KernelError> {
+    for (m, k, n) in [
+        (128, 784, 512),
+        (128, 512, 512),
+        (784, 128, 512),
+        (768, 128, 384),
+        (768, 128, 65),
+        (128, 512, 10),
+        (1024, 1024, 1024),
+        (18432, 288, 64),
+        (64, 64, 64),
+        (1, 512, 512),
+        (512, 512, 1),
+    ] {
+        let flops = 2.0 * (m * k * n) as f64;
+        for (kind, lhs, rhs) in [
+            ("", dense(&[m, k]), dense(&[k, n])),
+            (" lhs transposed", view(&[m, k], &[1, m as isize]), dense(&[k, n])),
+            (" rhs transposed", dense(&[m, k]), view(&[k, n], &[1, k as isize])),
+        ] {
+            let name = format!("matmul {m} x {k} x {n}{kind}");
+            b.time(&name, primitive("matmul", &[]), vec![lhs, rhs], vec![dense(&[m, n])], flops, "GFLOP/s")?;
+        }
+    }
+    let (q, k) = (dense(&[48, 64, 32]), view(&[48, 32, 64], &[2048, 1, 32]));
+    let flops = 2.0 * (48 * 64 * 32 * 64) as f64;
+    b.time(
+        "matmul 48 of 64 x 32 x 64",
+        primitive("matmul", &[]),
+        vec![q, k],
+        vec![dense(&[48, 64, 64])],
+        flops,
+        "GFLOP/s",
+    )
+}
+
+fn convolutions(b: &Bench) -> Result<(), KernelError> {
+    for (x, w) in
+        [([128, 1, 28, 28], [32, 1, 3, 3]), ([128, 32, 13, 13], [64, 32, 3, 3]), ([128, 32, 26, 26], [64, 32, 3, 3])]
+    {
+        let y = [x[0], w[0], x[2] - w[2] + 1, x[3] - w[3] + 1];
+        let flops = 2.0 * (y.iter().product::<usize>() * w[1] * w[2] * w[3]) as f64;
+        let name = |what: &str| format!("{what} {x:?} {w:?}");
+        let how = [("stride", 1), ("pad", 0)];
+        b.time(
+            &name("conv2d"),
+            primitive("conv2d", &how),
+            vec![dense(&x), dense(&w)],
+            vec![dense(&y)],
+            flops,
+            "GFLOP/s",
+        )?;
+        let sized = |h: usize, w: usize| [("height", h as i64), ("width", w as i64), how[0], how[1]];
+        let input = primitive("conv2d_input", &sized(x[2], x[3]));
+        b.time(&name("conv2d_input"), input, vec![dense(&y), dense(&w)], vec![dense(&x)], flops, "GFLOP/s")?;
+        let kernel = primitive("conv2d_kernel", &sized(w[2], w[3]));
+        b.time(&name("conv2d_kernel"), kernel, vec![dense(&x), dense(&y)], vec![dense(&w)], flops, "GFLOP/s")?;
+    }
+    let (x, y) = ([128, 64, 24, 24], [128, 64, 12, 12]);
+    let how = [("size", 2), ("stride", 2), ("pad", 0)];
+    let bytes = 4.0 * (x.iter().product::<usize>() + y.iter().product::<usize>()) as f64;
+    b.time("max_pool2d", primitive("max_pool2d", &how), vec![dense(&x)], vec![dense(&y)], bytes, "GB/s")?;
+    let gradient = primitive("max_pool2d_gradient", &how);
+    b.time("max_pool2d_gradient", gradient, vec![dense(&x), dense(&y)], vec![dense(&x)], bytes * 2.0, "GB/s")
+}
+
+fn instruction(op: &str, args: &[u16]) -> Instruction {
+    Instruction { op: op.into(), attrs: Vec::new(), args: args.to_vec(), from: F, to: F }
+}
+
+fn constant(x: f64) -> Instruction {
+    Instruction { attrs: vec![("value".into(), Value::Float(x))], ..instruction("constant", &[]) }
+}
+
+fn programs(b: &Bench) -> Result<(), KernelError> {
+    let run = |name: &str, inputs: Vec<View>, instructions: Vec<Instruction>, outputs: Vec<u16>| {
+        let shape = inputs[0].shape.clone();
+        let fused = Fused { shape: shape.clone(), inputs: inputs.len(), instructions, outputs };
+        let made = vec![dense(&shape); fused.outputs.len()];
+        let bytes = 4.0 * ((inputs.len() + made.len()) * shape.iter().product::<usize>()) as f64;
+        b.time(name, Kernel::Fused(fused), inputs, made, bytes, "GB/s")
+    };
+    for n in [1 << 16, 1 << 22] {
+        let x = || dense(&[n]);
+        run(&format!("add {n}"), vec![x(), x()], vec![instruction("add", &[0, 1])], vec![2])?;
+        for op in ["exp", "log", "tanh", "sigmoid", "sin", "sqrt", "floor"] {
+            run(&format!("{op} {n}"), vec![x()], vec![instruction(op, &[0])], vec![1])?;
+        }
+        let adam = vec![
+            constant(0.9),
+            constant(0.1),
+            constant(0.999),
+            constant(0.001),
+            constant(1e-3),
+            constant(1e-8),
+            instruction("multiply", &[2, 4]),
+            instruction("multiply", &[1, 5]),
+            instruction("add", &[10, 11]),
+            instruction("multiply", &[1, 1]),
+            instruction("multiply", &[3, 6]),
+            instruction("multiply", &[13, 7]),
+            instruction("add", &[14, 15]),
+            instruction("sqrt", &[16]),
+            instruction("add", &[17, 9]),
+            instruction("divide", &[12, 18]),
+            instruction("multiply", &[19, 8]),
+            instruction("subtract", &[0, 20]),
+        ];
+        run(&format!("adam {n}"), vec![x(), x(), x(), x()], adam, vec![21, 12, 16])?;
+    }
+    let shape = [768, 512];
+    let gelu = vec![
+        constant(0.5),
+        constant(0.797_884_56),
+        constant(0.044_715),
+        constant(1.0),
+        instruction("multiply", &[0, 0]),
+        instruction("multiply", &[5, 0]),
+        instruction("multiply", &[6, 3]),
+        instruction("add", &[0, 7]),
+        instruction("multiply", &[8, 2]),
+        instruction("tanh", &[9]),
+        instruction("add", &[10, 4]),
+        instruction("multiply", &[0, 1]),
+        instruction("multiply", &[11, 12]),
+    ];
+    run("gelu [768, 512]", vec![dense(&shape)], gelu, vec![13])?;
+    let relu = || vec![constant(0.0), instruction("add", &[0, 1]), instruction("maximum", &[3, 2])];
+    run("bias and relu [768, 512]", vec![dense(&shape), view(&shape, &[0, 1])], relu(), vec![4])?;
+    run("bias and relu [128, 10]", vec![dense(&[128, 10]), view(&[128, 10], &[0, 1])], relu(), vec![4])?;
+    let image = [128, 32, 676];
+    run("bias and relu [128, 32, 676]", vec![dense(&image), view(&image, &[0, 1, 0])], relu(), vec![4])?;
+    run(
+        "minus a column [3072, 64]",
+        vec![dense(&[3072, 64]), view(&[3072, 64], &[1, 0])],
+        vec![instruction("subtract", &[0, 1])],
+        vec![2],
+    )?;
+    run(
+        "plus transposed [512, 784]",
+        vec![dense(&[512, 784]), view(&[512, 784], &[1, 512])],
+        vec![instruction("add", &[0, 1])],
+        vec![2],
+    )
+}
+
+fn others(b: &Bench) -> Result<(), KernelError> {
+    let reduce = |name: &str, op: &str, x: &[usize], axes: &[i64], y: &[usize]| {
+        let kernel = Kernel::Primitive(op.into(), vec![("axis".into(), Value::Ints(axes.to_vec()))]);
+        let bytes = 4.0 * x.iter().product::<usize>() as f64;
+        b.time(name, kernel, vec![dense(x)], vec![dense(y)], bytes, "GB/s")
+    };
+    reduce("sum of all of 4M", "sum", &[1 << 22], &[], &[])?;
+    reduce("sum of columns [768, 512]", "sum", &[768, 512], &[0], &[512])?;
+    reduce("sum of rows [768, 512]", "sum", &[768, 512], &[1], &[768])?;
+    reduce("sum of rows [3072, 64]", "sum", &[3072, 64], &[1], &[3072])?;
+    reduce("max of rows [3072, 64]", "max", &[3072, 64], &[1], &[3072])?;
+    reduce("max of rows [128, 10]", "max", &[128, 10], &[1], &[128])?;
+    reduce("sum over images [128, 64, 576]", "sum", &[128, 64, 576], &[0, 2], &[64])?;
+    let draws = |name: &str, op: &str, n: usize| {
+        b.time(name, primitive(op, &[("key", 1)]), Vec::new(), vec![dense(&[n])], n as f64 * 1e3, "M/s")
+    };
+    draws("random_uniform", "random_uniform", 1 << 20)?;
+    draws("random_normal", "random_normal", 1 << 20)?;
+    let bytes = 8.0 * (12 * 64 * 128) as f64;
+    let heads = view(&[12, 4, 64, 32], &[64 * 128, 32, 128, 1]);
+    b.time("copy [12, 4, 64, 32] heads", Kernel::Copy, vec![heads], vec![dense(&[12, 4, 64, 32])], bytes, "GB/s")?;
+    let turned = view(&[512, 784], &[1, 512]);
+    b.time(
+        "copy transposed [512, 784]",
+        Kernel::Copy,
+        vec![turned],
+        vec![dense(&[512, 784])],
+        8.0 * (512 * 784) as f64,
+        "GB/s",
+    )
+}
