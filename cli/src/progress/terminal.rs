@@ -75,7 +75,7 @@ impl Terminal {
         if let Some(speed) = self.rate.examples() {
             line += &format!("  {} examples/s", count(speed as u64));
         }
-        if let Some(left) = started.total.and_then(|t| self.rate.left(t.saturating_sub(stepped.step))) {
+        if let Some(left) = self.rate.left(started.total.map_or(0, |t| t.saturating_sub(stepped.step))) {
             line += &format!("  {} left", duration(left));
         }
         self.bar.set_message(line);

@@ -4,10 +4,10 @@ use super::elab::{Elab, Failed, Frame, Res, Scope};
 use super::signature::Signature;
 use super::value::{Bound, CallableId, Env, Lambda, Value};
 use crate::diagnostic::Diagnostic;
-use crate::model::{GradientRule, Op, ValueId};
+use crate::model::ValueId;
 use crate::source::Span;
-use crate::syntax::ast::{Callable, CallableKind, Einops, Name, Param, ResultType};
-use crate::types::{DType, TensorType};
+use crate::syntax::ast::{Callable, CallableKind, Einops, Name, Param};
+use crate::types::DType;
 use std::sync::Arc;
 
 /// An argument, evaluated.
@@ -278,125 +278,6 @@ impl Elab {
         }
     }
 
-    /// Wraps the value of a `fn` that has a `grad` of its own.
-    fn custom_gradient(
-        &mut self,
-        callable: &Callable,
-        sig: &Signature,
-        inputs: &[Option<ValueId>],
-        value: Value,
-        span: Span,
-    ) -> Res<Value> {
-        let Value::Tensor(y) = value else {
-            return self.error("E0402", callable.name.span, "a function with `grad` must give one tensor");
-        };
-        let args: Vec<ValueId> = inputs.iter().flatten().copied().collect();
-        let types: Vec<TensorType> = args.iter().map(|v| self.ty(*v).clone()).collect();
-        let result = self.ty(y).clone();
-        let rule = self.gradient_rule(callable, sig, inputs, &types, &result)?;
-        let mut all = vec![y];
-        all.extend(args);
-        Ok(Value::Tensor(self.push(Op::CustomGradient(Arc::new(rule)), all, result, span)))
-    }
-
-    /// Evaluates a `grad` block into a body of its own.
-    pub fn gradient_rule(
-        &mut self,
-        callable: &Callable,
-        sig: &Signature,
-        inputs: &[Option<ValueId>],
-        types: &[TensorType],
-        result: &TensorType,
-    ) -> Res<GradientRule> {
-        let Some(grad) = &callable.grad else { return Err(Failed) };
-        let head = callable.head;
-        let float = types.iter().map(|t| t.dtype).find(|d| d.is_float());
-        let (body, outcome) = self.in_fresh_body(|e| {
-            e.frame(None, head, float);
-            let mut env = sig.env.clone();
-            let mut nodes = Vec::new();
-            let mut types = types.iter();
-            for (param, input) in callable.inputs.iter().zip(inputs) {
-                let list = match env.get(&param.name.text) {
-                    Some(Value::List(items)) if input.is_none() => Some(items.len()),
-                    _ => None,
-                };
-                // A parameter that is a list of tensors has an input for each of them.
-                let parts = if super::signature::is_tensor_list(param) { list } else { None };
-                if let Some(n) = parts {
-                    let mut items = Vec::new();
-                    for ty in types.by_ref().take(n) {
-                        let v = e.push(Op::Input(param.name.text.as_str().into()), Vec::new(), ty.clone(), head);
-                        nodes.push(v);
-                        items.push(Value::Tensor(v));
-                    }
-                    env.rebind(&param.name.text, Value::list(items));
-                } else if input.is_some()
-                    && let Some(ty) = types.next()
-                {
-                    let v = e.push(Op::Input(param.name.text.as_str().into()), Vec::new(), ty.clone(), head);
-                    nodes.push(v);
-                    env.rebind(&param.name.text, Value::Tensor(v));
-                }
-            }
-            let y = e.push(Op::Input("y".into()), Vec::new(), result.clone(), head);
-            let dy_type = TensorType { below: None, ..result.clone() };
-            let dy = e.push(Op::Input("dy".into()), Vec::new(), dy_type, head);
-            env.bind("y", Value::Tensor(y), head);
-            env.bind("dy", Value::Tensor(dy), head);
-            let value = e.block(&mut env, grad);
-            let outputs = value.and_then(|v| e.gradient_outputs(callable, &nodes, v));
-            e.frames.pop();
-            let mut inputs = nodes;
-            inputs.extend([y, dy]);
-            outputs.map(|outputs| (inputs, outputs))
-        });
-        let (inputs, outputs) = outcome?;
-        Ok(GradientRule { body, inputs, outputs })
-    }
-
-    /// The values of a `grad` block, one per floating argument, each of exactly its type.
-    fn gradient_outputs(&mut self, callable: &Callable, args: &[ValueId], value: Value) -> Res<Vec<Option<ValueId>>> {
-        let span = callable.grad.as_ref().map_or(callable.head, |g| g.span);
-        let mut values = match value {
-            Value::Tuple(items) | Value::List(items) => items.to_vec(),
-            one => vec![one],
-        }
-        .into_iter();
-        let mut outputs = Vec::new();
-        for &arg in args {
-            let want = self.ty(arg).clone();
-            if !want.dtype.is_float() {
-                outputs.push(None);
-                continue;
-            }
-            let Some(value) = values.next() else {
-                return self.error("E0402", span, "`grad` gives fewer values than there are floating arguments");
-            };
-            let mut got = self.tensor(&value, Some(want.dtype), span)?;
-            if self.ty(got).rank() == 0 && want.rank() > 0 {
-                got = self.broadcast(got, &want.shape, span);
-            }
-            let have = self.ty(got).clone();
-            let fits = have.dtype == want.dtype
-                && have.rank() == want.rank()
-                && have.shape.iter().zip(&want.shape).all(|(a, b)| {
-                    self.agree(&a.dim, &b.dim) || self.same(&a.dim, &b.dim) == super::compare::Verdict::Undecided
-                });
-            if !fits {
-                let d =
-                    Diagnostic::error("E0309", span, format!("a gradient must have the type of its argument, {want}"))
-                        .says(format!("this one is {have}"));
-                return Err(self.fail(d));
-            }
-            outputs.push(Some(got));
-        }
-        if values.next().is_some() {
-            return self.error("E0402", span, "`grad` gives more values than there are floating arguments");
-        }
-        Ok(outputs)
-    }
-
     fn apply_bound(&mut self, bound: &Arc<Bound>, args: Vec<Argument>, span: Span) -> Res<Value> {
         self.enter(bound.callable, span)?;
         let program = self.program.clone();
@@ -461,56 +342,5 @@ impl Elab {
         let path = if scope.path.is_empty() { name } else { format!("{}.{name}", scope.path) };
         self.paths.insert(bound.id, path.clone());
         path
-    }
-
-    /// Holds a value against the declared result.
-    fn check_result(
-        &mut self,
-        callable: &Callable,
-        result: &ResultType,
-        sig: &mut Signature,
-        value: Value,
-        span: Span,
-    ) -> Res<Value> {
-        match result {
-            ResultType::One(ty) => self.fit_result(callable, ty, sig, value, span),
-            ResultType::Named(parts) => {
-                let values: Vec<Value> = match &value {
-                    Value::Tuple(items) => items.to_vec(),
-                    Value::Named(items) => items.iter().map(|(_, v)| v.clone()).collect(),
-                    other => vec![other.clone()],
-                };
-                if values.len() != parts.len() {
-                    let place = self.last_of(callable);
-                    let d = Diagnostic::error(
-                        "E0309",
-                        place,
-                        format!(
-                            "`{}` declares {} results, its body gives {}",
-                            callable.name.text,
-                            parts.len(),
-                            values.len()
-                        ),
-                    )
-                    .label(callable.head, "declared here");
-                    return Err(self.fail(d));
-                }
-                let mut out = Vec::new();
-                for (part, value) in parts.iter().zip(values) {
-                    let value = match &part.ty {
-                        Some(ty) => self.fit_result(callable, ty, sig, value, span)?,
-                        None => value,
-                    };
-                    out.push((part.name.text.clone(), value));
-                }
-                Ok(Value::Named(Arc::new(out)))
-            }
-        }
-    }
-
-    /// The place of a body's last expression.
-    pub fn last_of(&self, callable: &Callable) -> Span {
-        let last = callable.body.as_ref().and_then(|b| b.statements.last());
-        last.map_or(callable.head, |s| s.span)
     }
 }

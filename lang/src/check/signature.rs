@@ -5,11 +5,10 @@ use super::apply::Argument;
 use super::elab::{Elab, Failed, Res};
 use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
-use crate::dim::Dim;
 use crate::model::ValueId;
 use crate::source::Span;
-use crate::syntax::ast::{AxisExpr, Callable, CallableKind, Expr, ExprKind, Param, TypeExpr, TypeKind};
-use crate::types::{Axis, DType, TensorType};
+use crate::syntax::ast::{AxisExpr, Callable, CallableKind, ExprKind, Param, TypeExpr, TypeKind};
+use crate::types::{Axis, DType};
 use std::collections::HashMap;
 
 /// What an application has bound.
@@ -104,16 +103,21 @@ impl Elab {
             return Err(Failed);
         }
         let Some(ty) = &param.ty else { return Ok(value) };
-        let fits = |word: &str, v: &Value| match (word, v) {
-            (_, Value::Opaque) => true,
-            ("int", Value::Int(_)) | ("float", Value::Int(_) | Value::Float(_)) => true,
-            ("bool", Value::Bool(_)) | ("string", Value::Str(_)) | ("duration", Value::Duration(..)) => true,
-            ("dtype", Value::DType(_)) => true,
-            ("fn", Value::Callable(_) | Value::Lambda(_) | Value::Builtin(_) | Value::Bound(_)) => true,
-            ("layer", Value::Callable(_) | Value::Lambda(_) | Value::Bound(_)) => true,
-            ("optimizer", Value::Bound(_)) => true,
-            ("schedule", Value::Bound(_) | Value::Int(_) | Value::Float(_) | Value::Tensor(_)) => true,
-            _ => false,
+        let fits = |word: &str, v: &Value| {
+            matches!(
+                (word, v),
+                (_, Value::Opaque)
+                    | ("int", Value::Int(_))
+                    | ("float", Value::Int(_) | Value::Float(_))
+                    | ("bool", Value::Bool(_))
+                    | ("string", Value::Str(_))
+                    | ("duration", Value::Duration(..))
+                    | ("dtype", Value::DType(_))
+                    | ("fn", Value::Callable(_) | Value::Lambda(_) | Value::Builtin(_) | Value::Bound(_))
+                    | ("layer", Value::Callable(_) | Value::Lambda(_) | Value::Bound(_))
+                    | ("optimizer", Value::Bound(_))
+                    | ("schedule", Value::Bound(_) | Value::Int(_) | Value::Float(_) | Value::Tensor(_))
+            )
         };
         let (ok, wanted) = match &ty.kind {
             TypeKind::Word(word) => (fits(word, &value), with_article(word)),
@@ -231,7 +235,7 @@ impl Elab {
                 Some(n) => params.iter().find(|p| p.name.text == n.text),
                 None => params.get(i),
             };
-            if !param.is_some_and(|p| tensor_type(p).is_some()) {
+            if param.is_none_or(|p| tensor_type(p).is_none()) {
                 continue;
             }
             let id = match &arg.value {
@@ -380,384 +384,6 @@ impl Elab {
             }
         }
         Ok(())
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn bind_shape(
-        &mut self,
-        callable: &Callable,
-        param: &Param,
-        ty: &TypeExpr,
-        v: ValueId,
-        place: Span,
-        span: Span,
-        sig: &mut Signature,
-    ) -> Res<()> {
-        let TypeKind::Tensor { axes, below, .. } = &ty.kind else { return Err(Failed) };
-        let have = self.ty(v).clone();
-        // How many axes each declared one stands for: a rest that is bound has its length, one that is
-        // not takes what is left.
-        let known = |a: &AxisExpr| match a {
-            AxisExpr::Dim(_) => Some(1),
-            AxisExpr::Rest(e) => match &*e.kind {
-                ExprKind::Name(n) => sig.rests.get(n).map(|(part, _)| part.len()),
-                _ => None,
-            },
-        };
-        let mut lengths: Vec<Option<usize>> = axes.iter().map(known).collect();
-        if lengths.iter().all(Option::is_some) && lengths.iter().flatten().sum::<usize>() != have.rank() {
-            // A rest of another length than before is told as such, and not as a wrong rank.
-            if let Some(i) = axes.iter().position(|a| matches!(a, AxisExpr::Rest(_))) {
-                lengths[i] = None;
-            }
-        }
-        let fixed: usize = lengths.iter().flatten().sum();
-        let open = lengths.iter().filter(|l| l.is_none()).count();
-        if have.rank() < fixed || (open == 0 && have.rank() != fixed) {
-            return Err(self.wrong_rank(callable, param, ty, &have, place, span));
-        }
-        let left = have.rank() - fixed;
-        let mut at = 0;
-        for (axis, length) in axes.iter().zip(lengths) {
-            let n = length.unwrap_or(left);
-            match axis {
-                AxisExpr::Dim(e) => self.bind_axis(callable, ty, e, &have, at, place, sig)?,
-                AxisExpr::Rest(e) => {
-                    let ExprKind::Name(name) = &*e.kind else {
-                        return self.error("E0402", e.span, "an argument's shape is a name after `..`");
-                    };
-                    self.bind_rest(callable, name, have.shape[at..at + n].to_vec(), &have, place, sig)?;
-                }
-            }
-            at += n;
-        }
-        if let Some(bound) = below {
-            self.check_bound(callable, bound, v, place, sig)?;
-        }
-        Ok(())
-    }
-
-    fn bind_rest(
-        &mut self,
-        callable: &Callable,
-        name: &str,
-        part: Vec<Axis>,
-        have: &TensorType,
-        place: Span,
-        sig: &mut Signature,
-    ) -> Res<()> {
-        let Some((first, at)) = sig.rests.get(name).cloned() else {
-            sig.env.bind(name, Value::dims(part.iter().map(|a| a.dim.clone())), place);
-            sig.rests.insert(name.into(), (part, place));
-            return Ok(());
-        };
-        let agree = first.len() == part.len() && first.iter().zip(&part).all(|(a, b)| self.agree(&a.dim, &b.dim));
-        if agree {
-            return Ok(());
-        }
-        let show =
-            |axes: &[Axis]| format!("[{}]", axes.iter().map(|a| a.dim.to_string()).collect::<Vec<_>>().join(", "));
-        let mut d = Diagnostic::error(
-            "E0302",
-            place,
-            format!("the arguments of `{}` have different shapes", callable.name.text),
-        )
-        .says(format!("{have}: `{name}` is {}", show(&part)))
-        .label(at, format!("`{name}` is {}", show(&first)));
-        let squeezable =
-            |a: &[Axis], b: &[Axis]| a.len() == b.len() + 1 && a.last().is_some_and(|x| x.dim == Dim::constant(1));
-        if squeezable(&first, &part) {
-            d = d.help("drop the axis of size 1: `|> squeeze(axis: -1)`");
-        } else if squeezable(&part, &first) {
-            d = d.help("drop the axis of size 1 here: `|> squeeze(axis: -1)`");
-        } else if first.len() == part.len()
-            && let Some((a, b)) = first.iter().zip(&part).find(|(a, b)| !self.agree(&a.dim, &b.dim))
-        {
-            for line in self.story(b.origin).into_iter().chain(self.story(a.origin)) {
-                d = d.note(line);
-            }
-        }
-        Err(self.fail(d))
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn bind_axis(
-        &mut self,
-        callable: &Callable,
-        ty: &TypeExpr,
-        e: &Expr,
-        have: &TensorType,
-        at: usize,
-        place: Span,
-        sig: &mut Signature,
-    ) -> Res<()> {
-        let axis = have.shape[at].clone();
-        if let ExprKind::Name(name) = &*e.kind {
-            if let Some((first, first_place)) = sig.dims.get(name).cloned() {
-                if self.agree(&first.dim, &axis.dim) {
-                    return Ok(());
-                }
-                let mut d = Diagnostic::error(
-                    "E0302",
-                    place,
-                    format!(
-                        "`{}` cannot be applied: `{name}` would be {} and {}",
-                        callable.name.text, first.dim, axis.dim
-                    ),
-                )
-                .says(format!("{have}: `{name}` is {}", axis.dim))
-                .label(first_place, format!("`{name}` is {}", first.dim));
-                for line in self.story(axis.origin).into_iter().chain(self.story(first.origin)) {
-                    d = d.note(line);
-                }
-                return Err(self.fail(d));
-            }
-            // A `dim` of the user's file is no name in the library's.
-            let bound = sig.env.get(name).is_some() || self.is_constant(sig, name);
-            if !bound {
-                sig.env.bind(name, Value::Int(axis.dim.clone()), place);
-                sig.dims.insert(name.clone(), (axis, place));
-                return Ok(());
-            }
-        }
-        let mut env = sig.env.clone();
-        let want = self.eval(&mut env, e)?;
-        let want = self.dim_of(&want, e.span)?;
-        if self.agree(&want, &axis.dim) {
-            return Ok(());
-        }
-        Err(self.wrong_size(callable, ty, &want, e, have, at, place, sig))
-    }
-
-    fn is_constant(&self, sig: &Signature, name: &str) -> bool {
-        matches!(
-            self.program.lookup(sig.env.file, name),
-            Some(super::program::Global::Const(_) | super::program::Global::Dim(_))
-        )
-    }
-
-    /// An int as a size.
-    pub fn dim_of(&mut self, value: &Value, span: Span) -> Res<Dim> {
-        match value {
-            Value::Int(d) => Ok(d.clone()),
-            Value::Opaque | Value::Unknown => Err(Failed),
-            other => {
-                let kind = other.kind();
-                self.error("E0503", span, format!("a size must be an int, this is {kind}"))
-            }
-        }
-    }
-
-    /// Checks `below N` against the bound that the argument is known to have.
-    fn check_bound(&mut self, callable: &Callable, bound: &Expr, v: ValueId, place: Span, sig: &Signature) -> Res<()> {
-        let mut env = sig.env.clone();
-        let limit = self.eval(&mut env, bound)?;
-        let limit = self.dim_of(&limit, bound.span)?;
-        let Some(have) = self.ty(v).below.clone() else { return Ok(()) };
-        if self.at_most(&have, &limit) != super::compare::Verdict::Refuted {
-            return Ok(());
-        }
-        let name = self.quote(bound.span);
-        let mut d = Diagnostic::error(
-            "E0404",
-            place,
-            format!("`{}` has room for {limit} values, {have} can come", callable.name.text),
-        )
-        .says(format!("{}: values from 0 to {}", self.ty(v), have.sub(&Dim::constant(1))));
-        let other = sig.dims.get(&name).map(|(axis, at)| (axis.clone(), *at));
-        if let Some((axis, at)) = other {
-            d = d.label(at, format!("`{name}` is {limit}"));
-            for line in self.story(axis.origin) {
-                d = d.note(line);
-            }
-        }
-        d = d.help(format!("make it {have} instead of {limit}"));
-        Err(self.fail(d))
-    }
-
-    /// The value of a body against the declared type of the result.
-    pub fn fit_result(
-        &mut self,
-        callable: &Callable,
-        ty: &TypeExpr,
-        sig: &mut Signature,
-        value: Value,
-        _span: Span,
-    ) -> Res<Value> {
-        let TypeKind::Tensor { dtype, axes, below } = &ty.kind else { return Ok(value) };
-        let place = self.last_of(callable);
-        let want = match DType::from_name(&dtype.text) {
-            Some(d) => Some(d),
-            None => match sig.env.get(&dtype.text) {
-                Some(Value::DType(d)) => Some(*d),
-                _ => sig.classes.get(&dtype.text).map(|(d, _)| *d),
-            },
-        };
-        let v = self.tensor(&value, want, place)?;
-        let have = self.ty(v).clone();
-        if let Some(want) = want.filter(|w| *w != have.dtype) {
-            let d = Diagnostic::error(
-                "E0309",
-                place,
-                format!("`{}` declares a result of {want}, its body gives {}", callable.name.text, have.dtype),
-            )
-            .says(format!("{have}"))
-            .label(ty.span, "declared here")
-            .help(format!("convert the result, `{want}(…)`, or declare {}", have.dtype));
-            return Err(self.fail(d));
-        }
-        if axes.iter().any(|a| matches!(a, AxisExpr::Rest(e) if !matches!(&*e.kind, ExprKind::Name(_)))) {
-            return Ok(Value::Tensor(v));
-        }
-        let want = self.expand_axes(axes, sig, Some(&have))?;
-        let fits = want.as_ref().is_none_or(|want| {
-            want.len() == have.rank()
-                && want.iter().zip(&have.shape).all(|(w, h)| w.as_ref().is_none_or(|w| self.agree(w, &h.dim)))
-        });
-        if !fits {
-            return Err(self.wrong_result(callable, ty, &want.unwrap_or_default(), &have, place));
-        }
-        if let Some(bound) = below {
-            let mut env = sig.env.clone();
-            let limit = self.eval(&mut env, bound)?;
-            let limit = self.dim_of(&limit, bound.span)?;
-            self.body.nodes[v.0 as usize].ty.below = Some(limit);
-        }
-        Ok(Value::Tensor(v))
-    }
-
-    /// Declared axes as sizes, `None` for a variable that nothing has bound. `None` as a whole where
-    /// an unbound rest stands in it.
-    fn expand_axes(
-        &mut self,
-        axes: &[AxisExpr],
-        sig: &mut Signature,
-        _have: Option<&TensorType>,
-    ) -> Res<Option<Vec<Option<Dim>>>> {
-        let mut out = Vec::new();
-        for axis in axes {
-            match axis {
-                AxisExpr::Rest(e) => {
-                    let ExprKind::Name(name) = &*e.kind else { return Ok(None) };
-                    if let Some((part, _)) = sig.rests.get(name) {
-                        out.extend(part.iter().map(|a| Some(a.dim.clone())));
-                    } else if let Some(Value::List(items)) = sig.env.get(name).cloned() {
-                        for item in items.iter() {
-                            out.push(Some(self.dim_of(item, e.span)?));
-                        }
-                    } else {
-                        return Ok(None);
-                    }
-                }
-                AxisExpr::Dim(e) => {
-                    if let ExprKind::Name(name) = &*e.kind
-                        && sig.env.get(name).is_none()
-                        && !self.is_constant(sig, name)
-                    {
-                        out.push(None);
-                        continue;
-                    }
-                    let mut env = sig.env.clone();
-                    let value = self.eval(&mut env, e)?;
-                    out.push(Some(self.dim_of(&value, e.span)?));
-                }
-            }
-        }
-        Ok(Some(out))
-    }
-
-    /// The type that a declaration inside a body writes down: `param w: float[I, units]`, `let x: f32[B]`.
-    pub fn written_type(&mut self, env: &Env, ty: &TypeExpr) -> Res<TensorType> {
-        let TypeKind::Tensor { dtype, axes, below } = &ty.kind else {
-            return self.error("E0402", ty.span, "a tensor's type is wanted, `f32[B, 10]`");
-        };
-        let element = match (DType::from_name(&dtype.text), env.get(&dtype.text)) {
-            (Some(d), _) => d,
-            (None, Some(Value::DType(d))) => *d,
-            (None, _) => match dtype.text.as_str() {
-                "float" | "number" | "any" => self.float(),
-                "int" => DType::I32,
-                other => {
-                    let names = DType::ALL.iter().map(|(_, n)| *n).chain(CLASSES);
-                    let near = super::near(other, names);
-                    let mut d = Diagnostic::error("E0201", dtype.span, format!("there is no dtype `{other}`"));
-                    if let Some(near) = near {
-                        d = d.help(format!("did you mean `{near}`?"));
-                    }
-                    return Err(self.fail(d));
-                }
-            },
-        };
-        let mut shape = Vec::new();
-        let mut env = env.clone();
-        for axis in axes {
-            let (e, rest) = match axis {
-                AxisExpr::Rest(e) => (e, true),
-                AxisExpr::Dim(e) => (e, false),
-            };
-            let value = self.eval(&mut env, e)?;
-            let parts = match (&value, rest) {
-                (Value::List(items), true) => items.to_vec(),
-                (_, true) => return self.error("E0402", e.span, "`..` wants a shape"),
-                _ => vec![value],
-            };
-            for part in parts {
-                let dim = self.dim_of(&part, e.span)?;
-                if self.at_most(&Dim::constant(1), &dim) == super::compare::Verdict::Refuted {
-                    let told = self.quote(e.span);
-                    return self.error("E0310", e.span, format!("a size is at least 1, `{told}` is {dim}"));
-                }
-                shape.push(self.declared_axis(dim, e));
-            }
-        }
-        let below = match below {
-            Some(e) => {
-                let value = self.eval(&mut env, e)?;
-                Some(self.dim_of(&value, e.span)?)
-            }
-            None => None,
-        };
-        Ok(TensorType { dtype: element, shape, below })
-    }
-
-    /// An axis that a declaration introduces, with that as its history.
-    fn declared_axis(&mut self, dim: Dim, e: &Expr) -> Axis {
-        let written = self.quote(e.span);
-        let place = self.user_span(e.span);
-        let call = self.frames.last().map(|f| self.quote(f.call)).filter(|c| !c.is_empty());
-        let text = match (written == dim.to_string(), call) {
-            (true, Some(call)) => format!("{dim}, from `{call}`"),
-            (true, None) => format!("{dim}, declared here"),
-            (false, Some(call)) => format!("{dim} is `{written}` of `{call}`"),
-            (false, None) => format!("{dim} is `{written}`"),
-        };
-        let origin = self.history.add(text, place, Vec::new());
-        Axis { dim, origin }
-    }
-
-    /// `let x: f32[B, 10] = …`
-    pub fn ascribe(
-        &mut self,
-        env: &Env,
-        name: &crate::syntax::ast::Name,
-        ty: &TypeExpr,
-        value: Value,
-        span: Span,
-    ) -> Res<Value> {
-        let TypeKind::Tensor { .. } = &ty.kind else { return Ok(value) };
-        let want = self.written_type(env, ty)?;
-        let v = self.tensor(&value, Some(want.dtype), span)?;
-        let have = self.ty(v).clone();
-        let fits = have.dtype == want.dtype
-            && have.rank() == want.rank()
-            && have.shape.iter().zip(&want.shape).all(|(a, b)| self.agree(&a.dim, &b.dim));
-        if !fits {
-            let d =
-                Diagnostic::error("E0309", span, format!("`{}` is declared {want}, its value is {have}", name.text))
-                    .label(ty.span, "declared here");
-            return Err(self.fail(d));
-        }
-        Ok(Value::Tensor(v))
     }
 }
 

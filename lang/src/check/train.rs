@@ -5,11 +5,9 @@ use super::gradients::Reach;
 use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
-use crate::model::{
-    Action, DataRef, Minimize, OptimizerId, Period, Periodic, Program, Report, Train, ValueId, VarId, VariableKind,
-};
+use crate::model::{DataRef, Minimize, OptimizerId, Period, Program, Report, Train, ValueId, VarId, VariableKind};
 use crate::source::{FileId, Span};
-use crate::syntax::ast::{Block, CallableKind, Expr, ExprKind, Name, Stmt, StmtKind, Unit};
+use crate::syntax::ast::{Block, CallableKind, Expr, ExprKind, Name, StmtKind, Unit};
 use crate::types::{Axis, TensorType};
 use std::collections::BTreeMap;
 
@@ -44,18 +42,19 @@ pub(super) struct TrainItem<'a> {
 type Settings = BTreeMap<String, (Expr, FileId, Span)>;
 
 /// One `minimize` as evaluated: loss, what it is over, its optimizer.
-struct Descent {
-    loss: ValueId,
-    name: String,
-    over: Vec<Value>,
-    with: Option<Value>,
-    span: Span,
+pub(super) struct Descent {
+    pub loss: ValueId,
+    pub name: String,
+    pub over: Vec<Value>,
+    pub with: Option<Value>,
+    pub span: Span,
 }
 
 impl Elab {
     pub fn train(&mut self, item: &TrainItem, overrides: &Settings, optimizers: &mut Vec<Value>) -> Res<Train> {
         let mut env = Env::new(item.file);
         let data = self.eval(&mut env, item.data).and_then(|v| self.part_of(v, item.data.span));
+        self.holes = item.body.statements.iter().any(|s| matches!(s.kind, StmtKind::Error(_)));
         let settings = self.settings(item, overrides);
         let batch = self.positive_setting(&settings, "batch", item);
         let length = self.length(&settings, item);
@@ -133,9 +132,11 @@ impl Elab {
                     out.insert(name.text.clone(), (value.clone(), item.file, name.span));
                 }
                 Some((_, false)) => {
+                    self.holes = true;
                     let _ = self.not_yet::<()>(&format!("the setting `{}`", name.text), name.span);
                 }
                 None => {
+                    self.holes = true;
                     let names: Vec<&str> = SETTINGS.iter().map(|(n, _)| *n).collect();
                     let mut d =
                         Diagnostic::error("E0602", name.span, format!("`train` has no setting `{}`", name.text));
@@ -161,6 +162,9 @@ impl Elab {
 
     fn positive_setting(&mut self, settings: &Settings, name: &str, item: &TrainItem) -> Res<i64> {
         let Some((e, file, _)) = settings.get(name) else {
+            if self.holes {
+                return Err(Failed);
+            }
             let d = Diagnostic::error(
                 "E0603",
                 item.name.span,
@@ -186,6 +190,7 @@ impl Elab {
             }
             (Some(e), None) => (Unit::Epochs, e),
             (None, Some(s)) => (Unit::Steps, s),
+            (None, None) if self.holes => return Err(Failed),
             (None, None) => {
                 let d = Diagnostic::error(
                     "E0603",
@@ -305,7 +310,7 @@ impl Elab {
             };
             failed |= outcome.is_err();
         }
-        if descents.is_empty() && !failed {
+        if descents.is_empty() && !failed && !self.holes {
             let d = Diagnostic::error("E0603", item.name.span, format!("`train {}` minimizes nothing", item.name.text))
                 .help("add `minimize cross_entropy(logits, label)`, or whatever its loss is");
             return Err(self.fail(d));
@@ -428,6 +433,9 @@ impl Elab {
         item: &TrainItem,
     ) -> Res<Minimize> {
         let Some(optimizer) = d.with.as_ref().or(optimizer) else {
+            if self.holes {
+                return Err(Failed);
+            }
             let diagnostic =
                 Diagnostic::error("E0603", item.name.span, format!("`train {}` has no optimizer", item.name.text))
                     .label(d.span, "for this")
@@ -484,127 +492,5 @@ impl Elab {
         ))
         .help("use its layer's output in the loss, or remove the layer");
         Err(self.fail(d))
-    }
-
-    fn periodic(
-        &mut self,
-        item: &TrainItem,
-        evaluation: &Program,
-        descents: &[Descent],
-    ) -> Res<(Vec<Periodic>, Vec<(String, Period)>)> {
-        let (mut periodic, mut stop, mut failed) = (Vec::new(), Vec::new(), false);
-        for s in &item.body.statements {
-            let outcome = match &s.kind {
-                StmtKind::Every(e, block) => self
-                    .period(item.file, e)
-                    .and_then(|every| self.actions(item.file, block).map(|actions| (Some(every), actions))),
-                StmtKind::AtEnd(block) => self.actions(item.file, block).map(|actions| (None, actions)),
-                _ => continue,
-            };
-            match outcome {
-                Ok((every, actions)) => periodic.push(Periodic { every, actions }),
-                Err(_) => failed = true,
-            }
-        }
-        if failed {
-            return Err(Failed);
-        }
-        // The metrics that evaluations give: `test.loss`, `test.accuracy`.
-        let mut known = Vec::new();
-        for action in periodic.iter().flat_map(|p: &Periodic| &p.actions) {
-            if let Action::Evaluate(part) = action {
-                let split = self.program.data[part.data].splits[part.split].clone();
-                let losses: Vec<String> = if descents.len() == 1 {
-                    vec!["loss".into()]
-                } else {
-                    descents.iter().map(|d| d.name.clone()).collect()
-                };
-                for name in losses.into_iter().chain(evaluation.reports.iter().map(|r| r.name.clone())) {
-                    known.push(format!("{split}.{name}"));
-                }
-            }
-        }
-        for s in &item.body.statements {
-            match &s.kind {
-                StmtKind::Stop { metric, patience } => {
-                    let name = self.metric_name(metric, &known);
-                    let patience = self.period(item.file, patience);
-                    match (name, patience) {
-                        (Ok(name), Ok(patience)) => stop.push((name, patience)),
-                        _ => failed = true,
-                    }
-                }
-                StmtKind::Every(_, block) | StmtKind::AtEnd(block) => {
-                    for s in &block.statements {
-                        if let StmtKind::CheckpointBest(_, metric) = &s.kind {
-                            failed |= self.metric_name(metric, &known).is_err();
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        if failed { Err(Failed) } else { Ok((periodic, stop)) }
-    }
-
-    fn metric_name(&mut self, metric: &[Name], known: &[String]) -> Res<String> {
-        let name = metric.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(".");
-        if known.contains(&name) {
-            return Ok(name);
-        }
-        let span = metric.first().map_or(Span::default(), |n| n.span.to(metric[metric.len() - 1].span));
-        let mut d = Diagnostic::error("E0605", span, format!("no evaluation gives `{name}`"));
-        let words: Vec<&str> = known.iter().map(String::as_str).collect();
-        d = match (super::near(&name, words.iter().copied()), words.is_empty()) {
-            (Some(near), _) => d.help(format!("did you mean `{near}`?")).fix("correct the name", span, near),
-            (None, true) => d.help("nothing is evaluated: add `every 1 epoch { evaluate … }`"),
-            (None, false) => d.help(format!("evaluations give {}", super::list_words(&words))),
-        };
-        Err(self.fail(d))
-    }
-
-    fn period(&mut self, file: FileId, e: &Expr) -> Res<Period> {
-        match self.eval_static(file, e)? {
-            Value::Duration(count, unit) if count > 0.0 => Ok(Period { count, unit }),
-            Value::Unknown | Value::Opaque => Err(Failed),
-            other => {
-                let d = Diagnostic::error("E0503", e.span, format!("a duration is wanted, this is {}", other.kind()))
-                    .help("`1 epoch`, `500 steps`, `10 minutes`");
-                Err(self.fail(d))
-            }
-        }
-    }
-
-    fn actions(&mut self, file: FileId, block: &Block) -> Res<Vec<Action>> {
-        let actions: Vec<Res<Action>> = block.statements.iter().map(|s| self.action(file, s)).collect();
-        actions.into_iter().collect()
-    }
-
-    fn action(&mut self, file: FileId, s: &Stmt) -> Res<Action> {
-        match &s.kind {
-            StmtKind::Evaluate(e) => {
-                let value = self.eval_static(file, e)?;
-                Ok(Action::Evaluate(self.part_of(value, e.span)?))
-            }
-            StmtKind::CheckpointKeep(e) => {
-                let value = self.eval_static(file, e)?;
-                match self.whole(&value, e.span)? {
-                    n if n >= 1 => Ok(Action::CheckpointKeep(u32::try_from(n).unwrap_or(u32::MAX))),
-                    n => self.error("E0503", e.span, format!("at least 1 checkpoint is kept, this is {n}")),
-                }
-            }
-            StmtKind::CheckpointBest(highest, metric) => {
-                let metric = metric.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(".");
-                Ok(Action::CheckpointBest { highest: *highest, metric })
-            }
-            StmtKind::Save(_) => self.not_yet("`save images`", s.span),
-            StmtKind::Error(_) => Err(Failed),
-            StmtKind::Let(..) | StmtKind::Report(_) => self.not_yet("`let` and `report` in a periodic part", s.span),
-            _ => {
-                let d = Diagnostic::error("E0602", s.span, "this is not done every so often")
-                    .help("`evaluate`, `checkpoint keep 3` and `checkpoint highest test.accuracy` are");
-                Err(self.fail(d))
-            }
-        }
     }
 }

@@ -11,7 +11,7 @@ use crate::model::{
     UpdateSettings, ValueId, Variable, VariableKind,
 };
 use crate::source::Span;
-use crate::syntax::ast::{Callable, Expr, Name, Param, TypeExpr, TypeKind};
+use crate::syntax::ast::{Callable, Expr, Name, TypeExpr, TypeKind};
 use crate::types::{DType, TensorType};
 use std::sync::Arc;
 
@@ -63,66 +63,7 @@ fn word(ty: Option<&TypeExpr>) -> Option<&str> {
     }
 }
 
-fn value_of(attr: &Attr) -> Value {
-    match attr {
-        Attr::Int(d) => Value::Int(d.clone()),
-        Attr::Ints(ds) => Value::dims(ds.iter().cloned()),
-        Attr::Float(x) => Value::Float(*x),
-        Attr::Bool(b) => Value::Bool(*b),
-        Attr::DType(d) => Value::DType(*d),
-        Attr::Str(s) => Value::Str(s.as_str().into()),
-    }
-}
-
 impl Elab {
-    /// The gradient of a primitive at these types, from its `grad` block.
-    pub fn gradient_of(
-        &mut self,
-        primitive: &str,
-        attrs: &Attrs,
-        args: &[TensorType],
-        result: &TensorType,
-    ) -> Res<GradientRule> {
-        let program = self.program.clone();
-        let Some(id) = program.primitive(primitive) else {
-            return self.error("E0607", Span::default(), format!("the library has no primitive `{primitive}`"));
-        };
-        let declared = program.callable(id);
-        let callable = &declared.callable;
-        let head = callable.head;
-        if callable.grad.is_none() {
-            return self.error("E0607", head, format!("`{primitive}` has no gradient"));
-        }
-        let (_, outcome) = self.in_fresh_body(|e| {
-            let mut types = args.iter();
-            let mut arguments = Vec::new();
-            let mut inputs = Vec::new();
-            let input = |e: &mut Elab, ty: &TensorType| {
-                Value::Tensor(e.push(Op::Input("argument".into()), Vec::new(), ty.clone(), head))
-            };
-            let named = |p: &Param, value| Argument { name: Some(p.name.clone()), value, span: head, pattern: None };
-            for param in &callable.inputs {
-                if super::signature::is_tensor_list(param) {
-                    let items: Vec<Value> = types.by_ref().map(|t| input(e, t)).collect();
-                    arguments.push(named(param, Value::list(items)));
-                    inputs.push(None);
-                } else if super::primitives::is_static(param) {
-                    if let Some((_, attr)) = attrs.iter().find(|(n, _)| **n == *param.name.text) {
-                        arguments.push(named(param, value_of(attr)));
-                    }
-                    inputs.push(None);
-                } else if let Some(ty) = types.next() {
-                    let value = input(e, ty);
-                    inputs.push(if let Value::Tensor(v) = value { Some(v) } else { None });
-                    arguments.push(named(param, value));
-                }
-            }
-            let sig = e.bind(callable, &callable.inputs, arguments, Env::new(declared.file), head, false)?;
-            e.gradient_rule(callable, &sig, &inputs, args, result)
-        });
-        outcome
-    }
-
     /// One step of an optimizer over all its parameters.
     pub fn update_of(&mut self, optimizer: &Value, parameters: &[UpdateParameter], total_steps: &Dim) -> Res<Update> {
         let Value::Bound(bound) = optimizer else { return Err(Failed) };

@@ -1,0 +1,201 @@
+//! `grad { … }` blocks, evaluated into bodies of their own: of primitives and of functions.
+
+use super::apply::Argument;
+use super::compare::Verdict;
+use super::elab::{Elab, Failed, Res};
+use super::signature::Signature;
+use super::value::{Env, Value};
+use crate::diagnostic::Diagnostic;
+use crate::model::{Attr, Attrs, GradientRule, Op, ValueId};
+use crate::source::Span;
+use crate::syntax::ast::{Callable, Param};
+use crate::types::TensorType;
+use std::sync::Arc;
+
+impl Elab {
+    /// Wraps the value of a `fn` that has a `grad` of its own.
+    pub fn custom_gradient(
+        &mut self,
+        callable: &Callable,
+        sig: &Signature,
+        inputs: &[Option<ValueId>],
+        value: Value,
+        span: Span,
+    ) -> Res<Value> {
+        let Value::Tensor(y) = value else {
+            return self.error("E0402", callable.name.span, "a function with `grad` must give one tensor");
+        };
+        let args: Vec<ValueId> = inputs.iter().flatten().copied().collect();
+        let types: Vec<TensorType> = args.iter().map(|v| self.ty(*v).clone()).collect();
+        let result = self.ty(y).clone();
+        let rule = self.gradient_rule(callable, sig, inputs, &types, &result)?;
+        let mut all = vec![y];
+        all.extend(args);
+        Ok(Value::Tensor(self.push(Op::CustomGradient(Arc::new(rule)), all, result, span)))
+    }
+
+    /// Evaluates a `grad` block into a body of its own.
+    pub fn gradient_rule(
+        &mut self,
+        callable: &Callable,
+        sig: &Signature,
+        inputs: &[Option<ValueId>],
+        types: &[TensorType],
+        result: &TensorType,
+    ) -> Res<GradientRule> {
+        let Some(grad) = &callable.grad else { return Err(Failed) };
+        let head = callable.head;
+        let float = types.iter().map(|t| t.dtype).find(|d| d.is_float());
+        let (body, outcome) = self.in_fresh_body(|e| {
+            e.frame(None, head, float);
+            let mut env = sig.env.clone();
+            let mut nodes = Vec::new();
+            let mut types = types.iter();
+            for (param, input) in callable.inputs.iter().zip(inputs) {
+                let list = match env.get(&param.name.text) {
+                    Some(Value::List(items)) if input.is_none() => Some(items.len()),
+                    _ => None,
+                };
+                // A parameter that is a list of tensors has an input for each of them.
+                let parts = if super::signature::is_tensor_list(param) { list } else { None };
+                if let Some(n) = parts {
+                    let mut items = Vec::new();
+                    for ty in types.by_ref().take(n) {
+                        let v = e.push(Op::Input(param.name.text.as_str().into()), Vec::new(), ty.clone(), head);
+                        nodes.push(v);
+                        items.push(Value::Tensor(v));
+                    }
+                    env.rebind(&param.name.text, Value::list(items));
+                } else if input.is_some()
+                    && let Some(ty) = types.next()
+                {
+                    let v = e.push(Op::Input(param.name.text.as_str().into()), Vec::new(), ty.clone(), head);
+                    nodes.push(v);
+                    env.rebind(&param.name.text, Value::Tensor(v));
+                }
+            }
+            let y = e.push(Op::Input("y".into()), Vec::new(), result.clone(), head);
+            let dy_type = TensorType { below: None, ..result.clone() };
+            let dy = e.push(Op::Input("dy".into()), Vec::new(), dy_type, head);
+            env.bind("y", Value::Tensor(y), head);
+            env.bind("dy", Value::Tensor(dy), head);
+            let value = e.block(&mut env, grad);
+            let outputs = value.and_then(|v| e.gradient_outputs(callable, &nodes, v));
+            e.frames.pop();
+            let mut inputs = nodes;
+            inputs.extend([y, dy]);
+            outputs.map(|outputs| (inputs, outputs))
+        });
+        let (inputs, outputs) = outcome?;
+        Ok(GradientRule { body, inputs, outputs })
+    }
+
+    /// The values of a `grad` block, one per floating argument, each of exactly its type.
+    pub fn gradient_outputs(
+        &mut self,
+        callable: &Callable,
+        args: &[ValueId],
+        value: Value,
+    ) -> Res<Vec<Option<ValueId>>> {
+        let span = callable.grad.as_ref().map_or(callable.head, |g| g.span);
+        let mut values = match value {
+            Value::Tuple(items) | Value::List(items) => items.to_vec(),
+            one => vec![one],
+        }
+        .into_iter();
+        let mut outputs = Vec::new();
+        for &arg in args {
+            let want = self.ty(arg).clone();
+            if !want.dtype.is_float() {
+                outputs.push(None);
+                continue;
+            }
+            let Some(value) = values.next() else {
+                return self.error("E0402", span, "`grad` gives fewer values than there are floating arguments");
+            };
+            let mut got = self.tensor(&value, Some(want.dtype), span)?;
+            if self.ty(got).rank() == 0 && want.rank() > 0 {
+                got = self.broadcast(got, &want.shape, span);
+            }
+            let have = self.ty(got).clone();
+            let fits = have.dtype == want.dtype
+                && have.rank() == want.rank()
+                && have
+                    .shape
+                    .iter()
+                    .zip(&want.shape)
+                    .all(|(a, b)| self.agree(&a.dim, &b.dim) || self.same(&a.dim, &b.dim) == Verdict::Undecided);
+            if !fits {
+                let d =
+                    Diagnostic::error("E0309", span, format!("a gradient must have the type of its argument, {want}"))
+                        .says(format!("this one is {have}"));
+                return Err(self.fail(d));
+            }
+            outputs.push(Some(got));
+        }
+        if values.next().is_some() {
+            return self.error("E0402", span, "`grad` gives more values than there are floating arguments");
+        }
+        Ok(outputs)
+    }
+
+    /// The gradient of a primitive at these types, from its `grad` block.
+    pub fn gradient_of(
+        &mut self,
+        primitive: &str,
+        attrs: &Attrs,
+        args: &[TensorType],
+        result: &TensorType,
+    ) -> Res<GradientRule> {
+        let program = self.program.clone();
+        let Some(id) = program.primitive(primitive) else {
+            return self.error("E0607", Span::default(), format!("the library has no primitive `{primitive}`"));
+        };
+        let declared = program.callable(id);
+        let callable = &declared.callable;
+        let head = callable.head;
+        if callable.grad.is_none() {
+            return self.error("E0607", head, format!("`{primitive}` has no gradient"));
+        }
+        let (_, outcome) = self.in_fresh_body(|e| {
+            let mut types = args.iter();
+            let mut arguments = Vec::new();
+            let mut inputs = Vec::new();
+            let input = |e: &mut Elab, ty: &TensorType| {
+                Value::Tensor(e.push(Op::Input("argument".into()), Vec::new(), ty.clone(), head))
+            };
+            let named = |p: &Param, value| Argument { name: Some(p.name.clone()), value, span: head, pattern: None };
+            for param in &callable.inputs {
+                if super::signature::is_tensor_list(param) {
+                    let items: Vec<Value> = types.by_ref().map(|t| input(e, t)).collect();
+                    arguments.push(named(param, Value::list(items)));
+                    inputs.push(None);
+                } else if super::primitives::is_static(param) {
+                    if let Some((_, attr)) = attrs.iter().find(|(n, _)| **n == *param.name.text) {
+                        arguments.push(named(param, value_of(attr)));
+                    }
+                    inputs.push(None);
+                } else if let Some(ty) = types.next() {
+                    let value = input(e, ty);
+                    inputs.push(if let Value::Tensor(v) = value { Some(v) } else { None });
+                    arguments.push(named(param, value));
+                }
+            }
+            let sig = e.bind(callable, &callable.inputs, arguments, Env::new(declared.file), head, false)?;
+            e.gradient_rule(callable, &sig, &inputs, args, result)
+        });
+        outcome
+    }
+}
+
+/// An attribute as the value of the static parameter it came from.
+fn value_of(attr: &Attr) -> Value {
+    match attr {
+        Attr::Int(d) => Value::Int(d.clone()),
+        Attr::Ints(ds) => Value::dims(ds.iter().cloned()),
+        Attr::Float(x) => Value::Float(*x),
+        Attr::Bool(b) => Value::Bool(*b),
+        Attr::DType(d) => Value::DType(*d),
+        Attr::Str(s) => Value::Str(s.as_str().into()),
+    }
+}

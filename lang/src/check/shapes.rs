@@ -1,0 +1,212 @@
+//! Declared shapes against actual ones: dimension variables, rest shapes, bounds.
+
+use super::compare::Verdict;
+use super::elab::{Elab, Failed, Res};
+use super::program::Global;
+use super::signature::Signature;
+use super::value::Value;
+use crate::diagnostic::Diagnostic;
+use crate::dim::Dim;
+use crate::model::ValueId;
+use crate::source::Span;
+use crate::syntax::ast::{AxisExpr, Callable, Expr, ExprKind, Param, TypeExpr, TypeKind};
+use crate::types::{Axis, TensorType};
+
+impl Elab {
+    #[allow(clippy::too_many_arguments)]
+    pub fn bind_shape(
+        &mut self,
+        callable: &Callable,
+        param: &Param,
+        ty: &TypeExpr,
+        v: ValueId,
+        place: Span,
+        span: Span,
+        sig: &mut Signature,
+    ) -> Res<()> {
+        let TypeKind::Tensor { axes, below, .. } = &ty.kind else { return Err(Failed) };
+        let have = self.ty(v).clone();
+        // How many axes each declared one stands for: a rest that is bound has its length, one that is
+        // not takes what is left.
+        let known = |a: &AxisExpr| match a {
+            AxisExpr::Dim(_) => Some(1),
+            AxisExpr::Rest(e) => match &*e.kind {
+                ExprKind::Name(n) => sig.rests.get(n).map(|(part, _)| part.len()),
+                _ => None,
+            },
+        };
+        let mut lengths: Vec<Option<usize>> = axes.iter().map(known).collect();
+        if lengths.iter().all(Option::is_some) && lengths.iter().flatten().sum::<usize>() != have.rank() {
+            // A rest of another length than before is told as such, and not as a wrong rank.
+            if let Some(i) = axes.iter().position(|a| matches!(a, AxisExpr::Rest(_))) {
+                lengths[i] = None;
+            }
+        }
+        let fixed: usize = lengths.iter().flatten().sum();
+        let open = lengths.iter().filter(|l| l.is_none()).count();
+        if have.rank() < fixed || (open == 0 && have.rank() != fixed) {
+            return Err(self.wrong_rank(callable, param, ty, &have, place, span));
+        }
+        let left = have.rank() - fixed;
+        let mut at = 0;
+        for (axis, length) in axes.iter().zip(lengths) {
+            let n = length.unwrap_or(left);
+            match axis {
+                AxisExpr::Dim(e) => self.bind_axis(callable, ty, e, &have, at, place, sig)?,
+                AxisExpr::Rest(e) => {
+                    let ExprKind::Name(name) = &*e.kind else {
+                        return self.error("E0402", e.span, "an argument's shape is a name after `..`");
+                    };
+                    self.bind_rest(callable, name, have.shape[at..at + n].to_vec(), &have, place, sig)?;
+                }
+            }
+            at += n;
+        }
+        if let Some(bound) = below {
+            self.check_bound(callable, bound, v, place, sig)?;
+        }
+        Ok(())
+    }
+
+    pub fn bind_rest(
+        &mut self,
+        callable: &Callable,
+        name: &str,
+        part: Vec<Axis>,
+        have: &TensorType,
+        place: Span,
+        sig: &mut Signature,
+    ) -> Res<()> {
+        let Some((first, at)) = sig.rests.get(name).cloned() else {
+            sig.env.bind(name, Value::dims(part.iter().map(|a| a.dim.clone())), place);
+            sig.rests.insert(name.into(), (part, place));
+            return Ok(());
+        };
+        let agree = first.len() == part.len() && first.iter().zip(&part).all(|(a, b)| self.agree(&a.dim, &b.dim));
+        if agree {
+            return Ok(());
+        }
+        let show =
+            |axes: &[Axis]| format!("[{}]", axes.iter().map(|a| a.dim.to_string()).collect::<Vec<_>>().join(", "));
+        let mut d = Diagnostic::error(
+            "E0302",
+            place,
+            format!("the arguments of `{}` have different shapes", callable.name.text),
+        )
+        .says(format!("{have}: `{name}` is {}", show(&part)))
+        .label(at, format!("`{name}` is {}", show(&first)));
+        let squeezable =
+            |a: &[Axis], b: &[Axis]| a.len() == b.len() + 1 && a.last().is_some_and(|x| x.dim == Dim::constant(1));
+        if squeezable(&first, &part) {
+            d = d.help("drop the axis of size 1: `|> squeeze(axis: -1)`");
+        } else if squeezable(&part, &first) {
+            d = d.help("drop the axis of size 1 here: `|> squeeze(axis: -1)`");
+        } else if first.len() == part.len()
+            && let Some((a, b)) = first.iter().zip(&part).find(|(a, b)| !self.agree(&a.dim, &b.dim))
+        {
+            for line in self.story(b.origin).into_iter().chain(self.story(a.origin)) {
+                d = d.note(line);
+            }
+        }
+        Err(self.fail(d))
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub fn bind_axis(
+        &mut self,
+        callable: &Callable,
+        ty: &TypeExpr,
+        e: &Expr,
+        have: &TensorType,
+        at: usize,
+        place: Span,
+        sig: &mut Signature,
+    ) -> Res<()> {
+        let axis = have.shape[at].clone();
+        if let ExprKind::Name(name) = &*e.kind {
+            if let Some((first, first_place)) = sig.dims.get(name).cloned() {
+                if self.agree(&first.dim, &axis.dim) {
+                    return Ok(());
+                }
+                let mut d = Diagnostic::error(
+                    "E0302",
+                    place,
+                    format!(
+                        "`{}` cannot be applied: `{name}` would be {} and {}",
+                        callable.name.text, first.dim, axis.dim
+                    ),
+                )
+                .says(format!("{have}: `{name}` is {}", axis.dim))
+                .label(first_place, format!("`{name}` is {}", first.dim));
+                for line in self.story(axis.origin).into_iter().chain(self.story(first.origin)) {
+                    d = d.note(line);
+                }
+                return Err(self.fail(d));
+            }
+            // A `dim` of the user's file is no name in the library's.
+            let bound = sig.env.get(name).is_some() || self.is_constant(sig, name);
+            if !bound {
+                sig.env.bind(name, Value::Int(axis.dim.clone()), place);
+                sig.dims.insert(name.clone(), (axis, place));
+                return Ok(());
+            }
+        }
+        let mut env = sig.env.clone();
+        let want = self.eval(&mut env, e)?;
+        let want = self.dim_of(&want, e.span)?;
+        if self.agree(&want, &axis.dim) {
+            return Ok(());
+        }
+        Err(self.wrong_size(callable, ty, &want, e, have, at, place, sig))
+    }
+
+    pub fn is_constant(&self, sig: &Signature, name: &str) -> bool {
+        matches!(self.program.lookup(sig.env.file, name), Some(Global::Const(_) | Global::Dim(_)))
+    }
+
+    /// An int as a size.
+    pub fn dim_of(&mut self, value: &Value, span: Span) -> Res<Dim> {
+        match value {
+            Value::Int(d) => Ok(d.clone()),
+            Value::Opaque | Value::Unknown => Err(Failed),
+            other => {
+                let kind = other.kind();
+                self.error("E0503", span, format!("a size must be an int, this is {kind}"))
+            }
+        }
+    }
+
+    /// Checks `below N` against the bound that the argument is known to have.
+    pub fn check_bound(
+        &mut self,
+        callable: &Callable,
+        bound: &Expr,
+        v: ValueId,
+        place: Span,
+        sig: &Signature,
+    ) -> Res<()> {
+        let mut env = sig.env.clone();
+        let limit = self.eval(&mut env, bound)?;
+        let limit = self.dim_of(&limit, bound.span)?;
+        let Some(have) = self.ty(v).below.clone() else { return Ok(()) };
+        if self.at_most(&have, &limit) != Verdict::Refuted {
+            return Ok(());
+        }
+        let name = self.quote(bound.span);
+        let mut d = Diagnostic::error(
+            "E0404",
+            place,
+            format!("`{}` has room for {limit} values, {have} can come", callable.name.text),
+        )
+        .says(format!("{}: values from 0 to {}", self.ty(v), have.sub(&Dim::constant(1))));
+        let other = sig.dims.get(&name).map(|(axis, at)| (axis.clone(), *at));
+        if let Some((axis, at)) = other {
+            d = d.label(at, format!("`{name}` is {limit}"));
+            for line in self.story(axis.origin) {
+                d = d.note(line);
+            }
+        }
+        d = d.help(format!("make it {have} instead of {limit}"));
+        Err(self.fail(d))
+    }
+}
