@@ -5,7 +5,7 @@ use super::elab::Elab;
 use super::program::Global;
 use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
-use crate::model::{Body, ValueId};
+use crate::model::{Body, ValueId, Variable};
 use crate::source::{Sources, Span};
 use crate::types::{DType, TensorType};
 use std::sync::Arc;
@@ -18,6 +18,8 @@ pub struct Example {
     pub text: String,
     /// The operations; no inputs.
     pub body: Body,
+    /// What the body reads: the parameters of layers, the states of metrics.
+    pub variables: Vec<Variable>,
     /// What the left side gives.
     pub got: ValueId,
     /// What the right side says.
@@ -66,6 +68,7 @@ pub fn examples(sources: &mut Sources, library: &[(&str, &str)]) -> Vec<Result<E
     let program = Arc::new(program);
     for (name, text, sides) in parsed {
         let mut e = Elab::new(program.clone());
+        e.training = false;
         e.frame(None, Span::default(), Some(DType::F64));
         let mut env = Env::new(everything);
         let left = e.eval(&mut env, &sides[0]).and_then(|v| e.shown(v, sides[0].span));
@@ -78,7 +81,11 @@ pub fn examples(sources: &mut Sources, library: &[(&str, &str)]) -> Vec<Result<E
             (Ok(got), Ok(want)) => {
                 let mut body = std::mem::take(&mut e.body);
                 e.finish_body(&mut body);
-                out.push(Ok(Example { name, text, body, got, want }));
+                let mut variables = std::mem::take(&mut e.variables);
+                for v in &mut variables {
+                    e.finish_variable(v);
+                }
+                out.push(Ok(Example { name, text, body, variables, got, want }));
             }
             _ => {
                 let d = e.diagnostics.into_iter().next();
