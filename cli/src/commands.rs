@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod bench;
 mod check;
 mod eval;
 mod export;
@@ -26,6 +27,8 @@ pub enum Command {
     Export(export::Export),
     /// Show the graph of a file, or the plan for given sizes
     Graph(graph::Graph),
+    /// Measure training on the standard workloads, beside other frameworks
+    Bench(bench::Bench),
 }
 
 /// Runs a command.
@@ -38,5 +41,6 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Predict(c) => c.run(color),
         Command::Export(c) => c.run(),
         Command::Graph(c) => c.run(color),
+        Command::Bench(c) => c.run(),
     }
 }
