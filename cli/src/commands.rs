@@ -2,6 +2,7 @@
 
 mod check;
 mod eval;
+mod explain;
 mod export;
 mod graph;
 mod predict;
@@ -26,6 +27,8 @@ pub enum Command {
     Export(export::Export),
     /// Show the graph of a file, or the plan for given sizes
     Graph(graph::Graph),
+    /// Explain the code of an error
+    Explain(explain::Explain),
 }
 
 /// Runs a command.
@@ -38,5 +41,6 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Predict(c) => c.run(color),
         Command::Export(c) => c.run(),
         Command::Graph(c) => c.run(color),
+        Command::Explain(c) => c.run(),
     }
 }
