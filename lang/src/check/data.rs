@@ -89,9 +89,12 @@ impl Elab {
 
     /// The argument that a problem's message quotes by its parameter's name.
     fn place_of_problem(&self, args: &[Arg], message: &str) -> Option<Span> {
-        args.iter()
-            .find(|a| a.name.as_ref().is_some_and(|n| message.contains(&format!("`{}`", n.text))))
-            .map(|a| a.value.span)
+        args.iter().find(|a| a.name.as_ref().is_some_and(|n| message.contains(&format!("`{}`", n.text)))).map(|a| {
+            match &a.name {
+                Some(name) if message.contains("named") => name.span,
+                _ => a.value.span,
+            }
+        })
     }
 
     fn column(&mut self, file: FileId, column: &Column) -> Res<ColumnSpec> {

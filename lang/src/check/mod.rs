@@ -41,7 +41,7 @@ mod written;
 pub use examples::{Example, examples};
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::model::Model;
+use crate::model::{DataSpec, Model};
 use crate::source::{FileId, Sources, Span};
 use crate::syntax::ast::{Block, Column, Expr, File, ItemKind, Name, StringLit};
 use elab::Elab;
@@ -73,10 +73,19 @@ pub struct Checked {
     pub files: Vec<FileId>,
 }
 
+/// A `data` declaration as parsed.
+struct DataItem {
+    file: FileId,
+    name: Name,
+    source: Expr,
+    columns: Vec<Column>,
+    operators: Vec<Expr>,
+}
+
 /// The parts of a file that are not names.
 #[derive(Default)]
 struct Parts {
-    data: Vec<(FileId, Name, Expr, Vec<Column>, Vec<Expr>)>,
+    data: Vec<DataItem>,
     trains: Vec<(FileId, Name, Expr, Block)>,
     requires: Vec<(FileId, Expr, Option<StringLit>)>,
 }
@@ -98,13 +107,11 @@ pub fn check(
     let overrides = apply_overrides(sources, &mut program, main, options, &mut diagnostics);
     program.sources = sources.clone();
     let mut optimizers = Vec::new();
-    let mut names = Vec::new();
-    for (i, (file, name, ..)) in parts.data.iter().enumerate() {
-        program.declare_data(*file, name, i, &mut diagnostics);
-        names.push(name.clone());
+    for (i, item) in parts.data.iter().enumerate() {
+        program.declare_data(item.file, &item.name, i, &mut diagnostics);
     }
     evaluate_dims(&mut program, &mut diagnostics);
-    let broken_data = evaluate_data(&mut program, &parts, &mut diagnostics);
+    evaluate_data(&mut program, &parts, &mut diagnostics);
     let program = Arc::new(program);
     let mut e = Elab::new(program.clone());
     e.diagnostics = diagnostics;
@@ -139,7 +146,6 @@ pub fn check(
     }
     e.check_by_itself(&files);
     let mut diagnostics = std::mem::take(&mut e.diagnostics);
-    drop(broken_data);
     diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let model = (!failed).then(|| finish(e, trains, optimizers));
@@ -240,9 +246,13 @@ impl Loader<'_> {
     fn keep_parts(&mut self, file: &File) {
         for item in &file.items {
             match &item.kind {
-                ItemKind::Data { name, source, columns, operators } => {
-                    self.parts.data.push((file.id, name.clone(), source.clone(), columns.clone(), operators.clone()));
-                }
+                ItemKind::Data { name, source, columns, operators } => self.parts.data.push(DataItem {
+                    file: file.id,
+                    name: name.clone(),
+                    source: source.clone(),
+                    columns: columns.clone(),
+                    operators: operators.clone(),
+                }),
                 ItemKind::Train { name, data, body } => {
                     self.parts.trains.push((file.id, name.clone(), data.clone(), body.clone()))
                 }
@@ -327,27 +337,23 @@ fn evaluate_dims(program: &mut Program, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 /// Reads the data declarations; those that fail have a schema of nothing, and their names stay silent.
-fn evaluate_data(program: &mut Program, parts: &Parts, diagnostics: &mut Vec<Diagnostic>) -> Vec<usize> {
-    let mut broken = Vec::new();
-    for (i, (file, name, source, columns, operators)) in parts.data.iter().enumerate() {
-        let spec = with_elab(program, diagnostics, |e| e.data_spec(*file, name, source, columns, operators));
-        match spec {
-            Ok(spec) => program.data.push(spec),
-            Err(_) => {
-                program.break_name(*file, &name.text);
-                program.data.push(crate::model::DataSpec {
-                    name: name.text.clone(),
-                    source: String::new(),
-                    args: Vec::new(),
-                    columns: Vec::new(),
-                    operators: Vec::new(),
-                    fields: Vec::new(),
-                    splits: Vec::new(),
-                    span: name.span,
-                });
-                broken.push(i);
-            }
+fn evaluate_data(program: &mut Program, parts: &Parts, diagnostics: &mut Vec<Diagnostic>) {
+    for item in &parts.data {
+        let spec = with_elab(program, diagnostics, |e| {
+            e.data_spec(item.file, &item.name, &item.source, &item.columns, &item.operators)
+        });
+        if spec.is_err() {
+            program.break_name(item.file, &item.name.text);
         }
+        program.data.push(spec.unwrap_or_else(|_| DataSpec {
+            name: item.name.text.clone(),
+            source: String::new(),
+            args: Vec::new(),
+            columns: Vec::new(),
+            operators: Vec::new(),
+            fields: Vec::new(),
+            splits: Vec::new(),
+            span: item.name.span,
+        }));
     }
-    broken
 }

@@ -8,13 +8,16 @@ use crate::model::{Action, Period, Periodic, Program};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{Block, Expr, Name, Stmt, StmtKind};
 
+/// Metrics with the patience that a run has with each.
+type Stops = Vec<(String, Period)>;
+
 impl Elab {
     pub fn periodic(
         &mut self,
         item: &TrainItem,
         evaluation: &Program,
         descents: &[Descent],
-    ) -> Res<(Vec<Periodic>, Vec<(String, Period)>)> {
+    ) -> Res<(Vec<Periodic>, Stops)> {
         let (mut periodic, mut stop, mut failed) = (Vec::new(), Vec::new(), false);
         for s in &item.body.statements {
             let outcome = match &s.kind {

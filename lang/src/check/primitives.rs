@@ -276,7 +276,7 @@ impl Elab {
             out.push(c);
         }
         // `+ 2 * 0` says nothing.
-        out.trim_end().replace(" + 2 * 0", "").replace("(", "(").to_string()
+        out.trim_end().replace(" + 2 * 0", "")
     }
 }
 

@@ -103,16 +103,21 @@ impl Elab {
             return Err(Failed);
         }
         let Some(ty) = &param.ty else { return Ok(value) };
-        let fits = |word: &str, v: &Value| match (word, v) {
-            (_, Value::Opaque) => true,
-            ("int", Value::Int(_)) | ("float", Value::Int(_) | Value::Float(_)) => true,
-            ("bool", Value::Bool(_)) | ("string", Value::Str(_)) | ("duration", Value::Duration(..)) => true,
-            ("dtype", Value::DType(_)) => true,
-            ("fn", Value::Callable(_) | Value::Lambda(_) | Value::Builtin(_) | Value::Bound(_)) => true,
-            ("layer", Value::Callable(_) | Value::Lambda(_) | Value::Bound(_)) => true,
-            ("optimizer", Value::Bound(_)) => true,
-            ("schedule", Value::Bound(_) | Value::Int(_) | Value::Float(_) | Value::Tensor(_)) => true,
-            _ => false,
+        let fits = |word: &str, v: &Value| {
+            matches!(
+                (word, v),
+                (_, Value::Opaque)
+                    | ("int", Value::Int(_))
+                    | ("float", Value::Int(_) | Value::Float(_))
+                    | ("bool", Value::Bool(_))
+                    | ("string", Value::Str(_))
+                    | ("duration", Value::Duration(..))
+                    | ("dtype", Value::DType(_))
+                    | ("fn", Value::Callable(_) | Value::Lambda(_) | Value::Builtin(_) | Value::Bound(_))
+                    | ("layer", Value::Callable(_) | Value::Lambda(_) | Value::Bound(_))
+                    | ("optimizer", Value::Bound(_))
+                    | ("schedule", Value::Bound(_) | Value::Int(_) | Value::Float(_) | Value::Tensor(_))
+            )
         };
         let (ok, wanted) = match &ty.kind {
             TypeKind::Word(word) => (fits(word, &value), with_article(word)),
@@ -230,7 +235,7 @@ impl Elab {
                 Some(n) => params.iter().find(|p| p.name.text == n.text),
                 None => params.get(i),
             };
-            if !param.is_some_and(|p| tensor_type(p).is_some()) {
+            if param.is_none_or(|p| tensor_type(p).is_none()) {
                 continue;
             }
             let id = match &arg.value {

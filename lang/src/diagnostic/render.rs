@@ -199,7 +199,7 @@ mod tests {
             .note("12 = (26 - 2) / 2 + 1")
             .note("two\nlines")
             .help("write `|> flatten |> Dense(10)`");
-        let shown = render(&sources, &[diagnostic.clone()], false);
+        let shown = render(&sources, std::slice::from_ref(&diagnostic), false);
         assert_eq!(
             shown,
             "\
@@ -215,7 +215,7 @@ Error[E0301]: `Dense` cannot be applied
    │  Help: write `|> flatten |> Dense(10)`
 "
         );
-        assert!(render(&sources, &[diagnostic.clone()], true).contains("\u{1b}[31mError[E0301]:"));
+        assert!(render(&sources, std::slice::from_ref(&diagnostic), true).contains("\u{1b}[31mError[E0301]:"));
         assert_eq!(
             render_plain(&sources, &[diagnostic]),
             "convnet.tfm:2:24: error[E0301]: `Dense` cannot be applied\n"
