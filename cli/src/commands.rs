@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod eval;
+mod explain;
 mod export;
 mod graph;
 mod predict;
@@ -29,6 +30,8 @@ pub enum Command {
     Graph(graph::Graph),
     /// Measure training on the standard workloads, beside other frameworks
     Bench(bench::Bench),
+    /// Explain the code of an error
+    Explain(explain::Explain),
 }
 
 /// Runs a command.
@@ -42,5 +45,6 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Export(c) => c.run(),
         Command::Graph(c) => c.run(color),
         Command::Bench(c) => c.run(),
+        Command::Explain(c) => c.run(),
     }
 }
