@@ -2,6 +2,10 @@
 //!
 //! The tests are in `tests/`, a file for each stage; their `.tfm` files lie in folders beside it.
 
+pub mod examples;
+pub mod gradients;
+mod probe;
+
 use std::path::{Path, PathBuf};
 use tfm_lang::check::{Checked, Options, check};
 use tfm_lang::diagnostic::Diagnostic;

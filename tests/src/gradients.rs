@@ -1,0 +1,178 @@
+//! Gradients of the library against central differences in f64, each from the example in its doc comment.
+//!
+//! An example `f([1, 2], 3)` becomes a layer whose parameter takes the place of `[1, 2]`, trained for one step
+//! of `Sgd(lr: 1.0)` on `sum(f(a0, 3) * weights)`: the parameter moves by the gradient. Arguments are moved
+//! off the kinks that examples like to stand on.
+
+use crate::{check_text, one_line, probe};
+use std::path::Path;
+use tfm_lang::check::Options;
+use tfm_lang::model::VariableKind;
+use tfm_lang::source::Sources;
+use tfm_lang::syntax::ast::{Callable, CallableKind, ItemKind, ResultType, TypeKind};
+use tfm_lang::types::DType;
+use tfm_lowering::graph::{Graph, Var};
+use tfm_lowering::{build, differentiate, simplify, update};
+use tfm_runtime::cpu::Cpu;
+use tfm_runtime::run::Engine;
+use tfm_runtime::session::{Context, Session};
+
+/// A declaration of the library.
+pub struct Declared {
+    /// Its file, `primitives/products.tfm`.
+    pub file: &'static str,
+    /// The lines of its doc comment.
+    pub doc: Vec<String>,
+    /// What it declares.
+    pub callable: Callable,
+}
+
+impl Declared {
+    /// What its doc comment says after this word, line by line: `example:`, `gradient:`.
+    pub fn lines(&self, word: &str) -> impl Iterator<Item = &str> {
+        self.doc.iter().filter_map(move |line| line.trim().strip_prefix(word).map(str::trim))
+    }
+}
+
+/// What came of the check of one gradient.
+pub enum Outcome {
+    /// So many derivatives agree.
+    Agrees(usize),
+    /// There is nothing to check, for this reason.
+    Nothing(String),
+    /// It is wrong, or could not be checked.
+    Fails(String),
+}
+
+/// Everything that the library declares and that can be applied.
+pub fn library() -> Vec<Declared> {
+    let mut sources = Sources::default();
+    let mut all = Vec::new();
+    for (file, text) in tfm_stdlib::FILES {
+        let id = sources.add(*file, *text, true);
+        for item in tfm_lang::syntax::parse(&sources, id).0.items {
+            if let ItemKind::Callable(callable) = item.kind {
+                all.push(Declared { file, doc: item.doc, callable });
+            }
+        }
+    }
+    all
+}
+
+/// Compares the gradient of one declaration with differences.
+pub fn check_gradient(declared: &Declared) -> Outcome {
+    let callable = &declared.callable;
+    if let Some(reason) = declared.lines("gradient: not checked,").next() {
+        return Outcome::Nothing(reason.into());
+    }
+    match callable.kind {
+        CallableKind::Optimizer | CallableKind::Schedule | CallableKind::Metric | CallableKind::Model => {
+            return Outcome::Nothing("it is not differentiated".into());
+        }
+        _ if !gives_floats(callable) => return Outcome::Nothing("its result is not floating".into()),
+        _ => {}
+    }
+    let Some(example) = declared.lines("example:").next() else {
+        return Outcome::Fails("it has no example".into());
+    };
+    let probe = match probe::of_example(declared, example) {
+        Ok(probe) if probe.parameters == 0 => return Outcome::Nothing("it takes no floating tensor".into()),
+        Ok(probe) => probe,
+        Err(e) => return Outcome::Fails(e),
+    };
+    match lower(&probe.text).and_then(|(graph, trained)| descend(graph, &trained, &probe.values)) {
+        Ok(agreeing) => Outcome::Agrees(agreeing),
+        Err(e) => Outcome::Fails(format!("{e}\n{}", probe.text)),
+    }
+}
+
+/// Whether the declared result can be floating.
+fn gives_floats(callable: &Callable) -> bool {
+    match &callable.result {
+        Some(ResultType::One(ty)) => match &ty.kind {
+            TypeKind::Tensor { dtype, .. } => DType::from_name(&dtype.text).is_none_or(|d| d.is_float()),
+            _ => false,
+        },
+        // A loss gives a floating number.
+        _ => true,
+    }
+}
+
+/// The training step of a probe, and what it trains.
+fn lower(text: &str) -> Result<(Graph, Vec<Var>), String> {
+    let (sources, checked) = check_text("probe.tfm", text, Path::new("."), &Options::default());
+    let found: Vec<String> = checked.diagnostics.iter().map(|d| one_line(&sources, d)).collect();
+    let model = checked.model.ok_or_else(|| found.join("\n"))?;
+    let mut graph = build(&model);
+    differentiate(&mut graph, &model).map_err(|d| one_line(&sources, &d))?;
+    update(&mut graph, &model).map_err(|d| one_line(&sources, &d))?;
+    simplify(&mut graph);
+    let parameters = (0..).zip(&graph.variables).filter(|(_, v)| v.kind == VariableKind::Parameter);
+    let parameters = parameters.map(|(i, _)| Var(i)).collect();
+    Ok((graph, parameters))
+}
+
+/// How far apart the ends of a difference are, and how far it may be from the gradient.
+struct Precision {
+    step: f64,
+    tolerance: f64,
+}
+
+/// Takes one step and compares where it leads with differences of the loss; gives how many agree.
+fn descend(graph: Graph, trained: &[Var], values: &[(String, Vec<f64>)]) -> Result<usize, String> {
+    // What passes through f32 on its way has its digits.
+    let passes_f32 = graph.nodes.iter().any(|n| n.ty.dtype == DType::F32 && !n.ty.shape.is_empty());
+    let precision = match passes_f32 {
+        true => Precision { step: 1e-2, tolerance: 1e-4 },
+        false => Precision { step: 1e-5, tolerance: 1e-6 },
+    };
+    let mut session = Session::new(graph, Cpu::new(1));
+    session.set_size("steps_per_epoch", 1);
+    session.initialize(1).map_err(|e| e.to_string())?;
+    let mut offset = 0;
+    for var in trained {
+        let path = session.graph().variables[var.0 as usize].path.clone();
+        let tensor = &mut session.tensors_mut()[var.0 as usize];
+        if tensor.dtype != DType::F64 {
+            return Err(format!("`{path}` is of {}, not f64", tensor.dtype));
+        }
+        let given = values.iter().find(|(name, _)| path.ends_with(&format!(".{name}"))).map(|(_, given)| given);
+        for (i, x) in tensor.elements_mut::<f64>().iter_mut().enumerate() {
+            offset += 1;
+            *x = given.and_then(|g| g.get(i)).copied().unwrap_or(*x) + moved(offset);
+        }
+    }
+    let before: Vec<Vec<f64>> = trained.iter().map(|v| session.tensors()[v.0 as usize].to_f64()).collect();
+    let mut differences = Vec::new();
+    for (var, start) in trained.iter().zip(&before) {
+        for (i, x) in start.iter().enumerate() {
+            let mut at = |x: f64| {
+                session.tensors_mut()[var.0 as usize].elements_mut::<f64>()[i] = x;
+                loss(&mut session, false)
+            };
+            let rise = at(x + precision.step)? - at(x - precision.step)?;
+            at(*x)?;
+            differences.push(rise / (2.0 * precision.step));
+        }
+    }
+    loss(&mut session, true)?;
+    let after = trained.iter().flat_map(|v| session.tensors()[v.0 as usize].to_f64());
+    let gradients: Vec<f64> = before.iter().flatten().zip(after).map(|(b, a)| b - a).collect();
+    let near = |g: &f64, d: &f64| (g - d).abs() <= precision.tolerance * d.abs().max(1.0);
+    match gradients.iter().zip(&differences).all(|(g, d)| near(g, d)) {
+        true => Ok(gradients.len()),
+        false => Err(format!("the gradient is   {gradients:?}\ndifferences give  {differences:?}")),
+    }
+}
+
+/// Between 0.01 and 0.06, another one for each number, so that none stays whole and no two stay equal.
+fn moved(n: usize) -> f64 {
+    0.01 + 0.05 * (n as f64 * std::f64::consts::SQRT_2).fract()
+}
+
+/// The loss at the parameters as they are; with `assigns` they move.
+fn loss(session: &mut Session, assigns: bool) -> Result<f64, String> {
+    let context = Context { seed: 1, step: 1 };
+    let out = session.run("probe.step", &[], &["loss"], assigns, context).map_err(|e| e.to_string())?;
+    Ok(out[0].to_f64()[0])
+}
