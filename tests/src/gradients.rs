@@ -1,7 +1,7 @@
 //! Gradients of the library against central differences in f64, each from the example in its doc comment.
 //!
 //! An example `f([1, 2], 3)` becomes a layer whose parameter takes the place of `[1, 2]`, trained for one step
-//! of `Sgd(lr: 1.0)` on `sum(f(a0, 3) * weights)`: the parameter moves by the gradient. Arguments are moved
+//! of `Sgd(lr: 1.0)` on `sum(sin(f(a0, 3)) * weights)`: the parameter moves by the gradient. Arguments are moved
 //! off the kinks that examples like to stand on.
 
 use crate::{check_text, one_line, probe};
@@ -19,8 +19,8 @@ use tfm_runtime::session::{Context, Session};
 
 /// A declaration of the library.
 pub struct Declared {
-    /// Its file, `primitives/products.tfm`.
-    pub file: &'static str,
+    /// What a file says before it can use it: an import, the declaration itself, or nothing.
+    pub brought_by: String,
     /// The lines of its doc comment.
     pub doc: Vec<String>,
     /// What it declares.
@@ -46,44 +46,68 @@ pub enum Outcome {
 
 /// Everything that the library declares and that can be applied.
 pub fn library() -> Vec<Declared> {
-    let mut sources = Sources::default();
-    let mut all = Vec::new();
-    for (file, text) in tfm_stdlib::FILES {
-        let id = sources.add(*file, *text, true);
-        for item in tfm_lang::syntax::parse(&sources, id).0.items {
-            if let ItemKind::Callable(callable) = item.kind {
-                all.push(Declared { file, doc: item.doc, callable });
-            }
-        }
-    }
-    all
+    let of_file = |(file, text): &(&str, &str)| {
+        let (module, _) = file.split_once(['/', '.']).unwrap_or((file, ""));
+        // The two folders whose names are always in scope need no import.
+        let imported = !matches!(module, "primitives" | "functions");
+        let import = |name: &str| if imported { format!("import std.{module}.{name}\n") } else { String::new() };
+        declared_in(text, import)
+    };
+    tfm_stdlib::FILES.iter().flat_map(of_file).collect()
 }
 
-/// Compares the gradient of one declaration with differences.
+/// What a text declares; `brought_by` gives [`Declared::brought_by`] for a name.
+pub fn declared_in(text: &str, brought_by: impl Fn(&str) -> String) -> Vec<Declared> {
+    let mut sources = Sources::default();
+    let id = sources.add("declared.tfm", text, true);
+    let items = tfm_lang::syntax::parse(&sources, id).0.items.into_iter();
+    let callables = items.filter_map(|item| match item.kind {
+        ItemKind::Callable(c) => Some(Declared { brought_by: brought_by(&c.name.text), doc: item.doc, callable: c }),
+        _ => None,
+    });
+    callables.collect()
+}
+
+/// Compares the gradient of one declaration with differences, at each of its examples.
+///
+/// What declares a gradient and no reason not to check it fails when there was nothing to check.
 pub fn check_gradient(declared: &Declared) -> Outcome {
     let callable = &declared.callable;
     if let Some(reason) = declared.lines("gradient: not checked,").next() {
         return Outcome::Nothing(reason.into());
     }
+    let nothing = |reason: &str| match callable.grad {
+        Some(_) => Outcome::Fails(format!("its gradient is not checked: {reason}")),
+        None => Outcome::Nothing(reason.into()),
+    };
+    use CallableKind::{Metric, Model, Optimizer, Schedule};
     match callable.kind {
-        CallableKind::Optimizer | CallableKind::Schedule | CallableKind::Metric | CallableKind::Model => {
-            return Outcome::Nothing("it is not differentiated".into());
-        }
-        _ if !gives_floats(callable) => return Outcome::Nothing("its result is not floating".into()),
+        Optimizer | Schedule | Metric | Model => return nothing("it is not differentiated"),
+        _ if !gives_floats(callable) => return nothing("its result is not floating"),
         _ => {}
     }
-    let Some(example) = declared.lines("example:").next() else {
-        return Outcome::Fails("it has no example".into());
-    };
-    let probe = match probe::of_example(declared, example) {
-        Ok(probe) if probe.parameters == 0 => return Outcome::Nothing("it takes no floating tensor".into()),
-        Ok(probe) => probe,
-        Err(e) => return Outcome::Fails(e),
-    };
-    match lower(&probe.text).and_then(|(graph, trained)| descend(graph, &trained, &probe.values)) {
-        Ok(agreeing) => Outcome::Agrees(agreeing),
-        Err(e) => Outcome::Fails(format!("{e}\n{}", probe.text)),
+    let mut derivatives = 0;
+    for example in declared.lines("example:") {
+        match at_example(declared, example) {
+            Ok(n) => derivatives += n,
+            Err(e) => return Outcome::Fails(format!("at {example}: {e}")),
+        }
     }
+    if derivatives > 0 { Outcome::Agrees(derivatives) } else { nothing("no floating argument moves an example") }
+}
+
+/// How many derivatives agree at one example; 0 where nothing moves its value.
+fn at_example(declared: &Declared, example: &str) -> Result<usize, String> {
+    let probe = probe::of_example(declared, example)?;
+    if probe.parameters == 0 {
+        return Ok(0);
+    }
+    let agree = match lower(&probe.text) {
+        Ok(Some((graph, trained))) => descend(graph, &trained, &probe.values),
+        Ok(None) => Ok(0),
+        Err(e) => Err(e),
+    };
+    agree.map_err(|e| format!("{e}\n{}", probe.text))
 }
 
 /// Whether the declared result can be floating.
@@ -98,9 +122,15 @@ fn gives_floats(callable: &Callable) -> bool {
     }
 }
 
-/// The training step of a probe, and what it trains.
-fn lower(text: &str) -> Result<(Graph, Vec<Var>), String> {
+/// The code of the error that a loss reaches no parameter.
+const REACHES_NOTHING: &str = "E0606";
+
+/// The training step of a probe, and what it trains; `None` when its loss depends on nothing.
+fn lower(text: &str) -> Result<Option<(Graph, Vec<Var>)>, String> {
     let (sources, checked) = check_text("probe.tfm", text, Path::new("."), &Options::default());
+    if checked.diagnostics.iter().any(|d| d.code == REACHES_NOTHING) {
+        return Ok(None);
+    }
     let found: Vec<String> = checked.diagnostics.iter().map(|d| one_line(&sources, d)).collect();
     let model = checked.model.ok_or_else(|| found.join("\n"))?;
     let mut graph = build(&model);
@@ -109,7 +139,7 @@ fn lower(text: &str) -> Result<(Graph, Vec<Var>), String> {
     simplify(&mut graph);
     let parameters = (0..).zip(&graph.variables).filter(|(_, v)| v.kind == VariableKind::Parameter);
     let parameters = parameters.map(|(i, _)| Var(i)).collect();
-    Ok((graph, parameters))
+    Ok(Some((graph, parameters)))
 }
 
 /// How far apart the ends of a difference are, and how far it may be from the gradient.

@@ -55,28 +55,25 @@ pub fn of_example(declared: &Declared, example: &str) -> Result<Probe, String> {
     Ok(Probe { parameters: values.len() + own, text: file_around(declared, &params, &written), values })
 }
 
-/// A file that descends the sum of the elements of a value, each times a number of its own.
+/// A file that descends the sum of the sines of a value's elements, each times a number of its own. The sine
+/// makes the gradient depend on the value, and keeps the -1e30 of a mask from hiding the other elements.
 fn file_around(declared: &Declared, params: &str, value: &str) -> String {
-    let (module, _) = declared.file.split_once(['/', '.']).unwrap_or((declared.file, ""));
-    let import = match module {
-        // These are always in scope.
-        "primitives" | "functions" => String::new(),
-        _ => format!("import std.{module}.{}\n", declared.callable.name.text),
-    };
+    let brought_by = &declared.brought_by;
     format!(
-        "{import}import std.optim.Sgd
+        "import std.optim.Sgd
+{brought_by}
 
 data digits = drawn_digits(train: 1, test: 1)
 
-layer Probe()(label) {{
+layer Probe()(label: float[B]) {{
 {params}  {value}
 }}
 
 train probe on digits.train {{
-  let y = Probe()(label)
+  let y = Probe()(f64(label))
   let weights = cos(1.3 * f64(reshape(iota(size(shape(y))), shape(y))) + 0.4)
 
-  minimize sum(f64(y) * weights)
+  minimize sum(sin(f64(y)) * weights)
 
   optimizer: Sgd(lr: 1.0)
   batch:     1
