@@ -125,8 +125,11 @@ fn gives_floats(callable: &Callable) -> bool {
 /// The code of the error that a loss reaches no parameter.
 const REACHES_NOTHING: &str = "E0606";
 
-/// The training step of a probe, and what it trains; `None` when its loss depends on nothing.
-fn lower(text: &str) -> Result<Option<(Graph, Vec<Var>)>, String> {
+/// The graph of a file and what it trains; `None` when its loss depends on no parameter.
+///
+/// # Errors
+/// What is wrong with the file, a line for each finding.
+pub fn lower(text: &str) -> Result<Option<(Graph, Vec<Var>)>, String> {
     let (sources, checked) = check_text("probe.tfm", text, Path::new("."), &Options::default());
     if checked.diagnostics.iter().any(|d| d.code == REACHES_NOTHING) {
         return Ok(None);
