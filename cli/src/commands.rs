@@ -1,7 +1,9 @@
 //! The commands, a file each.
 
+mod bench;
 mod check;
 mod eval;
+mod explain;
 mod export;
 mod graph;
 mod predict;
@@ -26,6 +28,10 @@ pub enum Command {
     Export(export::Export),
     /// Show the graph of a file, or the plan for given sizes
     Graph(graph::Graph),
+    /// Measure training on the standard workloads, beside other frameworks
+    Bench(bench::Bench),
+    /// Explain the code of an error
+    Explain(explain::Explain),
 }
 
 /// Runs a command.
@@ -38,5 +44,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Predict(c) => c.run(color),
         Command::Export(c) => c.run(),
         Command::Graph(c) => c.run(color),
+        Command::Bench(c) => c.run(),
+        Command::Explain(c) => c.run(),
     }
 }

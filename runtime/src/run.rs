@@ -25,7 +25,7 @@ pub use evaluate::{Evaluation, evaluate, shown};
 pub use event::{Event, Observer, Started, Stepped};
 pub use feed::DataFeed;
 pub use folder::{Folder, RunInfo, Summary};
-pub use metrics::is_lower_better;
+pub use metrics::{is_lower_better, json_number};
 pub use trainer::{Ended, Job, Outcome, train};
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::cpu::{Cpu, KernelError, Memory, Prepared};
 use crate::run::{Cause, Engine, RunError};
 use crate::tensor::{Bytes, Tensor};
 use sizes::{EntrySizes, Sizes};
+use std::time::Duration;
 use tfm_lang::types::DType;
 use tfm_lowering::graph::{Graph, Op, Value, Variable};
 use tfm_lowering::plan::schedule::{Request, schedule};
@@ -109,12 +110,44 @@ impl Session {
         context: Context,
         out: &mut Vec<Tensor>,
     ) -> Result<(), SessionError> {
+        let execute =
+            |device: &Cpu, prepared: &Prepared, memory: Memory<'_>| device.execute(prepared, memory, &context);
+        self.run_by(execute, (entry, feeds, fetches, assigns), context, out)
+    }
+
+    /// As [`Session::run`] without its results, and adds to `spent` how long each step of the plan took; see
+    /// [`Session::plan_for`].
+    ///
+    /// # Errors
+    /// Those of [`Session::run`].
+    pub fn run_timed(
+        &mut self,
+        entry: &str,
+        feeds: &[(&str, &Tensor)],
+        fetches: &[&str],
+        assigns: bool,
+        context: Context,
+        spent: &mut Vec<Duration>,
+    ) -> Result<(), SessionError> {
+        let execute = |device: &Cpu, prepared: &Prepared, memory: Memory<'_>| {
+            device.execute_timed(prepared, memory, &context, spent)
+        };
+        self.run_by(execute, (entry, feeds, fetches, assigns), context, &mut Vec::new())
+    }
+
+    fn run_by(
+        &mut self,
+        execute: impl FnOnce(&Cpu, &Prepared, Memory<'_>) -> Result<(), KernelError>,
+        (entry, feeds, fetches, assigns): (&str, &[(&str, &Tensor)], &[&str], bool),
+        context: Context,
+        out: &mut Vec<Tensor>,
+    ) -> Result<(), SessionError> {
         let kept = self.plan(entry, feeds, fetches, assigns)?;
         self.step.elements_mut::<f32>()[0] = context.step as f32;
         let prepared = &self.plans[kept].prepared;
         let bound = bind(prepared.plan(), entry, feeds, &self.step)?;
         let memory = Memory { arena: &mut self.arena, variables: &mut self.variables, feeds: &bound };
-        if let Err(e) = self.device.execute(prepared, memory, &context) {
+        if let Err(e) = execute(&self.device, prepared, memory) {
             return Err(kernel_error(&self.graph, prepared.plan(), e));
         }
         self.fetch(prepared.plan(), &bound, out);

@@ -11,7 +11,7 @@ use tfm_lang::model::{Action, DataRef};
 use tfm_lowering::build::{evaluate_entry, step_entry};
 use tfm_runtime::checkpoint::{Which, load_model};
 use tfm_runtime::cpu::Cpu;
-use tfm_runtime::run::{DataFeed, Engine, Evaluation, Feed, evaluate, shown};
+use tfm_runtime::run::{DataFeed, Engine, Evaluation, Feed, evaluate, json_number, shown};
 use tfm_runtime::session::Session;
 
 /// Losses and reports over a part of the data, with the weights of a checkpoint.
@@ -72,7 +72,7 @@ impl Eval {
         }
         match self.format {
             Format::Json => {
-                let values: serde_json::Map<_, _> = rows.into_iter().map(|(n, v)| (n, serde_json::json!(v))).collect();
+                let values: serde_json::Map<_, _> = rows.into_iter().map(|(n, v)| (n, json_number(v))).collect();
                 let checkpoint = run.checkpoint.display().to_string();
                 let step = manifest.progress.step;
                 say(&serde_json::json!({ "checkpoint": checkpoint, "step": step, "values": values }).to_string())
@@ -97,10 +97,10 @@ impl Eval {
             })?;
             return Ok(vec![DataRef { data: train.data.data, split, operators: Vec::new() }]);
         }
-        let mut parts = Vec::new();
+        let mut parts: Vec<DataRef> = Vec::new();
         for action in train.periodic.iter().flat_map(|p| &p.actions) {
             if let Action::Evaluate(on) = action
-                && !parts.contains(on)
+                && !parts.iter().any(|p| (p.data, p.split) == (on.data, on.split))
             {
                 parts.push(on.clone());
             }

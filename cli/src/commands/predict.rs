@@ -189,7 +189,7 @@ fn json_row(columns: &[Column<'_>], row: usize, examples: usize) -> String {
 }
 
 fn json_number(x: f64) -> serde_json::Value {
-    if f64::from(x as f32) == x { serde_json::json!(x as f32) } else { serde_json::json!(x) }
+    if f64::from(x as f32) == x { tfm_runtime::run::json_number(x as f32) } else { serde_json::json!(x) }
 }
 
 /// Values in row-major order as lists in lists.

@@ -2,7 +2,7 @@
 
 use crate::output::say;
 use serde_json::{Map, Value, json};
-use tfm_runtime::run::{Event, Observer};
+use tfm_runtime::run::{Event, Observer, json_number};
 
 /// Writes to standard output. Steps that are not shown are left out.
 pub struct Json;
@@ -16,13 +16,14 @@ impl Observer for Json {
             }),
             Event::Step(s) => match s.values {
                 Some(values) => json!({
-                    "event": "step", "step": s.step, "epoch": s.epoch, "examples": s.examples, "values": values,
+                    "event": "step", "step": s.step, "epoch": s.epoch, "examples": s.examples,
+                    "values": values.iter().map(|v| json_number(*v)).collect::<Vec<_>>(),
                 }),
                 None => return,
             },
             Event::Evaluating { .. } => return,
             Event::Evaluated { step, epoch, values } => {
-                let values: Map<String, Value> = values.iter().map(|(n, v)| (n.clone(), json!(v))).collect();
+                let values: Map<String, Value> = values.iter().map(|(n, v)| (n.clone(), json_number(*v))).collect();
                 json!({ "event": "evaluated", "step": step, "epoch": epoch, "values": values })
             }
             Event::Saved { step, path, best } => {

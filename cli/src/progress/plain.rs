@@ -77,7 +77,7 @@ impl Plain {
         if let Some(speed) = self.rate.examples() {
             line += &format!("  {} examples/s", count(speed as u64));
         }
-        if let Some(left) = started.total.and_then(|t| self.rate.left(t.saturating_sub(stepped.step))) {
+        if let Some(left) = self.rate.left(started.total.map_or(0, |t| t.saturating_sub(stepped.step))) {
             line += &format!("  {} left", duration(left));
         }
         Some(line)

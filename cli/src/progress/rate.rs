@@ -46,9 +46,10 @@ impl Rate {
         (self.examples_per_second > 0.0).then_some(self.examples_per_second)
     }
 
-    /// The time that so many steps will take, once known.
+    /// The time that so many steps will take, once known and where there are any.
     pub fn left(&self, steps: u64) -> Option<Duration> {
-        (self.steps_per_second > 0.0).then(|| Duration::from_secs_f64(steps as f64 / self.steps_per_second))
+        (self.steps_per_second > 0.0 && steps > 0)
+            .then(|| Duration::from_secs_f64(steps as f64 / self.steps_per_second))
     }
 }
 

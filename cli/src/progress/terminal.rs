@@ -47,7 +47,7 @@ impl Terminal {
     fn begin(&mut self, started: &Started) {
         let bar = ProgressBar::with_draw_target(started.total, ProgressDrawTarget::stderr_with_hz(10));
         let template = match started.total {
-            Some(_) => "{bar:20.cyan/blue} {pos}/{len}  {wide_msg}",
+            Some(_) => "{bar:12.cyan/blue} {pos}/{len}  {wide_msg}",
             None => "{spinner} {pos}  {wide_msg}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
@@ -71,15 +71,18 @@ impl Terminal {
         }
         self.last = Some(now);
         self.rate.read(now, stepped.step, stepped.examples);
-        let mut line = format!("epoch {:.2}  {}", stepped.epoch, self.metrics);
+        let left = self.rate.left(started.total.map_or(0, |t| t.saturating_sub(stepped.step)));
+        // A narrow terminal cuts the end off: what is looked at most comes first.
+        let mut line = format!("epoch {:.2}  ", stepped.epoch);
+        if let Some(left) = left {
+            line += &format!("{} left  ", duration(left));
+        }
+        line += &self.metrics;
         if let Some(speed) = self.rate.examples() {
             line += &format!("  {} examples/s", count(speed as u64));
         }
-        if let Some(left) = started.total.and_then(|t| self.rate.left(t.saturating_sub(stepped.step))) {
-            line += &format!("  {} left", duration(left));
-        }
-        self.bar.set_message(line);
         self.bar.set_position(stepped.step);
+        self.bar.set_message(line);
     }
 
     fn evaluating(&mut self, split: &str, examples: u64) {
@@ -90,8 +93,8 @@ impl Terminal {
             return;
         }
         self.last = Some(now);
-        self.bar.set_message(format!("evaluating {split}: {} examples", count(examples)));
         self.bar.set_position(step);
+        self.bar.set_message(format!("evaluating {split}: {} examples", count(examples)));
     }
 }
 

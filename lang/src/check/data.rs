@@ -54,7 +54,7 @@ impl Elab {
                 return Err(self.problem(place, problem));
             }
         };
-        let specs: Vec<Res<ColumnSpec>> = columns.iter().map(|c| self.column(file, c)).collect();
+        let specs: Vec<Res<ColumnSpec>> = columns.iter().map(|c| self.column(file, found, c)).collect();
         let specs: Vec<ColumnSpec> = specs.into_iter().collect::<Res<_>>()?;
         for (i, c) in specs.iter().enumerate() {
             if let Some(first) = specs[..i].iter().find(|o| o.name == c.name) {
@@ -89,12 +89,15 @@ impl Elab {
 
     /// The argument that a problem's message quotes by its parameter's name.
     fn place_of_problem(&self, args: &[Arg], message: &str) -> Option<Span> {
-        args.iter()
-            .find(|a| a.name.as_ref().is_some_and(|n| message.contains(&format!("`{}`", n.text))))
-            .map(|a| a.value.span)
+        args.iter().find(|a| a.name.as_ref().is_some_and(|n| message.contains(&format!("`{}`", n.text)))).map(|a| {
+            match &a.name {
+                Some(name) if message.contains("named") => name.span,
+                _ => a.value.span,
+            }
+        })
     }
 
-    fn column(&mut self, file: FileId, column: &Column) -> Res<ColumnSpec> {
+    fn column(&mut self, file: FileId, source: &sources::Source, column: &Column) -> Res<ColumnSpec> {
         let mut transforms = Vec::new();
         let mut e = &column.value;
         while let ExprKind::Pipe(left, right) = &*e.kind {
@@ -106,8 +109,9 @@ impl Elab {
         }
         let kind = self.data_call(file, e)?;
         let spec = ColumnSpec { name: column.name.text.clone(), kind, transforms, span: column.name.span };
-        match sources::column(&spec) {
-            Ok(_) => Ok(spec),
+        // A source without columns says so itself.
+        match source.column.map_or(Ok(()), |check| check(&spec)) {
+            Ok(()) => Ok(spec),
             Err(problem) => Err(self.problem(column.value.span, problem)),
         }
     }

@@ -103,6 +103,8 @@ pub(super) struct Elab {
     pub clock: Option<(ValueId, ValueId)>,
     /// How deep expressions are nested at the moment.
     pub depth: u32,
+    /// A statement of `train` did not parse, or was refused: nothing is reported as missing there.
+    pub holes: bool,
     /// Every declaration that was applied.
     pub applied: std::collections::HashSet<CallableId>,
 }
@@ -134,6 +136,7 @@ impl Elab {
             totals: Totals::default(),
             clock: None,
             depth: 0,
+            holes: false,
             applied: Default::default(),
         }
     }
@@ -161,7 +164,10 @@ impl Elab {
             if d.labels[0].text.is_empty() {
                 d.labels[0].text = "here in the library".into();
             }
-            d.labels.insert(0, Label { span: outer, text: "in this application".into() });
+            // A label at that place already says why it matters.
+            let told = d.labels.iter().position(|l| l.span == outer).map(|i| d.labels.remove(i).text);
+            let text = told.unwrap_or_else(|| "in this application".into());
+            d.labels.insert(0, Label { span: outer, text });
         }
         let seen = self.diagnostics.iter().any(|o| o.span() == d.span() && (o.code == d.code || outer != inner));
         if !seen {

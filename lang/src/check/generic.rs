@@ -128,10 +128,16 @@ impl Elab {
             }
         }
         let mut ty = TensorType::new(element, shape);
-        if let Some(e) = below
-            && let ExprKind::Name(name) = &*e.kind
-        {
-            ty.below = Some(Dim::var(name.as_str()));
+        if let Some(e) = below {
+            ty.below = match &*e.kind {
+                ExprKind::Name(name) if env.get(name).is_none() && self.program.lookup(env.file, name).is_none() => {
+                    Some(Dim::var(name.as_str()))
+                }
+                _ => match self.eval(env, e).ok()? {
+                    Value::Int(d) => Some(d),
+                    _ => return None,
+                },
+            };
         }
         Some(Value::Tensor(self.push(Op::Input(p.name.text.as_str().into()), Vec::new(), ty, p.name.span)))
     }

@@ -229,6 +229,7 @@ impl Loader<'_> {
             let d = Diagnostic::error("E0205", span, format!("`{module}` imports itself"))
                 .note(format!("{} -> {module}", above[1..].join(" -> ")));
             diagnostics.push(d.help("move what both need into a third file"));
+            program.cyclic.extend(above.iter().filter(|m| !m.is_empty()).cloned());
             return;
         }
         if self.loaded.contains_key(&module) {

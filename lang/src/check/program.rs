@@ -49,6 +49,8 @@ pub(super) struct Program {
     pub prelude: BTreeMap<String, Global>,
     /// The names of each module, `std.layers`.
     pub modules: BTreeMap<String, BTreeMap<String, Global>>,
+    /// Modules that import themselves: what they lack was reported with the cycle.
+    pub cyclic: Vec<String>,
 }
 
 /// The module of a library file: `layers/dense.tfm` and `losses.tfm` are `std.layers`, `std.losses`.
@@ -201,6 +203,9 @@ impl Program {
         for name in names {
             match exported.get(&name.text) {
                 Some(global) => self.bind(file, name, *global, diagnostics),
+                None if self.cyclic.contains(&module) => {
+                    self.scopes.entry(file).or_default().insert(name.text.clone(), (Global::Broken, name.span));
+                }
                 None => {
                     let mut d = Diagnostic::error("E0204", name.span, format!("`{module}` has no `{}`", name.text));
                     let elsewhere = self.modules.iter().find(|(_, names)| names.contains_key(&name.text));

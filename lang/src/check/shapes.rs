@@ -143,8 +143,8 @@ impl Elab {
                 }
                 return Err(self.fail(d));
             }
-            let bound =
-                sig.env.get(name).is_some() || self.program.dim_size(name).is_some() || self.is_constant(sig, name);
+            // A `dim` of the user's file is no name in the library's.
+            let bound = sig.env.get(name).is_some() || self.is_constant(sig, name);
             if !bound {
                 sig.env.bind(name, Value::Int(axis.dim.clone()), place);
                 sig.dims.insert(name.clone(), (axis, place));

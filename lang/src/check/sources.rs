@@ -6,11 +6,13 @@
 //! [`Tokens`]), and `docs/data.md` is written from the documentation in the rows.
 
 mod bind;
+mod drawn;
 mod reference;
 #[cfg(test)]
 mod tests;
 
 pub use bind::{bind, find};
+pub use drawn::{DRAWN, Drawn, drawn};
 pub use reference::reference;
 
 use crate::dim::Dim;
@@ -96,8 +98,8 @@ pub struct Source {
     pub params: &'static [Param],
     /// What it reads and what its fields are.
     pub doc: &'static str,
-    /// True when a list of columns in braces follows.
-    pub takes_columns: bool,
+    /// Checks one of the columns that follow in braces; `None` when there are none.
+    pub column: Option<fn(&ColumnSpec) -> Result<(), Problem>>,
     /// True when the records are pieces of one sequence, so that their order means something.
     pub sequence: bool,
     fields: Fields,
@@ -131,7 +133,7 @@ pub static SOURCES: &[Source] = &[
         ],
         doc: "Handwritten-looking digits, drawn by a generator; needs no file. Fields: `image`, u8[1, 28, 28], \
               0 for paper and 255 for ink, and `label`, i32[] below 10. As many of each digit, give or take one.",
-        takes_columns: false,
+        column: None,
         sequence: false,
         fields: |_, _| Ok(images(&[1, 28, 28])),
         splits: &["train", "test"],
@@ -142,7 +144,7 @@ pub static SOURCES: &[Source] = &[
         doc: "The MNIST files and those in the same form (Fashion-MNIST, KMNIST): `train-images-idx3-ubyte`, \
               `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, plain or `.gz`. \
               Fields: `image`, u8[1, 28, 28], and `label`, i32[] below 10.",
-        takes_columns: false,
+        column: None,
         sequence: false,
         fields: |_, _| Ok(images(&[1, 28, 28])),
         splits: &["train", "test"],
@@ -152,7 +154,7 @@ pub static SOURCES: &[Source] = &[
         params: &[param("path", Kind::Text, Default::Required, "the folder with the files")],
         doc: "CIFAR-10 in its binary form: all files `data_batch*.bin` for training, all `test_batch*.bin` for \
               testing. Fields: `image`, u8[3, 32, 32], and `label`, i32[] below 10.",
-        takes_columns: false,
+        column: None,
         sequence: false,
         fields: |_, _| Ok(images(&[3, 32, 32])),
         splits: &["train", "test"],
@@ -166,7 +168,7 @@ pub static SOURCES: &[Source] = &[
             param("classes", Kind::Count(256), Default::Required, "labels are below this"),
         ],
         doc: "One pair of idx files. Fields: `image`, u8 of the `shape` given, and `label`, i32[] below `classes`.",
-        takes_columns: false,
+        column: None,
         sequence: false,
         fields: |args, _| {
             let shape = ints(args, "shape");
@@ -189,7 +191,7 @@ pub static SOURCES: &[Source] = &[
               by name, in any order (`hours-per-week` is `hours_per_week`); without one they stand in the order of \
               the file. Every column of the file is declared, those not wanted as `skip`. Cells may be quoted; \
               spaces around them do not count, nor do blank lines. Fields: one per column that is not skipped.",
-        takes_columns: true,
+        column: Some(|spec| column(spec).map(drop)),
         sequence: false,
         fields: |_, columns| csv_fields(columns),
         splits: &["all"],
@@ -206,12 +208,26 @@ pub static SOURCES: &[Source] = &[
               at every token, so that an epoch sees each token `block` times, as random starts would; use `steps:` \
               for less. In `test` an example begins at every `block`th token, so that each token is met once. \
               `split` cuts by tokens, and no example crosses the cut.",
-        takes_columns: false,
+        column: None,
         sequence: true,
         fields: |args, _| {
             let (n, block) = (tokens(args).vocabulary(), int(args, "block"));
             Ok(["tokens", "next"].map(|name| field(name, DType::I32, &[block], Some(n))).into())
         },
+        splits: &["all"],
+    },
+    Source {
+        name: "random",
+        params: &[
+            param("records", Kind::Count(10_000_000), Default::Required, "how many to draw"),
+            param("seed", Kind::Int(0), Default::Int(1), "another seed draws other numbers"),
+        ],
+        doc: "Random numbers in the form declared in braces, for measuring and for trying things out; needs no file. \
+              `random(2048) { image: normal([1, 28, 28])  label: below(10) }` has an image and a label in each \
+              record. Nothing can be learned from it but the records themselves. Fields: one per column.",
+        column: Some(|spec| drawn(spec).map(drop)),
+        sequence: false,
+        fields: |_, columns| drawn::fields(columns),
         splits: &["all"],
     },
 ];
@@ -306,7 +322,7 @@ pub fn names() -> Vec<&'static str> {
 impl Source {
     /// The schema for arguments that [`bind`] has matched, without operators.
     pub fn schema(&self, args: &[(String, Static)], columns: &[ColumnSpec]) -> Result<Schema, Problem> {
-        if !self.takes_columns && !columns.is_empty() {
+        if self.column.is_none() && !columns.is_empty() {
             return Err((format!("`{}` has fields of its own and takes no columns", self.name), None));
         }
         let fields = (self.fields)(args, columns)?;
@@ -436,12 +452,18 @@ fn column_kind(kind: &Static) -> Result<Column, Problem> {
     }
 }
 
+/// No two columns have one name.
+fn distinct(columns: &[ColumnSpec]) -> Result<(), Problem> {
+    match columns.iter().enumerate().find(|(i, spec)| columns[..*i].iter().any(|c| c.name == spec.name)) {
+        Some((_, spec)) => Err((format!("there are two columns `{}`", spec.name), None)),
+        None => Ok(()),
+    }
+}
+
 fn csv_fields(columns: &[ColumnSpec]) -> Result<Vec<FieldSpec>, Problem> {
+    distinct(columns)?;
     let mut fields: Vec<FieldSpec> = Vec::new();
-    for (i, spec) in columns.iter().enumerate() {
-        if columns[..i].iter().any(|c| c.name == spec.name) {
-            return Err((format!("there are two columns `{}`", spec.name), None));
-        }
+    for spec in columns {
         let (dtype, below) = match column(spec)? {
             Column::Skip => continue,
             Column::Number(dtype) => (dtype, None),

@@ -114,6 +114,21 @@ impl Elab {
         declared: Option<TensorType>,
         init: &Expr,
     ) -> Res<(Body, ValueId, TensorType)> {
+        let result = self.initial_value(env, path, declared.clone(), init);
+        match declared {
+            // Its size may be unknown in a body by itself; every use writes the first value out.
+            Some(ty) if self.generic && result.is_err() => Ok((Body::default(), ValueId(0), ty)),
+            _ => result,
+        }
+    }
+
+    fn initial_value(
+        &mut self,
+        env: &Env,
+        path: &str,
+        declared: Option<TensorType>,
+        init: &Expr,
+    ) -> Res<(Body, ValueId, TensorType)> {
         let mut env = env.clone();
         // Tensors of the step are not there when variables get their first values.
         env.names.retain(|(_, v, _)| !matches!(v, Value::Tensor(_)));

@@ -51,7 +51,7 @@ impl Elab {
                 let value = self.eval(env, e)?;
                 let effect = matches!(&value, Value::Tuple(items) if items.is_empty());
                 if !last && !effect {
-                    let d = Diagnostic::error("E0505", e.span, "nobody uses this value")
+                    let d = Diagnostic::error("E0504", e.span, "nobody uses this value")
                         .help("name it with `let`, or remove it; only the last value of a block is its result");
                     return Err(self.fail(d));
                 }
@@ -164,20 +164,25 @@ impl Elab {
     }
 
     /// `D = 130`, for each name of a static expression.
-    pub fn tell_values(&self, env: &Env, e: &Expr) -> Vec<String> {
+    pub fn tell_values(&mut self, env: &Env, e: &Expr) -> Vec<String> {
+        let mut names = Vec::new();
+        names_of(e, &mut |name| names.push(name.to_string()));
         let mut out = Vec::new();
-        names_of(e, &mut |name| {
-            let value = match env.get(name) {
+        for name in &names {
+            let global = self.program.lookup(env.file, name).is_some();
+            let known =
+                env.get(name).cloned().or_else(|| if global { self.name(env, name, e.span).ok() } else { None });
+            let value = match known {
                 Some(Value::Int(d)) => d.to_string(),
                 Some(Value::Float(x)) => x.to_string(),
                 Some(Value::Bool(b)) => b.to_string(),
-                _ => return,
+                _ => continue,
             };
             let line = format!("{name} = {value}");
             if !out.contains(&line) {
                 out.push(line);
             }
-        });
+        }
         out
     }
 }

@@ -54,6 +54,7 @@ impl Elab {
     pub fn train(&mut self, item: &TrainItem, overrides: &Settings, optimizers: &mut Vec<Value>) -> Res<Train> {
         let mut env = Env::new(item.file);
         let data = self.eval(&mut env, item.data).and_then(|v| self.part_of(v, item.data.span));
+        self.holes = item.body.statements.iter().any(|s| matches!(s.kind, StmtKind::Error(_)));
         let settings = self.settings(item, overrides);
         let batch = self.positive_setting(&settings, "batch", item);
         let length = self.length(&settings, item);
@@ -131,9 +132,11 @@ impl Elab {
                     out.insert(name.text.clone(), (value.clone(), item.file, name.span));
                 }
                 Some((_, false)) => {
+                    self.holes = true;
                     let _ = self.not_yet::<()>(&format!("the setting `{}`", name.text), name.span);
                 }
                 None => {
+                    self.holes = true;
                     let names: Vec<&str> = SETTINGS.iter().map(|(n, _)| *n).collect();
                     let mut d =
                         Diagnostic::error("E0602", name.span, format!("`train` has no setting `{}`", name.text));
@@ -159,6 +162,9 @@ impl Elab {
 
     fn positive_setting(&mut self, settings: &Settings, name: &str, item: &TrainItem) -> Res<i64> {
         let Some((e, file, _)) = settings.get(name) else {
+            if self.holes {
+                return Err(Failed);
+            }
             let d = Diagnostic::error(
                 "E0603",
                 item.name.span,
@@ -184,6 +190,7 @@ impl Elab {
             }
             (Some(e), None) => (Unit::Epochs, e),
             (None, Some(s)) => (Unit::Steps, s),
+            (None, None) if self.holes => return Err(Failed),
             (None, None) => {
                 let d = Diagnostic::error(
                     "E0603",
@@ -303,7 +310,7 @@ impl Elab {
             };
             failed |= outcome.is_err();
         }
-        if descents.is_empty() && !failed {
+        if descents.is_empty() && !failed && !self.holes {
             let d = Diagnostic::error("E0603", item.name.span, format!("`train {}` minimizes nothing", item.name.text))
                 .help("add `minimize cross_entropy(logits, label)`, or whatever its loss is");
             return Err(self.fail(d));
@@ -426,6 +433,9 @@ impl Elab {
         item: &TrainItem,
     ) -> Res<Minimize> {
         let Some(optimizer) = d.with.as_ref().or(optimizer) else {
+            if self.holes {
+                return Err(Failed);
+            }
             let diagnostic =
                 Diagnostic::error("E0603", item.name.span, format!("`train {}` has no optimizer", item.name.text))
                     .label(d.span, "for this")

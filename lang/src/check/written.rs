@@ -7,7 +7,7 @@ use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
 use crate::source::Span;
-use crate::syntax::ast::{AxisExpr, Callable, Expr, ExprKind, Name, ResultType, TypeExpr, TypeKind};
+use crate::syntax::ast::{AxisExpr, Callable, Expr, ExprKind, Name, ResultType, StmtKind, TypeExpr, TypeKind};
 use crate::types::{Axis, DType, TensorType};
 use std::sync::Arc;
 
@@ -89,7 +89,6 @@ impl Elab {
                 AxisExpr::Dim(e) => {
                     if let ExprKind::Name(name) = &*e.kind
                         && sig.env.get(name).is_none()
-                        && self.program.dim_size(name).is_none()
                         && !self.is_constant(sig, name)
                     {
                         out.push(None);
@@ -239,6 +238,13 @@ impl Elab {
     /// The place of a body's last expression.
     pub fn last_of(&self, callable: &Callable) -> Span {
         let last = callable.body.as_ref().and_then(|b| b.statements.last());
-        last.map_or(callable.head, |s| s.span)
+        last.map_or(callable.head, |s| match &s.kind {
+            // Of a pipeline, its last step.
+            StmtKind::Expr(Expr { kind, .. }) => match &**kind {
+                ExprKind::Pipe(_, right) => right.span,
+                _ => s.span,
+            },
+            _ => s.span,
+        })
     }
 }

@@ -156,7 +156,10 @@ fn expected(tokens: &[String]) -> Expected {
         let of_operator = operator && OPERATORS.contains(sign);
         blank || of_value || of_type || of_operator || UNITS.contains(sign)
     };
-    said.extend(signs.iter().filter(|sign| !dull(sign)).map(|sign| format!("`{sign}`")));
+    said.extend(signs.iter().filter(|sign| !dull(sign)).map(|sign| match *sign {
+        "\"" => "a text in quotes".to_string(),
+        sign => format!("`{sign}`"),
+    }));
     if operator {
         said.push(if said.is_empty() { "an operator or the end of the line".into() } else { "an operator".into() });
     }
@@ -237,7 +240,7 @@ fn hint(text: &str, at: usize, found: &str, expected: &Expected) -> Option<Strin
         }
         "=" if expected.operator => "write `==` to compare".to_string(),
         "{" | "->" if follows && matches!(first, "layer" | "optimizer" | "schedule") => format!(
-            "a `{first}` has two lists: the first makes it, the second applies it; write `()` for an empty first one"
+            "`{first}` takes two lists: the first makes it, the second applies it; write `()` for an empty first one"
         ),
         "elif" => "write `else if`".to_string(),
         "." if expected.value => "a number begins with a digit: `0.5`".to_string(),

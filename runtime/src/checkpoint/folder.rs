@@ -237,7 +237,12 @@ fn read_verified(folder: &Path, name: &str, manifest: &Manifest) -> Result<Vec<u
 }
 
 /// What a file has and nobody wants.
-pub(super) fn report_others(saved: &SafeTensors<'_>, variables: &[Variable], wanted: &[usize], problems: &mut Vec<String>) {
+pub(super) fn report_others(
+    saved: &SafeTensors<'_>,
+    variables: &[Variable],
+    wanted: &[usize],
+    problems: &mut Vec<String>,
+) {
     let is_wanted = |name: &str| wanted.iter().any(|&i| variables[i].path == name);
     let mut others: Vec<_> = saved.names().into_iter().filter(|n| !is_wanted(n)).collect();
     others.sort_unstable();

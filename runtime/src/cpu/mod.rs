@@ -39,6 +39,7 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 use tfm_lang::model::Word;
 use tfm_lowering::plan::{Device, Kernel, KernelFacts, Plan, Space, Step, Value, View};
 
@@ -196,6 +197,28 @@ impl Cpu {
         let mut work = self.bind(prepared, &mut memory)?;
         let session = Session::new(self, prepared, &mut work, &mut memory, context);
         (0..prepared.steps.len()).try_for_each(|i| session.step(i))
+    }
+
+    /// As [`Cpu::execute`], and adds to `spent`, by the number of the step, how long each took.
+    ///
+    /// # Errors
+    /// Those of [`Cpu::execute`].
+    pub fn execute_timed(
+        &self,
+        prepared: &Prepared,
+        mut memory: Memory<'_>,
+        context: &Context,
+        spent: &mut Vec<Duration>,
+    ) -> Result<(), KernelError> {
+        let mut work = self.bind(prepared, &mut memory)?;
+        let session = Session::new(self, prepared, &mut work, &mut memory, context);
+        spent.resize(prepared.steps.len(), Duration::ZERO);
+        for (i, spent) in spent.iter_mut().enumerate() {
+            let start = Instant::now();
+            session.step(i)?;
+            *spent += start.elapsed();
+        }
+        Ok(())
     }
 
     /// Checks the memory and takes down where it is.

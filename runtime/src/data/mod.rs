@@ -6,6 +6,7 @@
 //! `open::READERS` (how its files are read).
 
 mod cifar;
+mod drawn;
 mod drawn_digits;
 mod error;
 mod files;

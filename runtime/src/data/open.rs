@@ -4,7 +4,7 @@ use super::error::DataError;
 use super::files::locate;
 use super::learned::Learned;
 use super::split::{Columns, Field, Rows, Split, Store, arrange, with_fields};
-use super::{cifar, drawn_digits, idx, table, text};
+use super::{cifar, drawn, drawn_digits, idx, table, text};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tfm_lang::check::sources::{self, Args, Operator};
@@ -72,6 +72,7 @@ pub(super) static READERS: &[Reader] = &[
     Reader { name: "idx", open: idx::open_idx, file: idx::open_idx_file },
     Reader { name: "csv", open: table::open, file: table::open_file },
     Reader { name: "text", open: text::open, file: text::open_file },
+    Reader { name: "random", open: drawn::open, file: drawn::open_file },
 ];
 
 /// Reads the data of a declaration.

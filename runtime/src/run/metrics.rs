@@ -14,6 +14,11 @@ pub fn is_lower_better(metric: &str) -> bool {
     name.split('_').any(|w| WORDS.contains(&w))
 }
 
+/// A number as JSON, in the fewest digits that are this `f32`; null where it is not finite.
+pub fn json_number(value: f32) -> serde_json::Value {
+    value.to_string().parse::<f64>().map_or(serde_json::Value::Null, Into::into)
+}
+
 /// True when `value` is better than `best`; a value that is not a number never is.
 pub fn is_better(lower: bool, value: f32, best: Option<f32>) -> bool {
     match best {
@@ -113,7 +118,7 @@ impl Rows {
         object.insert("epoch".into(), epoch.into());
         object.insert("seconds".into(), ((seconds * 1000.0).round() / 1000.0).into());
         for (name, value) in self.columns.iter().zip(cells).filter_map(|(n, c)| Some((n, (*c)?))) {
-            object.insert(name.clone(), serde_json::json!(value));
+            object.insert(name.clone(), json_number(value));
         }
         let json = serde_json::Value::Object(object).to_string() + "\n";
         self.csv.1.write_all(line.as_bytes()).map_err(RunError::file(&self.csv.0))?;
@@ -171,6 +176,12 @@ mod tests {
         for name in ["test.accuracy", "auc", "f1", "test.lossless"] {
             assert!(!is_lower_better(name), "{name}");
         }
+    }
+
+    #[test]
+    fn json_has_the_digits_that_count() {
+        let texts = [0.1, 0.875_125, f32::MAX, 3.0, f32::NAN].map(|x| json_number(x).to_string());
+        assert_eq!(texts, ["0.1", "0.875125", "3.4028235e+38", "3.0", "null"]);
     }
 
     #[test]

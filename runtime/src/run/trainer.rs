@@ -277,7 +277,10 @@ impl Trainer<'_> {
         let (position, seed) = (self.taken, self.progress.seed);
         let failed = Failed { step, position, seed, entry: &self.names.step, fetches: &fetches };
         // What went wrong first is the error to show, even if the search fails.
-        let cause = cause::find(self.engine, self.feed, &self.snapshot, &failed).unwrap_or(None);
+        let cause = cause::find(self.engine, self.feed, &self.snapshot, &failed).unwrap_or_else(|e| {
+            self.observer.on(Event::Note(&format!("the search failed: {e}")));
+            None
+        });
         RunError::NotFinite { step, name, value, cause }
     }
 

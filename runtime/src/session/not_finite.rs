@@ -6,7 +6,7 @@ use crate::run::Cause;
 use crate::tensor::Tensor;
 use tfm_lang::model::Word;
 use tfm_lowering::plan::schedule::{Request, schedule};
-use tfm_lowering::plan::{Device, KernelFacts, Value, View};
+use tfm_lowering::plan::{Device, Fused, Instruction, Kernel, KernelFacts, Step, Value, View};
 
 /// A device that fuses nothing, so that each operation has a step, and a result to look at, of its own.
 struct Unfused<'a>(&'a Cpu);
@@ -18,6 +18,23 @@ impl Device for Unfused<'_> {
 
     fn scratch(&self, primitive: &str, attrs: &[(Word, Value)], inputs: &[View], outputs: &[View]) -> usize {
         self.0.scratch(primitive, attrs, inputs, outputs)
+    }
+}
+
+/// An elementwise operation has no kernel of its own: it becomes a fused program of one instruction.
+fn by_itself(device: &Cpu, step: &mut Step) {
+    let Kernel::Primitive(name, attrs) = &step.kernel else { return };
+    let (Some(first), Some(output)) = (step.inputs.first(), step.outputs.first()) else { return };
+    if device.kernel(name).is_some_and(|facts| facts.elementwise) {
+        let args: Vec<u16> = (0..step.inputs.len() as u16).collect();
+        let result = args.len() as u16;
+        let (op, attrs, from, to) = (name.clone(), attrs.clone(), first.dtype, output.dtype);
+        step.kernel = Kernel::Fused(Fused {
+            shape: output.shape.clone(),
+            inputs: args.len(),
+            instructions: vec![Instruction { op, attrs, args, from, to }],
+            outputs: vec![result],
+        });
     }
 }
 
@@ -39,7 +56,8 @@ impl Session {
             None => None,
             Some(NonFinite { origin: Origin::Step { nodes, .. }, .. }) if nodes.len() > 1 => {
                 self.variables = before;
-                let within = self.look_unfused(entry, feeds, fetches, context)?;
+                // A search that fails leaves the group's last operation as the answer.
+                let within = self.look_unfused(entry, feeds, fetches, context).unwrap_or(None);
                 within.or_else(|| nodes.last().map(|v| describe(&self.graph, *v)))
             }
             Some(found) => Some(self.cause(&kept.prepared, found.origin)),
@@ -76,7 +94,8 @@ impl Session {
         let fetches = fetches.iter().map(|f| f.to_string()).collect();
         let request = Request { entry: entry.into(), fetches, assigns: true, sizes: self.sizes.to_map() };
         let plan = schedule(&self.graph, &request, &Unfused(&self.device));
-        let plan = plan.map_err(|e| SessionError::Plan(e.to_string()))?;
+        let mut plan = plan.map_err(|e| SessionError::Plan(e.to_string()))?;
+        plan.steps.iter_mut().for_each(|step| by_itself(&self.device, step));
         let prepared = self.device.prepare(plan).map_err(|e| SessionError::Plan(e.to_string()))?;
         let found = self.look(&prepared, entry, feeds, context)?;
         Ok(found.map(|found| self.cause(&prepared, found.origin)))

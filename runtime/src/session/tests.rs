@@ -33,7 +33,11 @@ variable t.seen_1.sum : f32[] metric
 %23 = broadcast(%22, to: [3]) : f32[3]
 %24 = constant 0 : f32[]
 %25 = log(%5) : f32[B]  # Line.log_1
-%26 = sum(%25, axis: [0], keep: false) : f32[]
+%26 = multiply(%5, %6) : f32[B]
+%27 = add(%25, %26) : f32[B]
+%28 = cast(%27, dtype: f64) : f64[B]
+%29 = cast(%28, dtype: f32) : f32[B]
+%30 = sum(%29, axis: [0], keep: false) : f32[]
 entry init
   assign Line.w = %23
   assign Line.w/sgd_1.n = %24
@@ -43,7 +47,7 @@ entry reset
 entry t.step
   output loss = %8
   output seen = %21
-  output logs = %26
+  output logs = %30
   assign Line.w = %16
   assign Line.w/sgd_1.n = %19
   assign t.seen_1.sum = %21

@@ -1,7 +1,7 @@
 //! The reference page of data, `docs/data.md`, from the tables.
 
 use super::bind::signature;
-use super::{COLUMNS, Form, OPERATORS, Param, SOURCES, TOKENS, TRANSFORMS};
+use super::{COLUMNS, DRAWN, Form, OPERATORS, Param, SOURCES, TOKENS, TRANSFORMS};
 use std::fmt::Write;
 
 /// The tables as Markdown.
@@ -38,12 +38,13 @@ pub fn reference() -> String {
         entry(&mut out, f.name, f.params, f.doc);
     }
     section(&mut out, "Transforms of a column", TRANSFORMS);
+    section(&mut out, "Columns of random data", DRAWN);
     section(&mut out, "Operators", OPERATORS);
     out.push_str(
         "\n## Files given to `predict`\n\n\
          They have the form of the declaration. A CSV may lack its labels, as a column or in its cells. For `mnist`,\n\
          `idx` and `drawn_digits` it is an idx file of images, for `cifar10` a `.bin` file. A text is cut into blocks\n\
-         one after the other; the last one ends where the text ends, and may overlap the one before.\n",
+         one after the other; the last one ends where the text ends, and may overlap the one before. `random` reads no file.\n",
     );
     out
 }

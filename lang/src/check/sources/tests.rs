@@ -106,6 +106,29 @@ fn schemas_of_columns() {
 }
 
 #[test]
+fn schemas_of_random_columns() {
+    let sizes = |sizes: &[i64]| Static::List(sizes.iter().map(|n| Static::Int(*n)).collect());
+    let random = || call("random", &[("", Static::Int(64))]);
+    let columns: [(&str, Static, &[&str]); 4] = [
+        ("image", call("normal", &[("", sizes(&[1, 8, 9]))]), &[]),
+        ("weight", call("uniform", &[]), &[]),
+        ("label", call("below", &[("", Static::Int(10))]), &[]),
+        ("tokens", call("below", &[("", Static::Int(65)), ("", sizes(&[16]))]), &[]),
+    ];
+    let fields = "image: f32[1, 8, 9], weight: f32[], label: i32[] below 10, tokens: i32[16] below 65";
+    assert_eq!(schema(random(), &columns, &[]).unwrap(), format!("{fields} | all"));
+    let split = call("split", &[("", Static::Float(0.5))]);
+    assert_eq!(schema(random(), &columns, &[split]).unwrap(), format!("{fields} | train, test"));
+
+    let wrong = |kind: Static, transforms: &[&str]| schema(random(), &[("a", kind, transforms)], &[]).unwrap_err();
+    assert!(schema(random(), &[], &[]).unwrap_err().starts_with("`random` needs columns"));
+    assert!(wrong(call("normall", &[]), &[]).ends_with("did you mean `normal`?"));
+    assert!(wrong(call("below", &[]), &[]).starts_with("`below` needs `count`"));
+    assert!(wrong(call("normal", &[]), &["standardize"]).contains("stay as drawn"));
+    assert!(wrong(call("normal", &[("", sizes(&[1 << 40, 1 << 40]))]), &[]).contains("too many numbers"));
+}
+
+#[test]
 fn wrong_arguments() {
     let wrong = |value: Static| schema(value, &[], &[]).unwrap_err();
     assert!(wrong(call("mnist", &[])).starts_with("`mnist` needs `path`"));

@@ -21,12 +21,13 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The programs beside this file, and the library.
+/// The programs beside this file, the library and the examples.
 pub(super) fn all() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     files(&root.join("src/syntax/tests/programs"), &mut found);
     files(&root.join("../stdlib"), &mut found);
+    files(&root.join("../examples"), &mut found);
     assert!(found.len() > 12, "{found:?}");
     found.into_iter().map(|p| (p.display().to_string(), std::fs::read_to_string(&p).unwrap())).collect()
 }

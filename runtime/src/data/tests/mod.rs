@@ -1,6 +1,7 @@
 //! Data from small files made on the spot, from files gone wrong, and from real data where it is at hand.
 
 mod batches;
+mod drawn;
 mod images;
 mod real;
 mod tables;
