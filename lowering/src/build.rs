@@ -1,8 +1,9 @@
 //! Model → Graph: the forward parts of every `train` block, and how all variables start.
 
+use crate::differentiate::drop_custom_gradients;
 use crate::graph::splice::splice;
 use crate::graph::{Entry, Graph, PendingTrain, Type, Value, Var, Variable};
-use tfm_lang::model::{self, Model, Op, Program, ValueId, VariableKind};
+use tfm_lang::model::{self, Body, Model, Op, Program, ValueId, VariableKind};
 
 /// The entry that gives every variable its first value.
 pub const INIT: &str = "init";
@@ -50,6 +51,24 @@ pub fn build(model: &Model) -> Graph {
         let (evaluate, _) = program(&mut graph, &train.evaluation, evaluate_entry(&train.name));
         graph.entries.push(evaluate);
     }
+    graph.debug_verify("build");
+    graph
+}
+
+/// Writes a body that stands by itself, such as an example of the library, as a graph: [`INIT`], and an
+/// entry of this name with these outputs. Nothing is trained.
+pub fn build_body(variables: &[model::Variable], body: &Body, name: &str, outputs: &[(&str, ValueId)]) -> Graph {
+    let mut graph = Graph::default();
+    let mut init = Entry { name: INIT.into(), ..Entry::default() };
+    for variable in variables {
+        add_variable(&mut graph, &mut init, variable, variable.path.clone());
+    }
+    let roots: Vec<ValueId> = outputs.iter().map(|(_, v)| *v).collect();
+    let values = splice(&mut graph, body, &[], &roots, None);
+    let outputs = outputs.iter().zip(values).map(|((name, _), value)| (name.to_string(), value)).collect();
+    graph.entries.extend([init, Entry { name: name.into(), outputs, assigns: Vec::new() }]);
+    drop_custom_gradients(&mut graph);
+    graph.prune();
     graph.debug_verify("build");
     graph
 }

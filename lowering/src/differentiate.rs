@@ -154,7 +154,7 @@ fn gradient_of(graph: &mut Graph, var: Var, received: &[Contribution]) -> Gradie
 }
 
 /// Every use of a node with its own gradient becomes a use of its first argument.
-fn drop_custom_gradients(graph: &mut Graph) {
+pub(crate) fn drop_custom_gradients(graph: &mut Graph) {
     let rules = std::mem::take(&mut graph.pending.rules);
     let mut stands_for: HashMap<Value, Value> = HashMap::new();
     for value in rules.into_keys() {

@@ -2,7 +2,9 @@
 //!
 //! The tests are in `tests/`, a file for each stage; their `.tfm` files lie in folders beside it.
 
-pub mod evaluate;
+pub mod examples;
+pub mod gradients;
+mod probe;
 
 use std::path::{Path, PathBuf};
 use tfm_lang::check::{Checked, Options, check};

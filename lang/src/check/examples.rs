@@ -2,12 +2,13 @@
 //! can be run.
 
 use super::elab::Elab;
-use super::program::Global;
+use super::program::{Global, Program};
 use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
 use crate::model::{Body, ValueId, Variable};
-use crate::source::{Sources, Span};
+use crate::source::{FileId, Sources, Span};
 use crate::types::{DType, TensorType};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// One example, written out. Numbers are f64.
@@ -16,10 +17,10 @@ pub struct Example {
     pub name: String,
     /// `tanh([0, 1]) is [0, 0.76]`
     pub text: String,
-    /// The operations; no inputs.
-    pub body: Body,
-    /// What the body reads: the parameters of layers, the states of metrics.
+    /// What its layers and metrics made; the body reads them by their places in this list.
     pub variables: Vec<Variable>,
+    /// The operations, with `training` false; no inputs.
+    pub body: Body,
     /// What the left side gives.
     pub got: ValueId,
     /// What the right side says.
@@ -36,17 +37,13 @@ pub fn examples(sources: &mut Sources, library: &[(&str, &str)]) -> Vec<Result<E
     for declared in &program.callables {
         for line in &declared.doc {
             if let Some(text) = line.trim().strip_prefix("example:") {
-                texts.push((declared.callable.name.text.clone(), text.trim().to_string()));
+                texts.push((declared.file, declared.callable.name.text.clone(), text.trim().to_string()));
             }
         }
     }
-    // An example sees every name of the library.
-    let everything = sources.add("example", "", true);
-    let all: Vec<(String, Global)> = program.modules.values().flatten().map(|(n, g)| (n.clone(), *g)).collect();
-    let scope = program.scopes.entry(everything).or_default();
-    scope.extend(all.into_iter().map(|(n, g)| (n, (g, Span::default()))));
+    let views = views(sources, &mut program, texts.iter().map(|t| t.0));
     let mut parsed = Vec::new();
-    for (name, text) in texts {
+    for (file, name, text) in texts {
         let Some((left, right)) = text.split_once(" is ") else {
             let d = Diagnostic::error("E0101", Span::default(), "an example is `EXPRESSION is VALUE`");
             out.push(Err((name, d)));
@@ -60,17 +57,17 @@ pub fn examples(sources: &mut Sources, library: &[(&str, &str)]) -> Vec<Result<E
             })
             .collect();
         match sides {
-            Ok(sides) => parsed.push((name, text, sides)),
+            Ok(sides) => parsed.push((views[&file], name, text, sides)),
             Err(d) => out.push(Err((name, d))),
         }
     }
     program.sources = sources.clone();
     let program = Arc::new(program);
-    for (name, text, sides) in parsed {
+    for (view, name, text, sides) in parsed {
         let mut e = Elab::new(program.clone());
         e.training = false;
         e.frame(None, Span::default(), Some(DType::F64));
-        let mut env = Env::new(everything);
+        let mut env = Env::new(view);
         let left = e.eval(&mut env, &sides[0]).and_then(|v| e.shown(v, sides[0].span));
         let right = left.and_then(|got| {
             let dtype = e.ty(got).dtype;
@@ -81,11 +78,8 @@ pub fn examples(sources: &mut Sources, library: &[(&str, &str)]) -> Vec<Result<E
             (Ok(got), Ok(want)) => {
                 let mut body = std::mem::take(&mut e.body);
                 e.finish_body(&mut body);
-                let mut variables = std::mem::take(&mut e.variables);
-                for v in &mut variables {
-                    e.finish_variable(v);
-                }
-                out.push(Ok(Example { name, text, body, variables, got, want }));
+                let variables = std::mem::take(&mut e.variables);
+                out.push(Ok(Example { name, text, variables, body, got, want }));
             }
             _ => {
                 let d = e.diagnostics.into_iter().next();
@@ -97,6 +91,23 @@ pub fn examples(sources: &mut Sources, library: &[(&str, &str)]) -> Vec<Result<E
         }
     }
     out
+}
+
+/// For each of these library files one that sees every name of the library, and its own before others'.
+fn views(sources: &mut Sources, program: &mut Program, files: impl Iterator<Item = FileId>) -> HashMap<FileId, FileId> {
+    let all: Vec<(String, Global)> = program.modules.values().flatten().map(|(n, g)| (n.clone(), *g)).collect();
+    let mut views = HashMap::new();
+    for file in files {
+        views.entry(file).or_insert_with(|| {
+            let view = sources.add("example", "", true);
+            let own = program.scopes.get(&file).cloned().unwrap_or_default();
+            let scope = program.scopes.entry(view).or_default();
+            scope.extend(all.iter().map(|(n, g)| (n.clone(), (*g, Span::default()))));
+            scope.extend(own);
+            view
+        });
+    }
+    views
 }
 
 impl Elab {

@@ -92,6 +92,7 @@ impl Elab {
                     state.2 = state.1;
                 }
                 self.totals.asked.clear();
+                let step = self.in_dtype(step, self.ty(*value).dtype, span);
                 let args = [*value, *gradient, step].map(|v| Argument::of(Value::Tensor(v), span)).to_vec();
                 self.update = Some(target.clone());
                 let outcome = self.call(optimizer.clone(), args, span, span);
@@ -104,6 +105,15 @@ impl Elab {
             }
         }
         self.error("E0605", span, "sums over all parameters depend on each other too often")
+    }
+
+    /// What is counted in f32, the step and the rate, in the dtype of the parameter it moves.
+    fn in_dtype(&mut self, v: ValueId, dtype: DType, span: Span) -> ValueId {
+        let ty = self.ty(v).clone();
+        if ty.dtype == dtype {
+            return v;
+        }
+        self.primitive("cast", vec![("dtype".into(), Attr::DType(dtype))], vec![v], TensorType { dtype, ..ty }, span)
     }
 
     /// Adds up what this round asked to be summed; false when every sum was known.
@@ -186,7 +196,10 @@ impl Elab {
         }
         for param in callable.statics.iter().flatten().filter(|p| word(p.ty.as_ref()) == Some("schedule")) {
             if let Some(value) = env.get(&param.name.text).cloned() {
-                let now = self.schedule_now(value, span)?;
+                let mut now = self.schedule_now(value, span)?;
+                if let (Value::Tensor(rate), Some(Value::Tensor(p))) = (&now, args.first().map(|a| &a.value)) {
+                    now = Value::Tensor(self.in_dtype(*rate, self.ty(*p).dtype, span));
+                }
                 env.rebind(&param.name.text, now);
             }
         }
