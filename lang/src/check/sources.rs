@@ -264,11 +264,18 @@ pub static COLUMNS: &[Form] = &[
         name: "category",
         params: &[
             param("names", Kind::Names, Default::Absent, "the texts that occur"),
-            param("hash", Kind::Count(MOST), Default::Absent, "how many numbers to spread texts over"),
+            param(
+                "hash",
+                Kind::Count(MOST),
+                Default::Absent,
+                "how many numbers there are, at least as many as texts so that none is shared",
+            ),
         ],
         doc: "A text as a number, i32[]. With names, its place in the list, and a text that is not in the list is an \
-              error; with `hash: n`, a number below n that depends on the text alone, so that any text has one and \
-              two may share one. A missing value is a category of its own: with `hash`, that of the text that \
+              error. With `hash: n`, a number below n: the hash of the text or, where a more frequent text of the \
+              training part has that number, the next free one, so that texts of the training part share no number \
+              as long as there are no more than n. A text that is not in the training part has its hash, which \
+              may be the number of another. A missing value is a category of its own: with `hash`, that of the text that \
               `missing` gives; with names, write that text as one of them.",
     },
     Form {

@@ -1,4 +1,4 @@
-//! What data teaches before training: vocabularies, means, deviations; from the training part alone.
+//! What data teaches before training: vocabularies, categories, means, deviations; from the training part alone.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -12,6 +12,9 @@ pub struct Learned {
     /// By the names of columns of fractions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, LearnedColumn>,
+    /// By the names of columns of hashed categories, the numbers of those texts that do not have their hash.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub categories: BTreeMap<String, BTreeMap<String, i32>>,
 }
 
 /// What was learned of one column.

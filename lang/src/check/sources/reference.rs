@@ -19,7 +19,7 @@ pub fn reference() -> String {
          ```\n\n\
          Its parts are written `adult.train` and `adult.test`; where nothing splits it, the one part is `adult.all`.\n\
          A relative path is looked for in the folder that `TFM_DATA` names, then beside the `.tfm` file, then in the\n\
-         working directory. Vocabularies, means and deviations are learned from the training part alone and kept with\n\
+         working directory. Vocabularies, the numbers of categories, means and deviations are learned from the training part alone and kept with\n\
          the run, so that `eval` and `predict` use the same ones.\n\n\
          This page is written from the tables in `lang/src/check/sources.rs`; `UPDATE=1 cargo test -p tfm-lang`\n\
          writes it anew.\n\n## Sources\n",

@@ -1,7 +1,7 @@
 //! The cells of one column: text to numbers, categories and labels.
 
+use super::categories::Texts;
 use crate::data::error::DataError;
-use crate::data::random::key;
 use std::borrow::Cow;
 use tfm_lang::check::sources::{self, Column};
 use tfm_lang::model::ColumnSpec;
@@ -19,6 +19,7 @@ pub(super) enum Cells {
     Fractions(Vec<f64>),
     Wholes(Vec<i64>),
     Codes(Vec<i32>),
+    Texts(Texts),
     /// A column that is skipped, or a label that is not there.
     Nothing,
 }
@@ -31,7 +32,8 @@ impl<'a> ColumnReader<'a> {
             Column::Skip => Cells::Nothing,
             Column::Number(DType::F32 | DType::F64) => Cells::Fractions(Vec::new()),
             Column::Number(_) => Cells::Wholes(Vec::new()),
-            Column::Hash(_) | Column::Names { .. } => Cells::Codes(Vec::new()),
+            Column::Hash(_) => Cells::Texts(Texts::default()),
+            Column::Names { .. } => Cells::Codes(Vec::new()),
         };
         Ok(ColumnReader { spec, kind, cells })
     }
@@ -56,7 +58,7 @@ impl<'a> ColumnReader<'a> {
                     .help(format!("declare `{name}: f32`; a missing value becomes the mean")));
             }
             (Column::Number(dtype), Cells::Wholes(values)) => values.push(whole(name, *dtype, cell)?),
-            (Column::Hash(n), Cells::Codes(codes)) => codes.push(bucket(cell, *n)),
+            (Column::Hash(_), Cells::Texts(texts)) => texts.push(cell),
             (Column::Names { names, label }, Cells::Codes(codes)) => match names.iter().position(|n| n == cell) {
                 Some(i) => codes.push(i as i32),
                 // A file to be predicted may say `?`, or nothing, where its labels would stand.
@@ -110,12 +112,6 @@ fn whole(name: &str, dtype: DType, cell: &str) -> Result<i64, DataError> {
             _ => format!("declare `{name}: f32` for fractions"),
         })
     })
-}
-
-/// The number of a text below `n`: FNV-1a, mixed, so that it is the same in each run and release.
-fn bucket(text: &str, n: i64) -> i32 {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
-    (key(&[hash]) % n as u64) as i32
 }
 
 /// A quoted cell after a space, which the reader leaves quoted.

@@ -1,5 +1,6 @@
 //! CSV: cells to numbers, categories and labels, with what the training part taught.
 
+mod categories;
 mod cells;
 mod transform;
 
@@ -169,6 +170,17 @@ impl<'a> Table<'a> {
                     DType::Bool => as_tensor(&values, |x| x != 0),
                     _ => Tensor::of(&[n], &values),
                 },
+                (Column::Hash(size), Cells::Texts(texts)) => {
+                    let known = before.and_then(|l| l.categories.get(&spec.name));
+                    let moved = match (known, rows) {
+                        (Some(known), _) => categories::checked(&spec.name, size, known)?.clone(),
+                        (None, Some(rows)) => texts.learn(size, rows),
+                        (None, None) => return Err(learned_nothing(&spec.name)),
+                    };
+                    let codes = texts.codes(size, &moved);
+                    learned.categories.insert(spec.name.clone(), moved);
+                    Tensor::of(&[n], &codes)
+                }
                 (_, Cells::Codes(codes)) => Tensor::of(&[n], &codes),
                 _ => continue,
             };
@@ -176,6 +188,11 @@ impl<'a> Table<'a> {
         }
         Ok((columns, learned))
     }
+}
+
+fn learned_nothing(column: &str) -> DataError {
+    DataError::new(format!("the run has learned nothing about `{column}`"))
+        .help("it was trained with another declaration; train it again")
 }
 
 /// The line on which a row begins; the reader's own count is that of the blank lines before it.

@@ -24,8 +24,7 @@ impl Transforming<'_> {
     ) -> Result<LearnedColumn, DataError> {
         let name = &self.spec.name;
         if known.is_none() && self.rows.is_none() {
-            return Err(DataError::new(format!("the run has learned nothing about `{name}`"))
-                .help("it was trained with another declaration; train it again"));
+            return Err(super::learned_nothing(name));
         }
         let mut learned = LearnedColumn::default();
         for transform in &self.spec.transforms {

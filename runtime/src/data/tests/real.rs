@@ -91,6 +91,12 @@ fn adult() {
     assert_eq!(rich, 7841.0);
     let age = Moments::of(numbers(train, "age").into_iter());
     assert!(age.mean.abs() < 1e-5 && (age.deviation - 1.0).abs() < 1e-5, "{age:?}");
+    for (name, texts) in [("workclass", 9), ("education", 16), ("occupation", 15), ("native_country", 41)] {
+        let mut codes = numbers(train, name);
+        codes.sort_by(f64::total_cmp);
+        codes.dedup();
+        assert_eq!(codes.len(), texts, "different numbers of `{name}`");
+    }
 
     // The test file ends its labels in a full stop and has a line that is no row.
     let predict = open_file(&declared, &root.join("adult/adult.test"), &data.learned);

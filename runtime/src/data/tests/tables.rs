@@ -123,12 +123,88 @@ fn learning_looks_at_the_training_part_alone() {
     assert!(message.contains("learned nothing about `a`"), "{message}");
 }
 
+/// The numbers of `hash: n` in a file of one column, and what was learned.
+fn hashed(n: i64, file: &str, operators: &[Static]) -> (Vec<Vec<f64>>, Learned) {
+    let dir = folder(&[("a.csv", file.as_bytes())]);
+    let columns = vec![column("a", call("category", &[("hash", Static::Int(n))]), &[])];
+    let data = open_in(dir.path(), &declared(false, columns, operators)).unwrap();
+    (data.splits.iter().map(|(_, s)| numbers(s, "a")).collect(), data.learned)
+}
+
+#[test]
+fn categories_share_no_number_where_there_are_enough() {
+    let letters: Vec<String> = ('a'..='p').map(String::from).collect();
+    let (codes, learned) = hashed(16, &letters.join("\n"), &[]);
+    let mut sorted = codes[0].clone();
+    sorted.sort_by(f64::total_cmp);
+    assert_eq!(sorted, (0..16).map(f64::from).collect::<Vec<_>>());
+    assert!(!learned.categories["a"].is_empty(), "sixteen hashes below 16 do not happen to differ");
+
+    // The order of rows does not matter, and that of frequency does: what is most frequent has its hash.
+    let backwards: Vec<String> = letters.iter().rev().cloned().collect();
+    assert_eq!(hashed(16, &backwards.join("\n"), &[]).1, learned);
+    for letter in &letters {
+        let (codes, learned) = hashed(16, &format!("{}\n{letter}\n", letters.join("\n")), &[]);
+        assert!(!learned.categories["a"].contains_key(letter), "{letter} is first");
+        assert_eq!(codes[0][16], hashed(16, letter, &[]).0[0][0]);
+    }
+}
+
+#[test]
+fn categories_that_are_too_many_keep_their_hash() {
+    let letters: Vec<String> = ('a'..='p').map(String::from).collect();
+    let (codes, learned) = hashed(4, &letters.join("\n"), &[]);
+    let mut first = codes[0][..4].to_vec();
+    first.sort_by(f64::total_cmp);
+    assert_eq!(first, [0.0, 1.0, 2.0, 3.0], "equals in the order of the alphabet");
+    for (letter, code) in letters.iter().zip(&codes[0]).skip(4) {
+        assert_eq!(*code, hashed(4, letter, &[]).0[0][0], "{letter}");
+    }
+    assert!(learned.categories["a"].keys().all(|text| letters[..4].contains(text)));
+    assert_eq!(hashed(1, "x\ny\nx\n", &[]).0, [[0.0, 0.0, 0.0]]);
+}
+
+#[test]
+fn categories_are_learned_from_the_training_part_and_kept() {
+    let letters: Vec<String> = ('a'..='p').map(String::from).collect();
+    let split = call("split", &[("", Static::Float(0.5))]);
+    let (codes, learned) = hashed(8, &letters.join("\n"), std::slice::from_ref(&split));
+    assert_eq!(learned, hashed(8, &letters[..8].join("\n"), &[]).1, "the test part teaches nothing");
+    for (letter, code) in letters[8..].iter().zip(&codes[1]) {
+        assert_eq!(*code, hashed(8, letter, &[]).0[0][0], "{letter} was not seen and has its hash");
+    }
+
+    let columns = |n| vec![column("a", call("category", &[("hash", Static::Int(n))]), &[])];
+    let dir = folder(&[("a.csv", letters[..8].iter().rev().cloned().collect::<Vec<_>>().join("\n").as_bytes())]);
+    let path = dir.path().join("a.csv");
+    let kept: Learned = serde_json::from_str(&serde_json::to_string(&learned).unwrap()).unwrap();
+    let given = open_file(&declared(false, columns(8), &[]), &path, &kept).unwrap();
+    assert_eq!(numbers(&given, "a"), codes[0].iter().rev().copied().collect::<Vec<_>>());
+    let message = error_of(open_file(&declared(false, columns(8), &[]), &path, &Learned::default()));
+    assert!(message.contains("learned nothing about `a`"), "{message}");
+    let message = error_of(open_file(&declared(false, columns(1), &[]), &path, &kept));
+    assert!(message.contains("of `a`, which is not below 1") && message.contains("train it again"), "{message}");
+}
+
+#[test]
+fn a_full_table_of_categories_is_filled_quickly() {
+    let n = 200_000;
+    let file: String = (0..n).map(|i| format!("{i}\n")).collect();
+    let mut codes = hashed(n, &file, &[]).0.remove(0);
+    codes.sort_by(f64::total_cmp);
+    assert!(codes.iter().enumerate().all(|(i, &c)| c == i as f64));
+}
+
 #[test]
 fn what_was_learned_survives_json() {
     let mean = 0.1 + 0.2 + 1e-17;
     for x in [mean, 1.0 / 3.0, 38.581_646_755_32, f64::MIN_POSITIVE, 1e300 / 7.0] {
         let column = LearnedColumn { standardize: vec![Moments { mean: x, deviation: x }], fill: -x };
-        let learned = Learned { vocabulary: vec!["\n".into()], columns: [("c".to_string(), column)].into() };
+        let learned = Learned {
+            vocabulary: vec!["\n".into()],
+            columns: [("c".to_string(), column)].into(),
+            ..Learned::default()
+        };
         let back: Learned = serde_json::from_str(&serde_json::to_string(&learned).unwrap()).unwrap();
         assert_eq!(back, learned);
     }
