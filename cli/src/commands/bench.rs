@@ -5,7 +5,7 @@ mod peers;
 mod profile;
 
 use crate::failure::Failure;
-use crate::output::{complain, say, table};
+use crate::output::{complain, say};
 use clap::Args;
 use measure::{Measured, Trainee};
 use peers::Peer;
@@ -121,8 +121,7 @@ impl Bench {
         }
         let head =
             ["work", "threads", "steps/s", "step ms", "least ms", "items/s", "first step s", "peak MB", "ours is"];
-        rows.insert(0, head.map(String::from).to_vec());
-        say(&table(&rows))
+        say(&measure::with_head(head, rows))
     }
 
     fn works(&self) -> Result<Vec<&'static Work>, Failure> {

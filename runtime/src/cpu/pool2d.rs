@@ -195,7 +195,7 @@ fn max_gradient<T: Pooled>(g: Geometry, x: &[T], dy: &[T], dx: &mut [T]) {
 #[inline(always)]
 #[allow(clippy::eq_op)]
 fn beats<T: Pooled>(x: T, best: T) -> bool {
-    x > best || (x != x && best == best)
+    (x > best) | ((x != x) & (best == best))
 }
 
 versions! {
@@ -205,17 +205,16 @@ versions! {
             let rows = 2 * i * g.width..2 * (i + 1) * g.width;
             let (upper, lower) = x[rows.clone()].split_at(g.width);
             let (to_upper, to_lower) = dx[rows].split_at_mut(g.width);
-            for (j, &dy) in line.iter().enumerate() {
-                let window = [upper[2 * j], upper[2 * j + 1], lower[2 * j], lower[2 * j + 1]];
-                let (mut best, mut at) = (window[0], 0);
-                for (k, &x) in window.iter().enumerate().skip(1) {
-                    let better = beats(x, best);
-                    at = if better { k } else { at };
-                    best = if better { x } else { best };
-                }
-                let part = |k: usize| if at == k { dy } else { T::ZERO };
-                (to_upper[2 * j], to_upper[2 * j + 1]) = (part(0), part(1));
-                (to_lower[2 * j], to_lower[2 * j + 1]) = (part(2), part(3));
+            let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
+            let to_pairs = to_upper.chunks_exact_mut(2).zip(to_lower.chunks_exact_mut(2));
+            for ((&dy, (u, l)), (to_u, to_l)) in line.iter().zip(pairs).zip(to_pairs) {
+                // The first largest of each row, then of the two: the same as in order.
+                let (right_u, right_l) = (beats(u[1], u[0]), beats(l[1], l[0]));
+                let (best_u, best_l) = (if right_u { u[1] } else { u[0] }, if right_l { l[1] } else { l[0] });
+                let down = beats(best_l, best_u);
+                let part = |here: bool| if here { dy } else { T::ZERO };
+                (to_u[0], to_u[1]) = (part(!down & !right_u), part(!down & right_u));
+                (to_l[0], to_l[1]) = (part(down & !right_l), part(down & right_l));
             }
             to_upper[2 * g.columns..].fill(T::ZERO);
             to_lower[2 * g.columns..].fill(T::ZERO);

@@ -208,7 +208,7 @@ impl Measured {
 }
 
 /// A number with three digits or more.
-pub fn short(x: f64) -> String {
+fn short(x: f64) -> String {
     match x {
         _ if x.fract() == 0.0 || x >= 1000.0 => format!("{x:.0}"),
         _ if x >= 100.0 => format!("{x:.1}"),

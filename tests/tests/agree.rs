@@ -1,0 +1,43 @@
+//! The losses of training are those of PyTorch, where a Python that has it is at hand.
+
+use std::path::PathBuf;
+use std::process::Command;
+use tfm_tests::root;
+
+/// The Python of `TFM_PYTHON`, or `python3`; or why there is none with PyTorch.
+fn python() -> Result<PathBuf, String> {
+    let named = std::env::var_os("TFM_PYTHON").filter(|p| !p.is_empty());
+    let python = named.map_or_else(|| "python3".into(), PathBuf::from);
+    let shown = python.display();
+    let asked = Command::new(&python).args(["-c", "import numpy, torch"]).output();
+    match asked {
+        Err(e) => Err(format!("{shown}: {e}")),
+        Ok(done) if !done.status.success() => {
+            let text = String::from_utf8_lossy(&done.stderr);
+            Err(format!("{shown}: {}", text.trim_end().lines().last().unwrap_or("it failed")))
+        }
+        Ok(_) => Ok(python),
+    }
+}
+
+/// The `tfm` that was built with this test: beside its folder `deps`.
+fn tfm() -> Option<PathBuf> {
+    let test = std::env::current_exe().ok()?;
+    let path = test.parent()?.parent()?.join(format!("tfm{}", std::env::consts::EXE_SUFFIX));
+    path.exists().then_some(path)
+}
+
+#[test]
+fn the_first_losses_are_those_of_pytorch() {
+    let (python, tfm) = match (python(), tfm()) {
+        (Ok(python), Some(tfm)) => (python, tfm),
+        (Err(why), _) => return println!("skipped: {why}; TFM_PYTHON names a Python with numpy and torch"),
+        (_, None) => return println!("skipped: `tfm` is not built; `cargo build -p tfm` does it"),
+    };
+    let script = root().join("tests/agree_with_torch.py");
+    let done = Command::new(python).arg(script).arg("--tfm").arg(tfm).output().expect("the script can be started");
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    println!("{out}");
+    assert!(done.status.success(), "{out}{err}");
+    assert_eq!(out.matches(": agrees").count(), 3, "mlp, cnn and gpt:\n{out}");
+}
