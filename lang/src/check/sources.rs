@@ -90,6 +90,9 @@ pub struct Form {
     pub doc: &'static str,
 }
 
+/// What a source asks of one of its columns.
+pub type ColumnCheck = fn(&ColumnSpec) -> Result<(), Problem>;
+
 /// Where records come from.
 pub struct Source {
     /// Its name.
@@ -99,7 +102,7 @@ pub struct Source {
     /// What it reads and what its fields are.
     pub doc: &'static str,
     /// Checks one of the columns that follow in braces; `None` when there are none.
-    pub column: Option<fn(&ColumnSpec) -> Result<(), Problem>>,
+    pub column: Option<ColumnCheck>,
     /// True when the records are pieces of one sequence, so that their order means something.
     pub sequence: bool,
     fields: Fields,
