@@ -1,1 +1,0 @@
-//! The whole library checks, and its examples can be written out.
