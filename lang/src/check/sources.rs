@@ -28,6 +28,9 @@ pub type Args = Vec<(String, Static)>;
 /// The fields that arguments and columns give.
 type Fields = fn(&[(String, Static)], &[ColumnSpec]) -> Result<Vec<FieldSpec>, Problem>;
 
+/// Says what is wrong with a column.
+pub type CheckColumn = fn(&ColumnSpec) -> Result<(), Problem>;
+
 /// What an argument may be.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -99,7 +102,7 @@ pub struct Source {
     /// What it reads and what its fields are.
     pub doc: &'static str,
     /// Checks one of the columns that follow in braces; `None` when there are none.
-    pub column: Option<fn(&ColumnSpec) -> Result<(), Problem>>,
+    pub column: Option<CheckColumn>,
     /// True when the records are pieces of one sequence, so that their order means something.
     pub sequence: bool,
     fields: Fields,
