@@ -29,7 +29,7 @@ pub fn evaluate_entry(train: &str) -> String {
 /// reported is called `loss_1`, `loss_2`, by its place.
 ///
 /// The variables of the graph are those of the model under the same numbers. Gradients and updates
-/// are still pending: see [`crate::differentiate`] and [`crate::update`].
+/// are still pending: see [`crate::differentiate()`] and [`crate::update()`].
 pub fn build(model: &Model) -> Graph {
     let mut graph = Graph::default();
     let mut init = Entry { name: INIT.into(), ..Entry::default() };

@@ -11,7 +11,7 @@ use tfm_lang::dim::Dim;
 use tfm_lang::model::{Attr, GradientRule, Model, Rules, VarId};
 
 /// Writes the gradient of every loss in every parameter that descends it, and leaves them pending
-/// for [`crate::update`].
+/// for [`crate::update()`].
 ///
 /// Gradients are taken at the values before the step. A parameter that its loss does not depend on
 /// has zeros. What a parameter receives only through `gather` stays rows and numbers. Afterwards no
