@@ -1,10 +1,10 @@
 //! What `train` does every so often: periods, actions, and the metrics they name.
 
 use super::elab::{Elab, Failed, Res};
-use super::train::{Descent, TrainItem};
+use super::train::TrainItem;
 use super::value::Value;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Action, Period, Periodic, Program};
+use crate::model::{Action, Period, Periodic, Program, ValueId};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{Block, Expr, Name, Stmt, StmtKind};
 
@@ -12,12 +12,7 @@ use crate::syntax::ast::{Block, Expr, Name, Stmt, StmtKind};
 type Stops = Vec<(String, Period)>;
 
 impl Elab {
-    pub fn periodic(
-        &mut self,
-        item: &TrainItem,
-        evaluation: &Program,
-        descents: &[Descent],
-    ) -> Res<(Vec<Periodic>, Stops)> {
+    pub fn periodic(&mut self, item: &TrainItem, evaluation: &Program) -> Res<(Vec<Periodic>, Stops)> {
         let (mut periodic, mut stop, mut failed) = (Vec::new(), Vec::new(), false);
         for s in &item.body.statements {
             let outcome = match &s.kind {
@@ -40,10 +35,14 @@ impl Elab {
         for action in periodic.iter().flat_map(|p: &Periodic| &p.actions) {
             if let Action::Evaluate(part) = action {
                 let split = self.program.data[part.data].splits[part.split].clone();
-                let losses: Vec<String> = if descents.len() == 1 {
-                    vec!["loss".into()]
-                } else {
-                    descents.iter().map(|d| d.name.clone()).collect()
+                // Of several losses, one that is not reported is called by its place.
+                let unnamed = |loss: &ValueId| evaluation.reports.iter().all(|r| r.value != *loss);
+                let losses: Vec<String> = match evaluation.losses.as_slice() {
+                    [_] => vec!["loss".into()],
+                    many => {
+                        let places = many.iter().enumerate().filter(|(_, loss)| unnamed(loss));
+                        places.map(|(i, _)| format!("loss_{}", i + 1)).collect()
+                    }
                 };
                 for name in losses.into_iter().chain(evaluation.reports.iter().map(|r| r.name.clone())) {
                     known.push(format!("{split}.{name}"));

@@ -42,12 +42,11 @@ pub(super) struct TrainItem<'a> {
 type Settings = BTreeMap<String, (Expr, FileId, Span)>;
 
 /// One `minimize` as evaluated: loss, what it is over, its optimizer.
-pub(super) struct Descent {
-    pub loss: ValueId,
-    pub name: String,
-    pub over: Vec<Value>,
-    pub with: Option<Value>,
-    pub span: Span,
+struct Descent {
+    loss: ValueId,
+    over: Vec<Value>,
+    with: Option<Value>,
+    span: Span,
 }
 
 impl Elab {
@@ -77,7 +76,7 @@ impl Elab {
             minimize.push(self.descent(i, d, &training, optimizer.as_ref(), optimizers, item)?);
         }
         self.every_parameter_moves(&minimize, item)?;
-        let (periodic, stop) = self.periodic(item, &evaluation, &descents)?;
+        let (periodic, stop) = self.periodic(item, &evaluation)?;
         Ok(Train {
             name: item.name.text.clone(),
             data,
@@ -330,11 +329,7 @@ impl Elab {
             let ty = self.ty(v).to_string();
             return self.error("E0401", loss.span, format!("a loss must be floating, this is {ty}"));
         }
-        let name = match &*loss.kind {
-            ExprKind::Name(n) => n.clone(),
-            _ => "loss".into(),
-        };
-        Ok(Descent { loss: v, name, over: over?, with: with?, span })
+        Ok(Descent { loss: v, over: over?, with: with?, span })
     }
 
     /// A value of rank 0.
