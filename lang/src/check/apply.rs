@@ -270,7 +270,7 @@ impl Elab {
         let value = self.block(&mut env, body)?;
         let value = match &callable.result {
             None => value,
-            Some(result) => self.check_result(callable, result, &mut sig, value, span)?,
+            Some(result) => self.check_result(callable, result, &mut sig, value)?,
         };
         match &callable.grad {
             Some(_) => self.custom_gradient(callable, &sig, &inputs, value, span),

@@ -27,7 +27,7 @@ impl std::fmt::Debug for Builtin {
     }
 }
 
-const BUILTINS: [Builtin; 27] = [
+const BUILTINS: [Builtin; 26] = [
     Builtin { name: "shape", params: &["x"], run: shape },
     Builtin { name: "sizes", params: &["x"], run: shape },
     Builtin { name: "dtype_of", params: &["x"], run: dtype },
@@ -53,7 +53,6 @@ const BUILTINS: [Builtin; 27] = [
     Builtin { name: "minus", params: &["a", "b"], run: minus },
     Builtin { name: "cut", params: &["x", "parts", "axis"], run: cut },
     Builtin { name: "int", params: &["x"], run: int },
-    Builtin { name: "is_constant", params: &["x"], run: is_constant },
     Builtin { name: "gradient", params: &["loss", "x"], run: gradient },
 ];
 
@@ -205,12 +204,6 @@ fn int(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
             Err(e.fail(d))
         }
     }
-}
-
-/// True where a size is a number already.
-fn is_constant(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
-    let arg = one(e, "is_constant", args, span)?;
-    Ok(Value::Bool(arg.value.as_f64().is_some()))
 }
 
 fn zeros(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {

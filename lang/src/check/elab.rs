@@ -96,7 +96,6 @@ pub(super) struct Elab {
     pub outputs: Vec<(String, ValueId)>,
     /// `train` or `evaluate`: which set of metric states.
     pub phase: &'static str,
-    pub metric_states: u32,
     pub update: Option<UpdateTarget>,
     pub totals: Totals,
     /// The step and the number of steps, while an update is written.
@@ -131,7 +130,6 @@ impl Elab {
             draws: HashMap::new(),
             outputs: Vec::new(),
             phase: "train",
-            metric_states: 0,
             update: None,
             totals: Totals::default(),
             clock: None,

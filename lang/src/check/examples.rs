@@ -68,7 +68,7 @@ pub fn examples(sources: &mut Sources, library: &[(&str, &str)]) -> Vec<Result<E
         e.training = false;
         e.frame(None, Span::default(), Some(DType::F64));
         let mut env = Env::new(view);
-        let left = e.eval(&mut env, &sides[0]).and_then(|v| e.shown(v, sides[0].span));
+        let left = e.eval(&mut env, &sides[0]).and_then(|v| e.tensor(&v, None, sides[0].span));
         let right = left.and_then(|got| {
             let dtype = e.ty(got).dtype;
             let v = e.eval(&mut env, &sides[1])?;
@@ -111,11 +111,6 @@ fn views(sources: &mut Sources, program: &mut Program, files: impl Iterator<Item
 }
 
 impl Elab {
-    /// A value to be compared: a tensor, or a schedule or static value as one.
-    fn shown(&mut self, value: Value, span: Span) -> super::elab::Res<ValueId> {
-        self.tensor(&value, None, span)
-    }
-
     /// `cosine(1.0)(6, 10)`: a schedule at a step, as the library's examples write it.
     pub fn schedule_example(&mut self, value: Value, args: &[Value], span: Span) -> super::elab::Res<Value> {
         let mut clock = Vec::new();

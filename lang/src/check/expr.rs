@@ -48,7 +48,7 @@ impl Elab {
                 let (a, b) = (self.eval(env, l), self.eval(env, r));
                 self.binary(*op, *at, (a?, l), (b?, r), e.span)
             }
-            ExprKind::Pipe(l, r) => self.pipe(env, l, r, e.span),
+            ExprKind::Pipe(l, r) => self.pipe(env, l, r),
             ExprKind::If { condition, then, otherwise } => self.condition(env, condition, then, otherwise.as_ref()),
             ExprKind::Loop { scan: false, carries, each, body } => self.fold(env, carries, each, body, e.span),
             ExprKind::Loop { scan: true, .. } => self.not_yet("`scan`", e.span),
@@ -249,7 +249,7 @@ impl Elab {
     }
 
     /// `x |> f`, `x |> f(a)`, `x |> F(a)`, `x |> F(a)(b)`.
-    fn pipe(&mut self, env: &mut Env, left: &Expr, right: &Expr, span: Span) -> Res<Value> {
+    fn pipe(&mut self, env: &mut Env, left: &Expr, right: &Expr) -> Res<Value> {
         let x = self.eval(env, left)?;
         if let Value::Data(_) | Value::DataSet(_) = x {
             return self.data_pipe(env, x, right);
@@ -294,7 +294,6 @@ impl Elab {
                         .fix("add the first list", place, format!("{}()", self.quote(place)));
                     return Err(self.fail(d));
                 }
-                let _ = span;
                 self.call(function, vec![input], right.span, place)
             }
         }

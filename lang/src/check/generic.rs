@@ -85,16 +85,12 @@ impl Elab {
                         let env = bound_env(declared.file, &b.statics, head);
                         e.apply_optimizer(b, callable, env, args, head)
                     }
-                    _ => e.schedule_by_itself(made, head),
+                    _ => e.schedule_now(made, head),
                 })
             }
             _ => e.call(function, args, head, head),
         };
         e.diagnostics
-    }
-
-    fn schedule_by_itself(&mut self, made: Value, head: crate::source::Span) -> super::elab::Res<Value> {
-        self.schedule_now(made, head)
     }
 
     /// A tensor of the declared type with unknown sizes; `..S` has this rank.

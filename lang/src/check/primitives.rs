@@ -145,7 +145,7 @@ impl Elab {
             match axis {
                 AxisExpr::Rest(e) => self.rest_result(callable, e, sig, at, span, &mut shape)?,
                 AxisExpr::Dim(e) => {
-                    let axis = self.axis_result(callable, e, sig, span)?;
+                    let axis = self.axis_result(e, sig, span)?;
                     shape.push(axis);
                 }
             }
@@ -212,7 +212,7 @@ impl Elab {
     }
 
     /// A size of the result: a dimension variable keeps its history, an expression adds to it.
-    fn axis_result(&mut self, callable: &Callable, e: &Expr, sig: &Signature, span: Span) -> Res<Axis> {
+    fn axis_result(&mut self, e: &Expr, sig: &Signature, span: Span) -> Res<Axis> {
         if let ExprKind::Name(name) = &*e.kind
             && let Some((axis, _)) = sig.dims.get(name)
         {
@@ -236,7 +236,6 @@ impl Elab {
         } else {
             format!("{dim} = {told}, from `{by}`")
         };
-        let _ = callable;
         let origin = self.history.add(text, user, parents);
         Ok(Axis { dim, origin })
     }

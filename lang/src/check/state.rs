@@ -97,9 +97,6 @@ impl Elab {
             .note("a parameter has one size for every batch");
             return Err(self.fail(d));
         }
-        if kind == VariableKind::Metric {
-            self.metric_states += 1;
-        }
         let id = VarId(self.variables.len() as u32);
         self.variables.push(Variable { path: path.clone(), kind, ty, init: (body, value), span: name.span });
         self.by_path.insert(path, id);

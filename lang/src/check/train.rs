@@ -352,8 +352,6 @@ impl Elab {
     fn reports(&mut self, env: &mut Env, values: &[Expr], reports: &mut Vec<Report>) -> Res<()> {
         let mut failed = false;
         for e in values {
-            let before = self.metric_states;
-            let made = self.variables.len();
             let assigned = self.assigned.len();
             let value = self.eval(env, e).and_then(|v| self.scalar_of(v, e, "a reported value"));
             let Ok(mut v) = value else {
@@ -389,10 +387,7 @@ impl Elab {
                 self.fail(d);
                 failed = true;
             }
-            let accumulated = touched
-                || self.metric_states > before
-                || self.variables[made..].iter().any(|v| v.kind == VariableKind::Metric)
-                || self.reads_metric(v);
+            let accumulated = touched || self.reads_metric(v);
             reports.push(Report { name, value: v, accumulated });
         }
         if failed { Err(Failed) } else { Ok(()) }

@@ -119,8 +119,7 @@ impl Elab {
     /// Adds up what this round asked to be summed; false when every sum was known.
     fn add_up_totals(&mut self, span: Span) -> Res<bool> {
         let parts = std::mem::take(&mut self.totals.parts);
-        let mut keys: Vec<&String> = parts.iter().map(|(k, _)| k).collect();
-        keys.dedup();
+        let keys: Vec<&String> = parts.iter().map(|(k, _)| k).collect();
         let mut fresh = false;
         for key in keys.into_iter().cloned().collect::<std::collections::BTreeSet<_>>() {
             if self.totals.known.contains_key(&key) {

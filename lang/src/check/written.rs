@@ -13,14 +13,7 @@ use std::sync::Arc;
 
 impl Elab {
     /// The value of a body against the declared type of the result.
-    pub fn fit_result(
-        &mut self,
-        callable: &Callable,
-        ty: &TypeExpr,
-        sig: &mut Signature,
-        value: Value,
-        _span: Span,
-    ) -> Res<Value> {
+    pub fn fit_result(&mut self, callable: &Callable, ty: &TypeExpr, sig: &mut Signature, value: Value) -> Res<Value> {
         let TypeKind::Tensor { dtype, axes, below } = &ty.kind else { return Ok(value) };
         let place = self.last_of(callable);
         let want = match DType::from_name(&dtype.text) {
@@ -46,7 +39,7 @@ impl Elab {
         if axes.iter().any(|a| matches!(a, AxisExpr::Rest(e) if !matches!(&*e.kind, ExprKind::Name(_)))) {
             return Ok(Value::Tensor(v));
         }
-        let want = self.expand_axes(axes, sig, Some(&have))?;
+        let want = self.expand_axes(axes, sig)?;
         let fits = want.as_ref().is_none_or(|want| {
             want.len() == have.rank()
                 && want.iter().zip(&have.shape).all(|(w, h)| w.as_ref().is_none_or(|w| self.agree(w, &h.dim)))
@@ -65,12 +58,7 @@ impl Elab {
 
     /// Declared axes as sizes, `None` for a variable that nothing has bound. `None` as a whole where
     /// an unbound rest stands in it.
-    pub fn expand_axes(
-        &mut self,
-        axes: &[AxisExpr],
-        sig: &mut Signature,
-        _have: Option<&TensorType>,
-    ) -> Res<Option<Vec<Option<Dim>>>> {
+    pub fn expand_axes(&mut self, axes: &[AxisExpr], sig: &mut Signature) -> Res<Option<Vec<Option<Dim>>>> {
         let mut out = Vec::new();
         for axis in axes {
             match axis {
@@ -197,10 +185,9 @@ impl Elab {
         result: &ResultType,
         sig: &mut Signature,
         value: Value,
-        span: Span,
     ) -> Res<Value> {
         match result {
-            ResultType::One(ty) => self.fit_result(callable, ty, sig, value, span),
+            ResultType::One(ty) => self.fit_result(callable, ty, sig, value),
             ResultType::Named(parts) => {
                 let values: Vec<Value> = match &value {
                     Value::Tuple(items) => items.to_vec(),
@@ -225,7 +212,7 @@ impl Elab {
                 let mut out = Vec::new();
                 for (part, value) in parts.iter().zip(values) {
                     let value = match &part.ty {
-                        Some(ty) => self.fit_result(callable, ty, sig, value, span)?,
+                        Some(ty) => self.fit_result(callable, ty, sig, value)?,
                         None => value,
                     };
                     out.push((part.name.text.clone(), value));
