@@ -33,8 +33,18 @@ use statements::Place;
 ///
 /// Diagnostics are in the order of the text.
 pub fn parse(sources: &Sources, file: FileId) -> (ast::File, Vec<Diagnostic>) {
-    let mut cut = chunk::cut(file, &sources.get(file).text);
+    parse_by(Builder::new(file), sources, file)
+}
+
+/// As [`parse`], but `test` declarations are left out: an empty `Error` node stands for each.
+pub fn parse_without_tests(sources: &Sources, file: FileId) -> (ast::File, Vec<Diagnostic>) {
     let mut builder = Builder::new(file);
+    builder.without_tests = true;
+    parse_by(builder, sources, file)
+}
+
+fn parse_by(mut builder: Builder, sources: &Sources, file: FileId) -> (ast::File, Vec<Diagnostic>) {
+    let mut cut = chunk::cut(file, &sources.get(file).text);
     builder.diagnostics.append(&mut cut.diagnostics);
     let items = builder.items(cut);
     let mut diagnostics = builder.diagnostics;
