@@ -44,7 +44,7 @@ pub use examples::library_tests;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{DataSpec, Model};
 use crate::source::{FileId, Sources, Span};
-use crate::syntax::ast::{Block, Column, Expr, File, ItemKind, Name, StringLit};
+use crate::syntax::ast::{Block, Column, Expr, File, Item, ItemKind, Name, StringLit};
 use elab::Elab;
 use program::Program;
 use std::collections::BTreeMap;
@@ -108,13 +108,13 @@ pub fn check(
     options: &Options,
 ) -> Checked {
     let mut diagnostics = Vec::new();
-    let (mut program, _) = parse_library(sources, library, false, &mut diagnostics);
+    let mut program = parse_library(sources, library, &mut diagnostics);
     let mut loader = Loader { load, loaded: BTreeMap::new(), files: vec![main], parts: Parts::default() };
     loader.file(sources, &mut program, main, "", &mut Vec::new(), &mut diagnostics);
     let Loader { files, parts, .. } = loader;
     let overrides = apply_overrides(sources, &mut program, main, options, &mut diagnostics);
     let examples = match options.tests {
-        true => examples::parse_examples(sources, program.callables.iter().filter(|c| c.file == main)),
+        true => examples::parse_examples(sources, program.declared_in(main).into_iter().map(|id| program.callable(id))),
         false => Vec::new(),
     };
     program.sources = sources.clone();
@@ -168,6 +168,7 @@ pub fn check(
             diagnostics.push(d.clone());
         }
     }
+    diagnostics.extend(e.program.late_errors());
     diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let model = (!failed).then(|| finish(e, trains, optimizers));
@@ -188,33 +189,25 @@ fn finish(mut e: Elab, mut trains: Vec<crate::model::Train>, optimizers: Vec<val
     Model { variables, data: e.program.data.clone(), trains, rules: Arc::new(rules) }
 }
 
-/// The library, and its tests where they are wanted: to parse them takes time that only `tfm test` spends.
-fn parse_library(
-    sources: &mut Sources,
-    library: &[(&str, &str)],
-    with_tests: bool,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> (Program, Vec<TestItem>) {
+fn parse_library(sources: &mut Sources, library: &[(&str, &str)], diagnostics: &mut Vec<Diagnostic>) -> Program {
     let mut files = Vec::new();
-    let mut tests = Vec::new();
     for (path, text) in library {
         let id = sources.add(format!("std/{path}"), *text, true);
-        let parse = if with_tests { crate::syntax::parse } else { crate::syntax::parse_without_tests };
-        let (file, found) = parse(sources, id);
-        diagnostics.extend(found);
-        tests.extend(tests_of(&file));
-        files.push((path.to_string(), file));
+        match crate::syntax::late(sources, id) {
+            Some(declarations) => files.push((*path, id, declarations)),
+            None => diagnostics.extend(crate::syntax::parse(sources, id).1),
+        }
     }
     let mut program = Program::default();
     program.add_library(files, diagnostics);
-    (program, tests)
+    program
 }
 
-fn tests_of(file: &File) -> impl Iterator<Item = TestItem> {
-    file.items.iter().filter_map(|item| match &item.kind {
-        ItemKind::Test(title, block) => Some(TestItem { file: file.id, title: title.clone(), block: block.clone() }),
+fn test_of(file: FileId, item: &Item) -> Option<TestItem> {
+    match &item.kind {
+        ItemKind::Test(title, block) => Some(TestItem { file, title: title.clone(), block: block.clone() }),
         _ => None,
-    })
+    }
 }
 
 /// Reads files as they are imported, each once, refusing cycles.
@@ -283,7 +276,7 @@ impl Loader<'_> {
     }
 
     fn keep_parts(&mut self, file: &File) {
-        self.parts.tests.extend(tests_of(file));
+        self.parts.tests.extend(file.items.iter().filter_map(|item| test_of(file.id, item)));
         for item in &file.items {
             match &item.kind {
                 ItemKind::Data { name, source, columns, operators } => self.parts.data.push(DataItem {

@@ -36,20 +36,11 @@ pub(super) struct Builder {
     blocks: VecDeque<Braces>,
     /// Which statements the blocks of the chunk at hand may hold.
     place: Place,
-    /// Leave `test` declarations out, unread.
-    pub(super) without_tests: bool,
 }
 
 impl Builder {
     pub(super) fn new(file: FileId) -> Builder {
-        Builder {
-            file,
-            diagnostics: Vec::new(),
-            map: Map::default(),
-            blocks: VecDeque::new(),
-            place: Place::Body,
-            without_tests: false,
-        }
+        Builder { file, diagnostics: Vec::new(), map: Map::default(), blocks: VecDeque::new(), place: Place::Body }
     }
 
     /// Parses a chunk by a rule and makes a node of it; `None` when that gave a diagnostic.

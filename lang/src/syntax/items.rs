@@ -49,14 +49,10 @@ impl Builder {
         Item { doc: Vec::new(), span, kind: ItemKind::Error(words::bound(&chunk.text, &chunk.map, self.file)) }
     }
 
-    fn declaration(&mut self, mut chunk: Chunk) -> Item {
+    pub(super) fn declaration(&mut self, mut chunk: Chunk) -> Item {
         let mut item = self.error_item(&chunk);
         item.doc = std::mem::take(&mut chunk.docs);
         let word = words::first(&chunk.text).to_string();
-        if self.without_tests && word == "test" {
-            item.kind = ItemKind::Error(Vec::new());
-            return item;
-        }
         let place = match word.as_str() {
             "train" => Place::Train,
             "test" => Place::Test,

@@ -15,6 +15,7 @@ mod chunk;
 mod errors;
 mod expressions;
 mod items;
+mod late;
 mod literals;
 mod scan;
 mod statements;
@@ -29,22 +30,14 @@ use crate::source::{FileId, Sources, Span};
 use build::Builder;
 use statements::Place;
 
+pub use late::{Late, late};
+
 /// Parses one file. Never fails: what does not parse is an `Error` node and a diagnostic.
 ///
 /// Diagnostics are in the order of the text.
 pub fn parse(sources: &Sources, file: FileId) -> (ast::File, Vec<Diagnostic>) {
-    parse_by(Builder::new(file), sources, file)
-}
-
-/// As [`parse`], but `test` declarations are left out: an empty `Error` node stands for each.
-pub fn parse_without_tests(sources: &Sources, file: FileId) -> (ast::File, Vec<Diagnostic>) {
-    let mut builder = Builder::new(file);
-    builder.without_tests = true;
-    parse_by(builder, sources, file)
-}
-
-fn parse_by(mut builder: Builder, sources: &Sources, file: FileId) -> (ast::File, Vec<Diagnostic>) {
     let mut cut = chunk::cut(file, &sources.get(file).text);
+    let mut builder = Builder::new(file);
     builder.diagnostics.append(&mut cut.diagnostics);
     let items = builder.items(cut);
     let mut diagnostics = builder.diagnostics;
