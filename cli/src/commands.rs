@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod doc;
 mod eval;
 mod explain;
 mod export;
@@ -33,6 +34,8 @@ pub enum Command {
     Graph(graph::Graph),
     /// Measure training on the standard workloads, beside other frameworks
     Bench(bench::Bench),
+    /// Show the documentation of the library, or of a file
+    Doc(doc::Doc),
     /// Explain the code of an error
     Explain(explain::Explain),
 }
@@ -49,6 +52,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Export(c) => c.run(),
         Command::Graph(c) => c.run(color),
         Command::Bench(c) => c.run(),
+        Command::Doc(c) => c.run(color),
         Command::Explain(c) => c.run(),
     }
 }

@@ -5,6 +5,7 @@
 pub mod check;
 pub mod diagnostic;
 pub mod dim;
+pub mod doc;
 pub mod model;
 pub mod source;
 pub mod syntax;

@@ -11,7 +11,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-pub use bind::{bind, find};
+pub use bind::{bind, find, signature};
 pub use drawn::{DRAWN, Drawn, drawn};
 pub use reference::reference;
 
