@@ -27,7 +27,7 @@ pub fn page(page: &Page, style: Style) -> String {
     let place = if page.place.is_empty() { String::new() } else { format!("  {}", page.place) };
     let mut out = format!("{}{place}\n\n{}", bold(&page.path(), style), indented(&page.signature));
     if !page.text.is_empty() {
-        out += &format!("\n{}\n", page.text);
+        out += &format!("\n{}", page.text.lines().map(wrapped).collect::<String>());
     }
     if !page.examples.is_empty() {
         out += &format!("\nExamples:\n{}", indented(&page.examples.join("\n")));
@@ -36,6 +36,25 @@ pub fn page(page: &Page, style: Style) -> String {
         out += &format!("\nSource:\n\n{}", indented(&page.source));
     }
     out.trim_end().to_string()
+}
+
+/// A line in lines of at most [`WIDTH`] letters, broken at spaces.
+fn wrapped(line: &str) -> String {
+    let mut out = String::new();
+    let mut length = 0;
+    for word in line.split(' ') {
+        let n = word.chars().count();
+        if length > 0 && length + 1 + n > WIDTH {
+            out.push('\n');
+            length = 0;
+        } else if length > 0 {
+            out.push(' ');
+            length += 1;
+        }
+        out.push_str(word);
+        length += n;
+    }
+    out + "\n"
 }
 
 /// A line for each name of a module.
