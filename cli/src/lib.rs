@@ -8,11 +8,13 @@ pub mod args;
 mod bug;
 mod commands;
 pub mod failure;
+mod notes;
 mod output;
 pub mod pipeline;
 mod progress;
 mod settings;
 mod signals;
+mod starts;
 mod target;
 mod values;
 
