@@ -86,7 +86,9 @@ fn missing(start: &Start, directory: &Path) -> Diagnostic {
 fn refused(start: &Start, error: &CheckpointError) -> Diagnostic {
     let what = if start.target.is_empty() { "everything".into() } else { format!("`{}`", start.target) };
     let message = format!("{what} cannot start from {}", error.path.display());
-    let mut d = Diagnostic::error("E0612", start.span, message);
+    let asked = start.variables.len();
+    let mut d = Diagnostic::error("E0612", start.span, message)
+        .says(format!("asks for {asked} tensor{}", if asked == 1 { "" } else { "s" }));
     for problem in error.problems.iter().take(SHOWN) {
         d = d.note(problem.clone());
     }

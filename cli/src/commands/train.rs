@@ -11,7 +11,7 @@ use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tfm_lang::model::Action;
+use tfm_lang::model::{Action, VarId, VariableKind};
 use tfm_lowering::build::{evaluate_entry, every_entry, step_entry};
 use tfm_runtime::checkpoint::{Progress, Store, Weights, Which};
 use tfm_runtime::cpu::Cpu;
@@ -85,7 +85,7 @@ impl Train {
     pub fn run(&self, color: Color) -> Result<(), Failure> {
         let (resume, file) = self.resume();
         let file = file.ok_or_else(|| Failure::Usage("which file? `tfm train FILE.tfm --resume`".into()))?;
-        let options = self.settings.options(self.name.as_deref());
+        let options = self.settings.options();
         let compiled = compile(&file, &options, &|m| self.settings.apply(m), color)?;
         let blocks = self.blocks(&compiled, &file)?;
         self.notes(&compiled, &blocks);
@@ -353,9 +353,9 @@ impl Block<'_> {
         let threads = self.command.settings.threads();
         let on = format!("{}.{}", data.name, data.splits[train.data.split]);
         let text = format!(
-            "{}: {} parameters, {} examples of {on}, {} steps per epoch\nseed {seed}, {threads} {}, {}{}",
+            "{}: {}, {} examples of {on}, {} steps per epoch\nseed {seed}, {threads} {}, {}{}",
             train.name,
-            count(self.compiled.parameters()),
+            self.parameters(),
             count(epoch.examples),
             count(epoch.steps),
             if threads == 1 { "thread" } else { "threads" },
@@ -365,6 +365,21 @@ impl Block<'_> {
         // The run does not depend on who listens.
         let _ = say(&text);
         Ok(())
+    }
+
+    /// How many numbers the block trains, and how many it keeps as they are.
+    fn parameters(&self) -> String {
+        let (model, train) = (&self.compiled.model, &self.compiled.model.trains[self.train]);
+        let size = |ids: &mut dyn Iterator<Item = &VarId>| -> u64 {
+            let variables = ids.map(|id| &model.variables[id.0 as usize]);
+            let parameters = variables.filter(|v| v.kind == VariableKind::Parameter);
+            parameters.map(|v| v.ty.size().as_constant().unwrap_or(0).max(0) as u64).sum()
+        };
+        let moved = count(size(&mut train.minimize.iter().flat_map(|m| &m.parameters)));
+        match size(&mut train.frozen.iter()) {
+            0 => format!("{moved} parameters"),
+            frozen => format!("{moved} parameters, {} frozen", count(frozen)),
+        }
     }
 
     /// Writes the summary and says how it went.
