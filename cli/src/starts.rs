@@ -17,8 +17,13 @@ const SHOWN: usize = 8;
 
 /// What does not fit, of what these blocks start from. A file that is not there is passed over unless it
 /// `must_exist`. Relative paths start as those of data do: at `TFM_DATA`, in `directory`, here.
-pub fn unfit(compiled: &Compiled, trains: &[Train], directory: &Path, must_exist: bool) -> Vec<Diagnostic> {
-    let starts = trains.iter().flat_map(|t| &t.starts);
+pub fn unfit<'a>(
+    compiled: &Compiled,
+    trains: impl IntoIterator<Item = &'a Train>,
+    directory: &Path,
+    must_exist: bool,
+) -> Vec<Diagnostic> {
+    let starts = trains.into_iter().flat_map(|t| &t.starts);
     let told = starts.filter_map(|start| {
         let Ok(path) = locate(&start.file, directory) else {
             return must_exist.then(|| missing(start, directory));

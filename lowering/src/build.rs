@@ -3,7 +3,7 @@
 use crate::differentiate::drop_custom_gradients;
 use crate::graph::splice::splice;
 use crate::graph::{Entry, Graph, PendingTrain, Type, Value, Var, Variable};
-use tfm_lang::model::{self, Body, Glance, Model, Op, Program, ValueId, VariableKind};
+use tfm_lang::model::{self, Body, Glance, Model, Op, Program, Train, ValueId, VariableKind};
 
 /// The entry that gives every variable its first value.
 pub const INIT: &str = "init";
@@ -14,6 +14,19 @@ pub const RESET: &str = "reset";
 /// The entry of a `train` block's step.
 pub fn step_entry(train: &str) -> String {
     format!("{train}.step")
+}
+
+/// The entry of a part of a batch, where a `train` block has `micro`; see [`crate::micro()`].
+pub fn part_entry(train: &str) -> String {
+    format!("{train}.part")
+}
+
+/// The entry that takes a block's batches, whole or in parts.
+pub fn batch_entry(train: &Train) -> String {
+    match train.settings.micro {
+        Some(_) => part_entry(&train.name),
+        None => step_entry(&train.name),
+    }
 }
 
 /// The entry of a `train` block's evaluation.
