@@ -14,6 +14,7 @@ mod progress;
 mod settings;
 mod signals;
 mod target;
+pub mod testing;
 mod values;
 
 use failure::Failure;

@@ -6,6 +6,7 @@ use crate::pipeline::compile_file;
 use crate::settings::Settings;
 use clap::Args;
 use std::path::PathBuf;
+use tfm_lang::check::Options;
 
 /// Names, types and shapes, for every batch size at once. No data is read.
 #[derive(Args, Clone, Debug)]
@@ -28,7 +29,7 @@ impl Check {
     pub fn run(&self, color: Color) -> Result<(), Failure> {
         let mut good = true;
         for file in &self.files {
-            let options = self.settings.options(None);
+            let options = Options { tests: true, ..self.settings.options(None) };
             let result = compile_file(file, &options, &|m| self.settings.apply(m)).map_err(Failure::file(file))?;
             let (sources, diagnostics) = match &result {
                 Ok(compiled) => (&compiled.sources, &compiled.warnings),

@@ -69,12 +69,15 @@ pub(super) struct UpdateTarget {
     pub states: Vec<(String, ValueId, ValueId, bool)>,
 }
 
+#[derive(Clone)]
 pub(super) struct Elab {
     pub program: Arc<Program>,
     pub body: Body,
     pub diagnostics: Vec<Diagnostic>,
     pub history: History,
     pub training: bool,
+    /// The text is a test or an example: schedules may be applied.
+    pub testing: bool,
     /// A body is checked by itself: what is undecided is no error.
     pub generic: bool,
     pub variables: Vec<Variable>,
@@ -116,6 +119,7 @@ impl Elab {
             diagnostics: Vec::new(),
             history: History::default(),
             training: true,
+            testing: false,
             generic: false,
             variables: Vec::new(),
             by_path: HashMap::new(),

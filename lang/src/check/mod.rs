@@ -32,22 +32,25 @@ mod signature;
 pub mod sources;
 mod state;
 mod statements;
+pub mod testing;
 mod train;
 mod update;
 mod value;
 mod words;
 mod written;
 
-pub use examples::{Example, examples};
+pub use examples::library_tests;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{DataSpec, Model};
 use crate::source::{FileId, Sources, Span};
+use crate::syntax::Late;
 use crate::syntax::ast::{Block, Column, Expr, File, ItemKind, Name, StringLit};
 use elab::Elab;
 use program::Program;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use testing::{Test, TestItem};
 use train::TrainItem;
 use words::{list_words, near, snake_case, stable_hash};
 
@@ -61,6 +64,8 @@ pub struct Options {
     pub overrides: Vec<(String, String)>,
     /// Only this `train` block, where one is named.
     pub only: Option<String>,
+    /// Also evaluates `test` declarations and the examples in doc comments.
+    pub tests: bool,
 }
 
 /// The result of a check: a model when there is no error.
@@ -71,6 +76,9 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
     /// Every file that was read, the main one first; what watch mode watches.
     pub files: Vec<FileId>,
+    /// The tests and examples of the main file, where they were asked for. What is wrong with a `test` is among the
+    /// diagnostics too, but not what is wrong with an example.
+    pub tests: Vec<Test>,
 }
 
 /// A `data` declaration as parsed.
@@ -88,6 +96,7 @@ struct Parts {
     data: Vec<DataItem>,
     trains: Vec<(FileId, Name, Expr, Block)>,
     requires: Vec<(FileId, Expr, Option<StringLit>)>,
+    tests: Vec<TestItem>,
 }
 
 /// Checks the file `main` with the library and what it imports. `load` reads a file beside it by
@@ -100,11 +109,15 @@ pub fn check(
     options: &Options,
 ) -> Checked {
     let mut diagnostics = Vec::new();
-    let mut program = parse_library(sources, library, &mut diagnostics);
+    let (mut program, _) = parse_library(sources, library, &mut diagnostics);
     let mut loader = Loader { load, loaded: BTreeMap::new(), files: vec![main], parts: Parts::default() };
     loader.file(sources, &mut program, main, "", &mut Vec::new(), &mut diagnostics);
     let Loader { files, parts, .. } = loader;
     let overrides = apply_overrides(sources, &mut program, main, options, &mut diagnostics);
+    let examples = match options.tests {
+        true => examples::parse_examples(sources, program.callables_of(main)),
+        false => Vec::new(),
+    };
     program.sources = sources.clone();
     let mut optimizers = Vec::new();
     for (i, item) in parts.data.iter().enumerate() {
@@ -145,12 +158,22 @@ pub fn check(
         }
     }
     e.check_by_itself(&files);
+    let mut tests: Vec<Test> = examples.iter().map(|x| x.elaborate(&program, x.file)).collect();
+    if options.tests {
+        let own = parts.tests.iter().filter(|t| t.file == main);
+        tests.extend(own.map(|item| testing::elaborate(&program, item, main)));
+    }
     let mut diagnostics = std::mem::take(&mut e.diagnostics);
     diagnostics.extend(e.program.late_errors());
+    for d in tests.iter().filter(|t| t.example.is_none()).flat_map(|t| &t.diagnostics) {
+        if !diagnostics.iter().any(|o| o.span() == d.span() && o.code == d.code) {
+            diagnostics.push(d.clone());
+        }
+    }
     diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let model = (!failed).then(|| finish(e, trains, optimizers));
-    Checked { model, diagnostics, files }
+    Checked { model, diagnostics, files, tests }
 }
 
 fn finish(mut e: Elab, mut trains: Vec<crate::model::Train>, optimizers: Vec<value::Value>) -> Model {
@@ -167,18 +190,48 @@ fn finish(mut e: Elab, mut trains: Vec<crate::model::Train>, optimizers: Vec<val
     Model { variables, data: e.program.data.clone(), trains, rules: Arc::new(rules) }
 }
 
-fn parse_library(sources: &mut Sources, library: &[(&str, &str)], diagnostics: &mut Vec<Diagnostic>) -> Program {
+/// The library, and its `test` declarations, unread: only `tfm test` spends time on them.
+fn parse_library(
+    sources: &mut Sources,
+    library: &[(&str, &str)],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Program, Vec<Late>) {
     let mut files = Vec::new();
+    let mut tests = Vec::new();
     for (path, text) in library {
         let id = sources.add(format!("std/{path}"), *text, true);
         match crate::syntax::late(sources, id) {
-            Some(declarations) => files.push((*path, id, declarations)),
+            Some(declarations) => {
+                let (found, others) = declarations.into_iter().partition(|d| d.word() == "test");
+                tests.extend::<Vec<Late>>(found);
+                files.push((*path, id, others));
+            }
             None => diagnostics.extend(crate::syntax::parse(sources, id).1),
         }
     }
     let mut program = Program::default();
     program.add_library(files, diagnostics);
-    program
+    (program, tests)
+}
+
+/// The library's tests, read.
+fn library_tests_of(tests: Vec<Late>, diagnostics: &mut Vec<Diagnostic>) -> Vec<TestItem> {
+    let mut out = Vec::new();
+    for late in tests {
+        let (item, found) = late.parse();
+        diagnostics.extend(found);
+        if let ItemKind::Test(title, block) = item.kind {
+            out.push(TestItem { file: title.span.file, title, block });
+        }
+    }
+    out
+}
+
+fn tests_of(file: &File) -> impl Iterator<Item = TestItem> {
+    file.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Test(title, block) => Some(TestItem { file: file.id, title: title.clone(), block: block.clone() }),
+        _ => None,
+    })
 }
 
 /// Reads files as they are imported, each once, refusing cycles.
@@ -247,6 +300,7 @@ impl Loader<'_> {
     }
 
     fn keep_parts(&mut self, file: &File) {
+        self.parts.tests.extend(tests_of(file));
         for item in &file.items {
             match &item.kind {
                 ItemKind::Data { name, source, columns, operators } => self.parts.data.push(DataItem {
