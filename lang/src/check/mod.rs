@@ -35,6 +35,7 @@ mod statements;
 mod train;
 mod update;
 mod value;
+mod windows;
 mod words;
 mod written;
 
