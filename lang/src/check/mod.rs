@@ -36,6 +36,7 @@ pub mod testing;
 mod train;
 mod update;
 mod value;
+mod windows;
 mod words;
 mod written;
 
