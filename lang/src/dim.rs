@@ -12,7 +12,7 @@ mod text;
 pub use facts::Facts;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// The name of an unknown size, `B`. Two unknowns are the same when their names are.
 pub type Symbol = Arc<str>;
@@ -29,9 +29,30 @@ enum Atom {
 type Monomial = Vec<(Atom, u32)>;
 
 /// A size in normal form.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Dim {
-    terms: BTreeMap<Monomial, i64>,
+    // Shared, since every axis of every value carries one.
+    terms: Arc<BTreeMap<Monomial, i64>>,
+}
+
+/// The sizes that most axes have, made once.
+static SMALL: LazyLock<Vec<Dim>> = LazyLock::new(|| (0..=1024).map(number).collect());
+
+fn number(n: i64) -> Dim {
+    let terms = if n == 0 { BTreeMap::new() } else { BTreeMap::from([(Vec::new(), n)]) };
+    Dim { terms: Arc::new(terms) }
+}
+
+impl Default for Dim {
+    fn default() -> Dim {
+        Dim::constant(0)
+    }
+}
+
+impl From<BTreeMap<Monomial, i64>> for Dim {
+    fn from(terms: BTreeMap<Monomial, i64>) -> Dim {
+        Dim { terms: Arc::new(terms) }
+    }
 }
 
 impl From<i64> for Dim {
@@ -43,20 +64,16 @@ impl From<i64> for Dim {
 impl Dim {
     /// A number.
     pub fn constant(n: i64) -> Dim {
-        let mut terms = BTreeMap::new();
-        if n != 0 {
-            terms.insert(Vec::new(), n);
-        }
-        Dim { terms }
+        usize::try_from(n).ok().and_then(|i| SMALL.get(i).cloned()).unwrap_or_else(|| number(n))
     }
 
     /// An unknown.
     pub fn var(name: impl Into<Symbol>) -> Dim {
-        Dim { terms: BTreeMap::from([(vec![(Atom::Var(name.into()), 1)], 1)]) }
+        Dim::atom(Atom::Var(name.into()))
     }
 
     fn atom(atom: Atom) -> Dim {
-        Dim { terms: BTreeMap::from([(vec![(atom, 1)], 1)]) }
+        Dim::from(BTreeMap::from([(vec![(atom, 1)], 1)]))
     }
 
     /// Its value, when it has no unknowns.
@@ -79,23 +96,30 @@ impl Dim {
 
     /// `self + other`
     pub fn add(&self, other: &Dim) -> Dim {
-        let mut terms = self.terms.clone();
-        for (mono, k) in &other.terms {
+        if let (Some(a), Some(b)) = (self.as_constant(), other.as_constant()) {
+            return Dim::constant(a.saturating_add(b));
+        }
+        let mut terms = BTreeMap::clone(&self.terms);
+        for (mono, k) in &*other.terms {
             let entry = terms.entry(mono.clone()).or_insert(0);
             *entry = entry.saturating_add(*k);
             if *entry == 0 {
                 terms.remove(mono);
             }
         }
-        Dim { terms }
+        Dim::from(terms)
     }
 
     /// `self * n`
     pub fn scale(&self, n: i64) -> Dim {
+        if let Some(k) = self.as_constant() {
+            return Dim::constant(k.saturating_mul(n));
+        }
         if n == 0 {
             return Dim::default();
         }
-        Dim { terms: self.terms.iter().map(|(m, k)| (m.clone(), k.saturating_mul(n))).collect() }
+        let scaled = self.terms.iter().map(|(m, k)| (m.clone(), k.saturating_mul(n)));
+        Dim::from(scaled.collect::<BTreeMap<_, _>>())
     }
 
     /// `self - other`
@@ -105,15 +129,21 @@ impl Dim {
 
     /// `self * other`
     pub fn mul(&self, other: &Dim) -> Dim {
+        if let Some(n) = other.as_constant() {
+            return self.scale(n);
+        }
+        if let Some(n) = self.as_constant() {
+            return other.scale(n);
+        }
         let mut out = Dim::default();
-        for (a, ka) in &self.terms {
-            for (b, kb) in &other.terms {
+        for (a, ka) in &*self.terms {
+            for (b, kb) in &*other.terms {
                 let mut powers: BTreeMap<Atom, u32> = BTreeMap::new();
                 for (atom, p) in a.iter().chain(b) {
                     *powers.entry(atom.clone()).or_insert(0) += p;
                 }
                 let mono: Monomial = powers.into_iter().collect();
-                out = out.add(&Dim { terms: BTreeMap::from([(mono, ka.saturating_mul(*kb))]) });
+                out = out.add(&Dim::from(BTreeMap::from([(mono, ka.saturating_mul(*kb))])));
             }
         }
         out
@@ -121,11 +151,17 @@ impl Dim {
 
     /// `self ^ n`
     pub fn pow(&self, n: u32) -> Dim {
+        if n == 1 {
+            return self.clone();
+        }
         (0..n).fold(Dim::constant(1), |acc, _| acc.mul(self))
     }
 
     /// `floor(self / by)`; `None` where `by` is zero.
     pub fn div(&self, by: &Dim) -> Option<Dim> {
+        if let (Some(a), Some(b)) = (self.as_constant(), by.as_constant()) {
+            return a.checked_div_euclid(b).map(Dim::constant);
+        }
         let (quotient, rest) = self.divide_terms(by)?;
         if rest == Dim::default() {
             return Some(quotient);
@@ -177,7 +213,7 @@ impl Dim {
     /// `p`, `a` and `c` of `p / a + c`, when it is of that form.
     fn nested_quotient(&self) -> Option<(Dim, Dim, Dim)> {
         let mut found = None;
-        for (mono, &k) in &self.terms {
+        for (mono, &k) in &*self.terms {
             let [(Atom::Div(p, a), 1)] = mono.as_slice() else { continue };
             if found.is_some() || k != 1 {
                 return None;
@@ -186,7 +222,7 @@ impl Dim {
         }
         let (p, a, mono) = found?;
         let mut rest = self.clone();
-        rest.terms.remove(&mono);
+        Arc::make_mut(&mut rest.terms).remove(&mono);
         // A quotient inside a product stays: only `p / a` by itself may move into the division.
         let bare = rest.terms.keys().flatten().all(|(atom, _)| !matches!(atom, Atom::Div(..)));
         bare.then_some((p, a, rest))
@@ -221,13 +257,13 @@ impl Dim {
         }
         let (divisor, &factor) = by.terms.iter().next()?;
         let (mut quotient, mut rest) = (Dim::default(), Dim::default());
-        'terms: for (mono, &k) in &self.terms {
+        'terms: for (mono, &k) in &*self.terms {
             let mut left: BTreeMap<Atom, u32> = mono.iter().cloned().collect();
             for (atom, p) in divisor {
                 match left.get_mut(atom) {
                     Some(have) if *have >= *p => *have -= p,
                     _ => {
-                        rest = rest.add(&Dim { terms: BTreeMap::from([(mono.clone(), k)]) });
+                        rest = rest.add(&Dim::from(BTreeMap::from([(mono.clone(), k)])));
                         continue 'terms;
                     }
                 }
@@ -236,27 +272,30 @@ impl Dim {
             // k = factor * q + r with 0 <= r < |factor|; only a constant divisor may split a term.
             let (q, r) = (k.wrapping_div_euclid(factor), k.wrapping_rem_euclid(factor));
             if r == 0 || (divisor.is_empty() && reduced.is_empty()) {
-                quotient = quotient.add(&Dim { terms: BTreeMap::from([(reduced.clone(), q)]) }.clean());
-                rest = rest.add(&Dim { terms: BTreeMap::from([(mono.clone(), r)]) }.clean());
+                quotient = quotient.add(&Dim::from(BTreeMap::from([(reduced.clone(), q)])).clean());
+                rest = rest.add(&Dim::from(BTreeMap::from([(mono.clone(), r)])).clean());
             } else if q != 0 {
-                quotient = quotient.add(&Dim { terms: BTreeMap::from([(reduced, q)]) });
-                rest = rest.add(&Dim { terms: BTreeMap::from([(mono.clone(), r)]) });
+                quotient = quotient.add(&Dim::from(BTreeMap::from([(reduced, q)])));
+                rest = rest.add(&Dim::from(BTreeMap::from([(mono.clone(), r)])));
             } else {
-                rest = rest.add(&Dim { terms: BTreeMap::from([(mono.clone(), r)]) });
+                rest = rest.add(&Dim::from(BTreeMap::from([(mono.clone(), r)])));
             }
         }
         Some((quotient, rest))
     }
 
     fn clean(mut self) -> Dim {
-        self.terms.retain(|_, k| *k != 0);
+        Arc::make_mut(&mut self.terms).retain(|_, k| *k != 0);
         self
     }
 
     /// Every unknown replaced by what `of` gives for it, where it gives something.
     pub fn substitute(&self, of: &dyn Fn(&str) -> Option<Dim>) -> Dim {
+        if self.as_constant().is_some() {
+            return self.clone();
+        }
         let mut out = Dim::default();
-        for (mono, k) in &self.terms {
+        for (mono, k) in &*self.terms {
             let mut term = Dim::constant(*k);
             for (atom, p) in mono {
                 let value = match atom {
@@ -335,8 +374,8 @@ fn reduce_fraction(above: Dim, below: &Dim) -> (Dim, Dim, Dim, Dim) {
     let left = above.terms.get(&Vec::new()).map_or(0, |c| c.rem_euclid(k));
     let divided = |d: Dim| {
         let mut terms = BTreeMap::new();
-        for (mono, c) in d.terms {
-            let mut powers: BTreeMap<Atom, u32> = mono.into_iter().collect();
+        for (mono, c) in &*d.terms {
+            let mut powers: BTreeMap<Atom, u32> = mono.iter().cloned().collect();
             for (atom, p) in &shared {
                 if let Some(have) = powers.get_mut(atom) {
                     *have -= p;
@@ -344,9 +383,9 @@ fn reduce_fraction(above: Dim, below: &Dim) -> (Dim, Dim, Dim, Dim) {
             }
             terms.insert(powers.into_iter().filter(|(_, p)| *p > 0).collect(), c.div_euclid(k));
         }
-        Dim { terms }.clean()
+        Dim::from(terms).clean()
     };
-    let factor = Dim { terms: BTreeMap::from([(shared.clone(), k)]) };
+    let factor = Dim::from(BTreeMap::from([(shared.clone(), k)]));
     (divided(above), divided(below.clone()), factor, Dim::constant(left))
 }
 

@@ -31,16 +31,17 @@ pub struct Example {
 pub fn examples(sources: &mut Sources, library: &[(&str, &str)]) -> Vec<Result<Example, (String, Diagnostic)>> {
     let mut diagnostics = Vec::new();
     let mut program = super::parse_library(sources, library, &mut diagnostics);
-    let mut out: Vec<Result<Example, (String, Diagnostic)>> =
-        diagnostics.into_iter().map(|d| Err(("the library".into(), d))).collect();
     let mut texts = Vec::new();
-    for declared in &program.callables {
+    for declared in program.all_callables() {
         for line in &declared.doc {
             if let Some(text) = line.trim().strip_prefix("example:") {
                 texts.push((declared.file, declared.callable.name.text.clone(), text.trim().to_string()));
             }
         }
     }
+    diagnostics.extend(program.late_errors());
+    let mut out: Vec<Result<Example, (String, Diagnostic)>> =
+        diagnostics.into_iter().map(|d| Err(("the library".into(), d))).collect();
     let views = views(sources, &mut program, texts.iter().map(|t| t.0));
     let mut parsed = Vec::new();
     for (file, name, text) in texts {

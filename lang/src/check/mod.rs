@@ -146,6 +146,7 @@ pub fn check(
     }
     e.check_by_itself(&files);
     let mut diagnostics = std::mem::take(&mut e.diagnostics);
+    diagnostics.extend(e.program.late_errors());
     diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let model = (!failed).then(|| finish(e, trains, optimizers));
@@ -170,9 +171,10 @@ fn parse_library(sources: &mut Sources, library: &[(&str, &str)], diagnostics: &
     let mut files = Vec::new();
     for (path, text) in library {
         let id = sources.add(format!("std/{path}"), *text, true);
-        let (file, found) = crate::syntax::parse(sources, id);
-        diagnostics.extend(found);
-        files.push((path.to_string(), file));
+        match crate::syntax::late(sources, id) {
+            Some(declarations) => files.push((*path, id, declarations)),
+            None => diagnostics.extend(crate::syntax::parse(sources, id).1),
+        }
     }
     let mut program = Program::default();
     program.add_library(files, diagnostics);

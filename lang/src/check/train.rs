@@ -5,11 +5,13 @@ use super::gradients::Reach;
 use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
-use crate::model::{DataRef, Minimize, OptimizerId, Period, Program, Report, Train, ValueId, VarId, VariableKind};
+use crate::model::{
+    Body, DataRef, Minimize, Op, OptimizerId, Period, Program, Report, Train, ValueId, VarId, VariableKind,
+};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{Block, CallableKind, Expr, ExprKind, Name, StmtKind, Unit};
 use crate::types::{Axis, TensorType};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The settings of `train`, and whether they work in this version.
 const SETTINGS: [(&str, bool); 10] = [
@@ -75,7 +77,7 @@ impl Elab {
         for (i, d) in descents.iter().enumerate() {
             minimize.push(self.descent(i, d, &training, optimizer.as_ref(), optimizers, item)?);
         }
-        self.every_parameter_moves(&minimize, item)?;
+        self.every_parameter_moves(&minimize, [&training.body, &evaluation.body], item)?;
         let (periodic, stop) = self.periodic(item, &evaluation)?;
         Ok(Train {
             name: item.name.text.clone(),
@@ -460,15 +462,17 @@ impl Elab {
     }
 
     /// A parameter that no loss moves is a mistake.
-    fn every_parameter_moves(&mut self, minimize: &[Minimize], item: &TrainItem) -> Res<()> {
-        let left: Vec<(String, Span)> = self
-            .variables
-            .iter()
-            .enumerate()
-            .filter(|(i, v)| {
-                v.kind == VariableKind::Parameter && !minimize.iter().any(|m| m.parameters.contains(&VarId(*i as u32)))
-            })
-            .map(|(_, v)| (v.path.clone(), v.span))
+    fn every_parameter_moves(&mut self, minimize: &[Minimize], bodies: [&Body; 2], item: &TrainItem) -> Res<()> {
+        let moved: BTreeSet<VarId> = minimize.iter().flat_map(|m| m.parameters.iter().copied()).collect();
+        // What only other blocks read is theirs to move.
+        let nodes = bodies.into_iter().flat_map(|body| &body.nodes);
+        let read: BTreeSet<VarId> =
+            nodes.filter_map(|n| if let Op::Read(id) = n.op { Some(id) } else { None }).collect();
+        let left: Vec<(String, Span)> = read
+            .difference(&moved)
+            .map(|id| &self.variables[id.0 as usize])
+            .filter(|v| v.kind == VariableKind::Parameter)
+            .map(|v| (v.path.clone(), v.span))
             .collect();
         let Some((path, _)) = left.first() else { return Ok(()) };
         let d = Diagnostic::error(

@@ -2,6 +2,7 @@
 
 use super::{Atom, Dim, Monomial};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How deep quotients in quotients are followed; what is deeper is not known.
 const DEEPEST: u32 = 6;
@@ -55,9 +56,9 @@ impl Dim {
             _ => None,
         })?;
         let mut rest = self.clone();
-        rest.terms.remove(&mono);
+        Arc::make_mut(&mut rest.terms).remove(&mono);
         let factor: Monomial = mono.into_iter().filter(|(a, _)| matches!(a, Atom::Var(_))).collect();
-        let factor = Dim { terms: BTreeMap::from([(factor, k)]) };
+        let factor = Dim::from(BTreeMap::from([(factor, k)]));
         let bound = if k > 0 { p.sub(&Dim::constant(c - 1)) } else { p };
         Some(rest.scale(c).add(&factor.mul(&bound)))
     }
@@ -65,7 +66,7 @@ impl Dim {
     /// Each unknown as 1 and the rest of it, each quotient and remainder as its least and the rest of it.
     fn shifted(&self, depth: u32) -> Option<Dim> {
         let mut out = Dim::default();
-        for (mono, k) in &self.terms {
+        for (mono, k) in &*self.terms {
             let mut term = Dim::constant(*k);
             for (atom, power) in mono {
                 let low = match atom {

@@ -49,7 +49,7 @@ impl Builder {
         Item { doc: Vec::new(), span, kind: ItemKind::Error(words::bound(&chunk.text, &chunk.map, self.file)) }
     }
 
-    fn declaration(&mut self, mut chunk: Chunk) -> Item {
+    pub(super) fn declaration(&mut self, mut chunk: Chunk) -> Item {
         let mut item = self.error_item(&chunk);
         item.doc = std::mem::take(&mut chunk.docs);
         let word = words::first(&chunk.text).to_string();
