@@ -9,7 +9,7 @@ use super::history::History;
 use super::program::Program;
 use super::value::{CallableId, Value};
 use crate::diagnostic::{Diagnostic, Label};
-use crate::dim::Dim;
+use crate::dim::{Dim, Facts};
 use crate::model::{Attrs, Body, Literal, Node, Op, ValueId, VarId, Variable, Word};
 use crate::source::Span;
 use crate::types::{Axis, DType, OriginId, TensorType};
@@ -109,6 +109,8 @@ pub(super) struct Elab {
     pub holes: bool,
     /// Every declaration that was applied.
     pub applied: std::collections::HashSet<CallableId>,
+    /// What conditions that were not decided say about sizes, in the block at hand.
+    pub facts: Facts,
 }
 
 impl Elab {
@@ -140,6 +142,7 @@ impl Elab {
             depth: 0,
             holes: false,
             applied: Default::default(),
+            facts: Facts::default(),
         }
     }
 
