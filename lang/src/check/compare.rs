@@ -74,8 +74,8 @@ impl Elab {
             return Verdict::Proved;
         }
         let above = difference.scale(-1);
-        let refuted =
-            above.is_at_least(1) || (!self.facts.is_empty() && self.facts.proves_positive(&above.sub(&Dim::constant(1))));
+        let refuted = above.is_at_least(1)
+            || (!self.facts.is_empty() && self.facts.proves_positive(&above.sub(&Dim::constant(1))));
         if refuted { Verdict::Refuted } else { Verdict::Undecided }
     }
 

@@ -8,6 +8,7 @@
 use super::history::History;
 use super::program::Program;
 use super::value::{CallableId, Value};
+use crate::device::Device;
 use crate::diagnostic::{Diagnostic, Label};
 use crate::dim::{Dim, Facts};
 use crate::model::{Attrs, Body, Literal, Node, Op, ValueId, VarId, Variable, Word};
@@ -97,8 +98,12 @@ pub(super) struct Elab {
     pub draws: HashMap<String, u32>,
     /// What the models gave, for `predict`.
     pub outputs: Vec<(String, ValueId)>,
-    /// `train` or `evaluate`: which set of metric states.
-    pub phase: &'static str,
+    /// `train`, `evaluate`, `every_1`: which set of metric states.
+    pub phase: String,
+    /// The paths that `freeze` names: inside, `training` is false.
+    pub frozen: Vec<String>,
+    /// The device hints around what is evaluated.
+    pub device: Option<Arc<Device>>,
     pub update: Option<UpdateTarget>,
     pub totals: Totals,
     /// The step and the number of steps, while an update is written.
@@ -135,7 +140,9 @@ impl Elab {
             expected: None,
             draws: HashMap::new(),
             outputs: Vec::new(),
-            phase: "train",
+            phase: "train".into(),
+            frozen: Vec::new(),
+            device: None,
             update: None,
             totals: Totals::default(),
             clock: None,
@@ -211,7 +218,11 @@ impl Elab {
     pub fn push(&mut self, op: Op, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {
         let span = self.user_span(span);
         let scope: Word = self.scopes.last().map_or("", |s| s.path.as_str()).into();
-        self.body.push(Node { op, args, ty, span, scope })
+        let device = match op {
+            Op::Read(id) => self.variables[id.0 as usize].device.clone(),
+            _ => self.device.clone(),
+        };
+        self.body.push(Node { op, args, ty, span, scope, device })
     }
 
     pub fn primitive(&mut self, name: &str, attrs: Attrs, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {

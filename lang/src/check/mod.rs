@@ -12,11 +12,13 @@ mod apply;
 mod builtins;
 mod compare;
 mod data;
+mod devices;
 mod einops;
 mod elab;
 mod examples;
 mod expr;
 mod generic;
+mod glance;
 mod gradients;
 mod history;
 mod index;
@@ -26,12 +28,14 @@ mod primitives;
 mod program;
 mod rule;
 mod rules;
+mod settings;
 mod shape_errors;
 mod shapes;
 mod signature;
 pub mod sources;
 mod state;
 mod statements;
+mod targets;
 pub mod testing;
 mod train;
 mod update;
@@ -328,8 +332,8 @@ fn apply_overrides(
     main: FileId,
     options: &Options,
     diagnostics: &mut Vec<Diagnostic>,
-) -> BTreeMap<String, (Expr, FileId, Span)> {
-    let mut settings = BTreeMap::new();
+) -> settings::Given {
+    let mut given = settings::Given::new();
     for (name, text) in &options.overrides {
         let id = sources.add(format!("--set {name}"), text.clone(), false);
         let e = match crate::syntax::parse_expression(sources, id) {
@@ -344,9 +348,9 @@ fn apply_overrides(
         if let Some(c) = constant.or(dim) {
             c.value = e;
             c.file = main;
-        } else if train::is_setting(name) {
+        } else if settings::is_setting(name) {
             let span = e.span;
-            settings.insert(name.clone(), (e, main, span));
+            given.insert(name.clone(), (e, main, span));
         } else {
             let known: Vec<&str> =
                 program.constants.iter().filter(|c| c.file == main).map(|c| c.name.text.as_str()).collect();
@@ -355,14 +359,14 @@ fn apply_overrides(
                 e.span,
                 format!("`--set {name}`: the file has no `const` and `train` no setting of this name"),
             );
-            d = match near(name, known.iter().copied().chain(["epochs", "steps", "batch", "seed", "optimizer"])) {
+            d = match near(name, known.iter().copied().chain(settings::SETTINGS)) {
                 Some(near) => d.help(format!("did you mean `{near}`?")),
                 None => d.help(format!("the constants are {}", list_words(&known))),
             };
             diagnostics.push(d);
         }
     }
-    settings
+    given
 }
 
 /// Runs `f` with an elaborator over the program as it is so far.
