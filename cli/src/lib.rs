@@ -16,6 +16,7 @@ mod settings;
 mod signals;
 mod starts;
 mod target;
+pub mod testing;
 mod values;
 
 use failure::Failure;

@@ -31,7 +31,7 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 impl Settings {
     /// What the checker is told.
     pub fn options(&self) -> Options {
-        Options { overrides: self.set.clone() }
+        Options { overrides: self.set.clone(), tests: false }
     }
 
     /// How many threads to use.

@@ -1,9 +1,10 @@
 //! Model → Graph: the forward parts of every `train` block, and how all variables start.
 
-use crate::differentiate::drop_custom_gradients;
+use crate::differentiate::{drop_custom_gradients, gradients};
 use crate::graph::splice::splice;
 use crate::graph::{Entry, Graph, PendingTrain, Type, Value, Var, Variable};
-use tfm_lang::model::{self, Body, Glance, Model, Op, Program, Train, ValueId, VariableKind};
+use tfm_lang::diagnostic::Diagnostic;
+use tfm_lang::model::{self, Body, Glance, Model, Op, Program, Rules, Train, ValueId, VarId, VariableKind};
 
 /// The entry that gives every variable its first value.
 pub const INIT: &str = "init";
@@ -99,6 +100,35 @@ pub fn build_body(variables: &[model::Variable], body: &Body, name: &str, output
     graph.prune();
     graph.debug_verify("build");
     graph
+}
+
+/// Writes a scalar that stands by itself with its gradient in some of the variables: [`INIT`], and an entry of
+/// this name whose outputs are `loss` and, by the numbers of the variables, `gradient 3`. For checking gradients.
+///
+/// # Errors
+/// Those of the rule of a primitive: it is not differentiable.
+pub fn build_gradients(
+    variables: &[model::Variable],
+    body: &Body,
+    name: &str,
+    loss: ValueId,
+    parameters: &[VarId],
+    rules: &(dyn Rules + Send + Sync),
+) -> Result<Graph, Diagnostic> {
+    let mut graph = Graph::default();
+    let mut init = Entry { name: INIT.into(), ..Entry::default() };
+    for variable in variables {
+        add_variable(&mut graph, &mut init, variable, variable.path.clone());
+    }
+    let loss = splice(&mut graph, body, &[], &[loss], None)[0];
+    let mut outputs = vec![("loss".to_string(), loss)];
+    let found = gradients(&mut graph, rules, loss, parameters)?;
+    outputs.extend(parameters.iter().zip(found).map(|(p, v)| (format!("gradient {}", p.0), v)));
+    graph.entries.extend([init, Entry { name: name.into(), outputs, assigns: Vec::new() }]);
+    drop_custom_gradients(&mut graph);
+    graph.prune();
+    graph.debug_verify("build");
+    Ok(graph)
 }
 
 /// Adds a variable with its first value. An initial value that reads a variable means that one's

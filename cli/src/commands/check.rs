@@ -8,6 +8,7 @@ use crate::target::parent;
 use crate::{notes, starts};
 use clap::Args;
 use std::path::PathBuf;
+use tfm_lang::check::Options;
 
 /// Names, types and shapes, for every batch size at once. No data is read.
 #[derive(Args, Clone, Debug)]
@@ -30,7 +31,7 @@ impl Check {
     pub fn run(&self, color: Color) -> Result<(), Failure> {
         let mut good = true;
         for file in &self.files {
-            let options = self.settings.options();
+            let options = Options { tests: true, ..self.settings.options() };
             let result = compile_file(file, &options, &|m| self.settings.apply(m)).map_err(Failure::file(file))?;
             let (sources, mut diagnostics) = match &result {
                 Ok(compiled) => (&compiled.sources, compiled.warnings.clone()),

@@ -293,10 +293,9 @@ impl Elab {
         match callable.kind {
             CallableKind::Layer => {}
             CallableKind::Optimizer => return self.apply_optimizer(bound, callable, env, args, span),
-            // In the library's examples a schedule is applied to a step and a number of steps.
-            _ if self.in_library(span) => {
-                let values: Vec<Value> = args.into_iter().map(|a| a.value).collect();
-                return self.schedule_example(Value::Bound(bound.clone()), &values, span);
+            // In tests and examples a schedule is applied to a step and a number of steps.
+            _ if self.testing => {
+                return self.schedule_example(Value::Bound(bound.clone()), &args, span);
             }
             _ => {
                 let d = Diagnostic::error(

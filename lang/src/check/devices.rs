@@ -77,7 +77,8 @@ impl Elab {
             }
         }
         if device.job.is_none() {
-            let d = Diagnostic::error("E0501", e.span, "`job` also needs its name").help("write `job(\"ps\", task: 0)`");
+            let d =
+                Diagnostic::error("E0501", e.span, "`job` also needs its name").help("write `job(\"ps\", task: 0)`");
             return Err(self.fail(d));
         }
         Ok(device)

@@ -10,7 +10,7 @@ use super::program::Program;
 use super::value::{CallableId, Value};
 use crate::device::Device;
 use crate::diagnostic::{Diagnostic, Label};
-use crate::dim::Dim;
+use crate::dim::{Dim, Facts};
 use crate::model::{Attrs, Body, Literal, Node, Op, ValueId, VarId, Variable, Word};
 use crate::source::Span;
 use crate::types::{Axis, DType, OriginId, TensorType};
@@ -70,12 +70,15 @@ pub(super) struct UpdateTarget {
     pub states: Vec<(String, ValueId, ValueId, bool)>,
 }
 
+#[derive(Clone)]
 pub(super) struct Elab {
     pub program: Arc<Program>,
     pub body: Body,
     pub diagnostics: Vec<Diagnostic>,
     pub history: History,
     pub training: bool,
+    /// The text is a test or an example: schedules may be applied.
+    pub testing: bool,
     /// A body is checked by itself: what is undecided is no error.
     pub generic: bool,
     pub variables: Vec<Variable>,
@@ -111,6 +114,8 @@ pub(super) struct Elab {
     pub holes: bool,
     /// Every declaration that was applied.
     pub applied: std::collections::HashSet<CallableId>,
+    /// What conditions that were not decided say about sizes, in the block at hand.
+    pub facts: Facts,
 }
 
 impl Elab {
@@ -121,6 +126,7 @@ impl Elab {
             diagnostics: Vec::new(),
             history: History::default(),
             training: true,
+            testing: false,
             generic: false,
             variables: Vec::new(),
             by_path: HashMap::new(),
@@ -143,6 +149,7 @@ impl Elab {
             depth: 0,
             holes: false,
             applied: Default::default(),
+            facts: Facts::default(),
         }
     }
 

@@ -311,8 +311,14 @@ impl Elab {
                 None => Ok(Value::Tuple(Arc::new(Vec::new()))),
             },
             Ok(Value::Opaque) => {
+                // Each branch is checked with the condition known.
+                let known = self.facts.clone();
+                self.learn(env, condition, true);
                 let first = self.block(env, then);
+                self.facts = known.clone();
+                self.learn(env, condition, false);
                 let second = otherwise.map(|b| self.block(env, b));
+                self.facts = known;
                 match second {
                     Some(second) => first.and(second),
                     None => first,

@@ -72,12 +72,9 @@ impl Elab {
         if self.holes {
             return Err(Failed);
         }
-        let d = Diagnostic::error(
-            "E0603",
-            item.name.span,
-            format!("`train {}` does not say its batch", item.name.text),
-        )
-        .help("add `batch: 32`");
+        let d =
+            Diagnostic::error("E0603", item.name.span, format!("`train {}` does not say its batch", item.name.text))
+                .help("add `batch: 32`");
         Err(self.fail(d))
     }
 

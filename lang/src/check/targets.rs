@@ -61,10 +61,14 @@ impl Elab {
             Some(Global::Callable(id)) => {
                 let kind = self.program.callable(id).callable.kind;
                 if kind == CallableKind::Layer {
-                    let d = Diagnostic::error("E0608", span, format!("`{first}` is a layer, and has no weights itself"))
-                        .help(format!(
-                            "name one instance, `let part = {first}(…)`, and say `part`; paths such as `Net.dense_1` do too"
-                        ));
+                    let d = Diagnostic::error(
+                        "E0608",
+                        span,
+                        format!("`{first}` is a layer, and has no weights itself"),
+                    )
+                    .help(format!(
+                        "name one instance, `let part = {first}(…)`, and say `part`; paths such as `Net.dense_1` do too"
+                    ));
                     return Err(self.fail(d));
                 }
                 Ok(target)
@@ -78,9 +82,8 @@ impl Elab {
     pub fn used(&self, bodies: &[&Body]) -> BTreeSet<VarId> {
         let nodes = bodies.iter().flat_map(|b| &b.nodes);
         let read = nodes.filter_map(|n| if let Op::Read(id) = n.op { Some(id) } else { None });
-        let kept = |id: &VarId| {
-            matches!(self.variables[id.0 as usize].kind, VariableKind::Parameter | VariableKind::State)
-        };
+        let kept =
+            |id: &VarId| matches!(self.variables[id.0 as usize].kind, VariableKind::Parameter | VariableKind::State);
         read.filter(kept).collect()
     }
 

@@ -385,9 +385,7 @@ impl Elab {
             for (j, first) in minimize[..i].iter().enumerate() {
                 let Some(id) = later.parameters.iter().find(|id| first.parameters.contains(id)) else { continue };
                 let path = self.variables[id.0 as usize].path.clone();
-                let place = |d: &Descent| {
-                    d.over.iter().find(|t| t.covers(&path)).map_or(d.span, |t| t.span)
-                };
+                let place = |d: &Descent| d.over.iter().find(|t| t.covers(&path)).map_or(d.span, |t| t.span);
                 let (here, there) = (place(&descents[i]), place(&descents[j]));
                 let d = Diagnostic::error("E0609", here, format!("two losses move the parameter `{path}`"))
                     .says("moved here")

@@ -251,12 +251,7 @@ pub(super) fn report_others(saved: &SafeTensors<'_>, wanted: &[Wanted], problems
 }
 
 /// What differs between a file and the variables that should be in it.
-pub(super) fn compare(
-    saved: &SafeTensors<'_>,
-    variables: &[Variable],
-    wanted: &[Wanted],
-    problems: &mut Vec<String>,
-) {
+pub(super) fn compare(saved: &SafeTensors<'_>, variables: &[Variable], wanted: &[Wanted], problems: &mut Vec<String>) {
     for (i, name) in wanted {
         let (path, dtype) = (&variables[*i].path, variables[*i].ty.dtype);
         let shape: Vec<usize> = variables[*i].ty.shape.iter().map(|d| d.as_constant().unwrap_or(0) as usize).collect();

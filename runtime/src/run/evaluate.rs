@@ -72,10 +72,7 @@ pub fn look(
 }
 
 /// Runs something with the states of metrics begun anew, and puts them back as they were.
-fn apart<T>(
-    engine: &mut dyn Engine,
-    run: impl FnOnce(&mut dyn Engine) -> Result<T, RunError>,
-) -> Result<T, RunError> {
+fn apart<T>(engine: &mut dyn Engine, run: impl FnOnce(&mut dyn Engine) -> Result<T, RunError>) -> Result<T, RunError> {
     let kept = metric_states(engine);
     engine.reset_metrics()?;
     let result = run(engine);

@@ -118,7 +118,11 @@ fn evaluation_names(job: &Job<'_>) -> Vec<String> {
         all.extend(part.glance.reports.iter().map(|report| report.name.clone()));
     }
     let mut names = Vec::new();
-    all.into_iter().for_each(|name| if !names.contains(&name) { names.push(name) });
+    all.into_iter().for_each(|name| {
+        if !names.contains(&name) {
+            names.push(name)
+        }
+    });
     names
 }
 
