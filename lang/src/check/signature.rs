@@ -132,6 +132,10 @@ impl Elab {
             }
             TypeKind::Tensor { .. } => return Ok(value),
         };
+        if ok && wanted == "a schedule" && value.as_f64().is_some_and(|x| x < 0.0) {
+            let what = format!("`{}` of `{}` is a rate: it cannot be negative", param.name.text, callable.name.text);
+            return self.error("E0503", span, what);
+        }
         if ok {
             return Ok(value);
         }
