@@ -14,9 +14,15 @@ use std::sync::Arc;
 /// Every example and every `test` of the library.
 pub fn library_tests(sources: &mut Sources, library: &[(&str, &str)]) -> Vec<Test> {
     let mut diagnostics = Vec::new();
-    let (mut program, late_tests) = super::parse_library(sources, library, &mut diagnostics);
-    let items = super::library_tests_of(late_tests, &mut diagnostics);
+    let mut program = super::parse_library(sources, library, &mut diagnostics);
+    let files: Vec<FileId> = sources.iter().filter(|(_, f)| f.library).map(|(id, _)| id).collect();
     let examples = parse_examples(sources, program.all_callables());
+    let mut items = Vec::new();
+    for late in files.iter().flat_map(|f| crate::syntax::late(sources, *f)).flatten().filter(|l| l.word() == "test") {
+        let (item, found) = late.parse();
+        diagnostics.extend(found);
+        items.extend(super::test_of(item.span.file, &item));
+    }
     diagnostics.extend(program.late_errors());
     let files = examples.iter().map(|e| e.file).chain(items.iter().map(|t| t.file)).collect::<Vec<_>>();
     let views = views(sources, &mut program, files.into_iter());

@@ -51,8 +51,7 @@ pub use examples::library_tests;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{DataSpec, Model};
 use crate::source::{FileId, Sources, Span};
-use crate::syntax::Late;
-use crate::syntax::ast::{Block, Column, Expr, File, ItemKind, Name, StringLit};
+use crate::syntax::ast::{Block, Column, Expr, File, Item, ItemKind, Name, StringLit};
 use elab::Elab;
 use program::Program;
 use std::collections::BTreeMap;
@@ -116,13 +115,13 @@ pub fn check(
     options: &Options,
 ) -> Checked {
     let mut diagnostics = Vec::new();
-    let (mut program, _) = parse_library(sources, library, &mut diagnostics);
+    let mut program = parse_library(sources, library, &mut diagnostics);
     let mut loader = Loader { load, loaded: BTreeMap::new(), files: vec![main], parts: Parts::default() };
     loader.file(sources, &mut program, main, "", &mut Vec::new(), &mut diagnostics);
     let Loader { files, parts, .. } = loader;
     let overrides = apply_overrides(sources, &mut program, main, options, &mut diagnostics);
     let examples = match options.tests {
-        true => examples::parse_examples(sources, program.callables_of(main)),
+        true => examples::parse_examples(sources, program.declared_in(main).into_iter().map(|id| program.callable(id))),
         false => Vec::new(),
     };
     program.sources = sources.clone();
@@ -171,12 +170,12 @@ pub fn check(
         tests.extend(own.map(|item| testing::elaborate(&program, item, main)));
     }
     let mut diagnostics = std::mem::take(&mut e.diagnostics);
-    diagnostics.extend(e.program.late_errors());
     for d in tests.iter().filter(|t| t.example.is_none()).flat_map(|t| &t.diagnostics) {
         if !diagnostics.iter().any(|o| o.span() == d.span() && o.code == d.code) {
             diagnostics.push(d.clone());
         }
     }
+    diagnostics.extend(e.program.late_errors());
     diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let model = (!failed).then(|| finish(e, trains, optimizers));
@@ -197,48 +196,25 @@ fn finish(mut e: Elab, mut trains: Vec<crate::model::Train>, optimizers: Vec<val
     Model { variables, data: e.program.data.clone(), trains, rules: Arc::new(rules) }
 }
 
-/// The library, and its `test` declarations, unread: only `tfm test` spends time on them.
-fn parse_library(
-    sources: &mut Sources,
-    library: &[(&str, &str)],
-    diagnostics: &mut Vec<Diagnostic>,
-) -> (Program, Vec<Late>) {
+fn parse_library(sources: &mut Sources, library: &[(&str, &str)], diagnostics: &mut Vec<Diagnostic>) -> Program {
     let mut files = Vec::new();
-    let mut tests = Vec::new();
     for (path, text) in library {
         let id = sources.add(format!("std/{path}"), *text, true);
         match crate::syntax::late(sources, id) {
-            Some(declarations) => {
-                let (found, others) = declarations.into_iter().partition(|d| d.word() == "test");
-                tests.extend::<Vec<Late>>(found);
-                files.push((*path, id, others));
-            }
+            Some(declarations) => files.push((*path, id, declarations)),
             None => diagnostics.extend(crate::syntax::parse(sources, id).1),
         }
     }
     let mut program = Program::default();
     program.add_library(files, diagnostics);
-    (program, tests)
+    program
 }
 
-/// The library's tests, read.
-fn library_tests_of(tests: Vec<Late>, diagnostics: &mut Vec<Diagnostic>) -> Vec<TestItem> {
-    let mut out = Vec::new();
-    for late in tests {
-        let (item, found) = late.parse();
-        diagnostics.extend(found);
-        if let ItemKind::Test(title, block) = item.kind {
-            out.push(TestItem { file: title.span.file, title, block });
-        }
-    }
-    out
-}
-
-fn tests_of(file: &File) -> impl Iterator<Item = TestItem> {
-    file.items.iter().filter_map(|item| match &item.kind {
-        ItemKind::Test(title, block) => Some(TestItem { file: file.id, title: title.clone(), block: block.clone() }),
+fn test_of(file: FileId, item: &Item) -> Option<TestItem> {
+    match &item.kind {
+        ItemKind::Test(title, block) => Some(TestItem { file, title: title.clone(), block: block.clone() }),
         _ => None,
-    })
+    }
 }
 
 /// Reads files as they are imported, each once, refusing cycles.
@@ -307,7 +283,7 @@ impl Loader<'_> {
     }
 
     fn keep_parts(&mut self, file: &File) {
-        self.parts.tests.extend(tests_of(file));
+        self.parts.tests.extend(file.items.iter().filter_map(|item| test_of(file.id, item)));
         for item in &file.items {
             match &item.kind {
                 ItemKind::Data { name, source, columns, operators } => self.parts.data.push(DataItem {

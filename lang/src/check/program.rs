@@ -92,12 +92,6 @@ impl Program {
         (0..self.callables.len() as u32).map(|i| self.callable(CallableId(i)))
     }
 
-    /// Those that a file declares.
-    pub fn callables_of(&self, file: FileId) -> impl Iterator<Item = &Declared> {
-        let there = self.callables.iter().zip(0..).filter(move |(entry, _)| entry.file == file);
-        there.map(|(_, i)| self.callable(CallableId(i)))
-    }
-
     /// What was found wrong in the library since this was last asked.
     pub fn late_errors(&self) -> Vec<Diagnostic> {
         std::mem::take(&mut self.late_errors.lock().unwrap_or_else(PoisonError::into_inner))
@@ -130,6 +124,7 @@ impl Program {
             let names = self.modules.entry(module).or_default();
             for late in declarations {
                 match late.word() {
+                    "test" => continue,
                     "import" | "const" | "dim" => {}
                     _ => {
                         let name = late.name().unwrap_or_default().to_string();
