@@ -181,6 +181,20 @@ class Slow:
                     p.copy_(slow)
 
 
+class Gathered:
+    """The mean gradient of every 3 steps."""
+
+    def __call__(self, net, optimizer, step):
+        if step % 3 == 1:
+            self.sums = [torch.zeros_like(p) for p in net.parameters()]
+        for total, p in zip(self.sums, net.parameters()):
+            total += p.grad / 3
+        if step % 3 == 0:
+            for total, p in zip(self.sums, net.parameters()):
+                p.grad = total
+            optimizer.step()
+
+
 def matrices(net, rate):
     """Parameter groups with decay for what has two axes or more."""
     parts = [[p for p in net.parameters() if (p.dim() >= 2) == wide] for wide in (True, False)]
@@ -225,6 +239,9 @@ ROWS = [
     Optimizer("Sgd(0.05) |> decay(0.1)", lambda n: O.SGD(n.parameters(), 0.05, weight_decay=0.1)),
     Optimizer("Adam(0.05) |> decay(0.1, only: matrices)", lambda n: O.Adam(matrices(n, 0.1), 0.05)),
     Optimizer("Adam(0.05) |> lookahead(every: 3, rate: 0.5)", lambda n: O.Adam(n.parameters(), 0.05), Slow()),
+    Optimizer("Adam(0.05) |> accumulate(3)", lambda n: O.Adam(n.parameters(), 0.05), Gathered()),
+    Optimizer("Sgd(0.05, momentum: 0.9) |> accumulate(3) |> ema(rate: 0.7)",
+              lambda n: O.SGD(n.parameters(), 0.05, momentum=0.9), Gathered(), average=0.7),
     Optimizer("Adam(0.05) |> ema(rate: 0.7)", lambda n: O.Adam(n.parameters(), 0.05), average=0.7),
 ]
 NAMES = {word for row in ROWS for word in

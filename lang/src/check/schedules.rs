@@ -19,17 +19,21 @@ pub(super) struct Clock {
     pub loss: ValueId,
 }
 
-/// The parameters of a first list that are schedules.
-fn schedules_of(callable: &Callable) -> impl Iterator<Item = &str> {
-    let is_schedule = |kind: &TypeKind| matches!(kind, TypeKind::Word(w) if w == "schedule");
+/// The parameters of a first list that are of a type, or lists of it.
+fn typed<'a>(callable: &'a Callable, word: &'a str) -> impl Iterator<Item = &'a str> {
     let params = callable.statics.iter().flatten();
-    params.filter(move |p| p.ty.as_ref().is_some_and(|t| is_schedule(&t.kind))).map(|p| p.name.text.as_str())
+    let of_type = move |kind: &TypeKind| match kind {
+        TypeKind::Word(w) => w == word,
+        TypeKind::List(inner) => matches!(&inner.kind, TypeKind::Word(w) if w == word),
+        TypeKind::Tensor { .. } => false,
+    };
+    params.filter(move |p| p.ty.as_ref().is_some_and(|t| of_type(&t.kind))).map(|p| p.name.text.as_str())
 }
 
 impl Elab {
     /// Gives the schedules of a first list their values now, in the dtype of the parameter that they move.
     pub fn rates_now(&mut self, callable: &Callable, env: &mut Env, moves: Option<&Value>, span: Span) -> Res<()> {
-        for name in schedules_of(callable) {
+        for name in typed(callable, "schedule") {
             let Some(value) = env.get(name).cloned() else { continue };
             self.inner_scope(name);
             let now = self.schedule_now(value, span);
@@ -45,6 +49,29 @@ impl Elab {
         Ok(())
     }
 
+    /// A number for a duration is so much of the run: makes it a number of steps.
+    fn parts_of_the_run(&mut self, callable: &Callable, env: &mut Env, total: ValueId) -> Res<()> {
+        for name in typed(callable, "duration") {
+            let steps = match env.get(name).cloned() {
+                Some(Value::List(items)) => {
+                    let steps = items.iter().map(|v| self.steps_of(v, total, callable.head));
+                    Value::list(steps.collect::<Res<_>>()?)
+                }
+                Some(value) => self.steps_of(&value, total, callable.head)?,
+                None => continue,
+            };
+            env.rebind(name, steps);
+        }
+        Ok(())
+    }
+
+    fn steps_of(&mut self, duration: &Value, total: ValueId, span: Span) -> Res<Value> {
+        if !duration.is_number() {
+            return Ok(duration.clone());
+        }
+        self.call_primitive("multiply", vec![duration.clone(), Value::Tensor(total)], span)
+    }
+
     /// The value of a schedule at the step at hand.
     pub fn schedule_now(&mut self, value: Value, span: Span) -> Res<Value> {
         let Value::Bound(bound) = &value else { return Ok(value) };
@@ -58,6 +85,7 @@ impl Elab {
             env.bind(name, value.clone(), bound.span);
         }
         self.rates_now(callable, &mut env, None, span)?;
+        self.parts_of_the_run(callable, &mut env, total)?;
         let args = [step, total, loss].map(|v| Argument::of(Value::Tensor(v), span)).to_vec();
         let args = args.into_iter().take(callable.inputs.len()).collect();
         let sig = self.bind(callable, &callable.inputs, args, env, bound.span, false)?;
