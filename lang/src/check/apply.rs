@@ -227,15 +227,18 @@ impl Elab {
         let env = Env::new(declared.file);
         let sig = self.bind(callable, &callable.inputs, args, env, span, false)?;
         let is_model = callable.kind == CallableKind::Model;
+        let training = self.training;
         if callable.kind == CallableKind::Metric {
             let path = self.metric_path(&callable.name.text);
             self.scopes.push(Scope { path, ..Scope::default() });
         } else if is_model {
             self.scopes.push(Scope { path: callable.name.text.clone(), ..Scope::default() });
+            self.training &= !self.is_frozen(&callable.name.text);
         }
         self.frame(Some(id), span, sig.float());
         let result = self.run_body(callable, sig, span);
         self.frames.pop();
+        self.training = training;
         if is_model || callable.kind == CallableKind::Metric {
             self.scopes.pop();
         }
@@ -306,12 +309,20 @@ impl Elab {
         }
         let sig = self.bind(callable, &callable.inputs, args, env, span, false)?;
         let path = self.instance_path(bound, &callable.name.text);
+        let training = self.training;
+        self.training &= !self.is_frozen(&path);
         self.scopes.push(Scope { path, ..Scope::default() });
         self.frame(Some(bound.callable), span, sig.float());
         let result = self.run_body(callable, sig, span);
         self.frames.pop();
+        self.training = training;
         self.scopes.pop();
         result
+    }
+
+    /// True for what `freeze` names: inside, `training` is false.
+    fn is_frozen(&self, path: &str) -> bool {
+        self.frozen.iter().any(|f| super::targets::lies_in(path, f))
     }
 
     /// The path of an instance: given where it is first applied, by its `let` name or by its layer's

@@ -29,7 +29,7 @@ impl std::fmt::Debug for Builtin {
     }
 }
 
-const BUILTINS: [Builtin; 26] = [
+const BUILTINS: [Builtin; 28] = [
     Builtin { name: "shape", params: &["x"], doc: "The sizes of a tensor, as a list.", run: shape },
     Builtin { name: "sizes", params: &["x"], doc: "As `shape`, where a parameter has that name.", run: shape },
     Builtin { name: "dtype_of", params: &["x"], doc: "As `dtype`, where a parameter has that name.", run: dtype },
@@ -115,6 +115,12 @@ const BUILTINS: [Builtin; 26] = [
         run: super::einops::repeat,
     },
     Builtin {
+        name: "sparse",
+        params: &["p"],
+        doc: "In an optimizer: whether the gradient of the parameter has only the rows that the batch touched.",
+        run: super::update::sparse,
+    },
+    Builtin {
         name: "total",
         params: &["x"],
         doc: "In an optimizer: a scalar added up over all parameters that the optimizer is applied to.",
@@ -125,6 +131,12 @@ const BUILTINS: [Builtin; 26] = [
         params: &["shape", "axis"],
         doc: "The sizes with 1 at these axes; at all without any.",
         run: kept,
+    },
+    Builtin {
+        name: "each",
+        params: &["values", "n"],
+        doc: "A value or a list of `n` as a list of `n`: one setting for every axis, or one for each.",
+        run: super::windows::each,
     },
     Builtin {
         name: "inverse",

@@ -69,8 +69,8 @@ impl Elab {
         let Some(args) = args else { return e.diagnostics };
         let function = Value::Callable(id);
         let scalar = TensorType::new(DType::F32, []);
-        let clock = e.push(Op::Input("step".into()), Vec::new(), scalar, head);
-        e.clock = Some((clock, clock));
+        let step = e.push(Op::Input("step".into()), Vec::new(), scalar, head);
+        e.clock = Some(super::schedules::Clock { step, total: step, loss: step });
         let _ = match callable.kind {
             CallableKind::Layer => {
                 e.call(function, first_list, head, head).and_then(|layer| e.call(layer, args, head, head))
@@ -78,7 +78,8 @@ impl Elab {
             CallableKind::Optimizer | CallableKind::Schedule => {
                 if let Some(Value::Tensor(p)) = args.first().map(|a| a.value.clone()) {
                     let full = e.ty(p).clone();
-                    e.update = Some(UpdateTarget { path: "p".into(), full, rows: None, states: Vec::new() });
+                    e.update =
+                        Some(UpdateTarget { path: "p".into(), full, rows: None, states: Vec::new(), alone: false });
                 }
                 e.call(function, first_list, head, head).and_then(|made| match (&made, callable.kind) {
                     (Value::Bound(b), CallableKind::Optimizer) => {
@@ -138,15 +139,15 @@ impl Elab {
         Some(Value::Tensor(self.push(Op::Input(p.name.text.as_str().into()), Vec::new(), ty, p.name.span)))
     }
 
-    /// Writes each optimizer's step once, so that its mistakes are found now.
+    /// Writes each optimizer's step once for each type of parameter, so that its mistakes are found now.
     pub fn check_updates(&mut self, train: &Train, optimizers: &[Value]) {
         for m in &train.minimize {
-            let parameters: Vec<UpdateParameter> = m
-                .parameters
-                .iter()
-                .map(|id| &self.variables[id.0 as usize])
-                .map(|v| UpdateParameter { path: v.path.clone(), ty: v.ty.clone(), rows: None })
-                .collect();
+            let mut parameters: Vec<UpdateParameter> = Vec::new();
+            for v in m.parameters.iter().map(|id| &self.variables[id.0 as usize]) {
+                if !parameters.iter().any(|p| p.ty == v.ty) {
+                    parameters.push(UpdateParameter { path: v.path.clone(), ty: v.ty.clone(), rows: None });
+                }
+            }
             let mut e = Elab::new(self.program.clone());
             let Some(optimizer) = optimizers.get(m.optimizer.0 as usize) else { continue };
             let _ = e.update_of(optimizer, &parameters, &Dim::var(super::STEPS_PER_EPOCH));

@@ -12,13 +12,16 @@ mod apply;
 mod builtins;
 mod compare;
 mod data;
+mod devices;
 mod einops;
 mod elab;
 mod examples;
 mod expr;
 mod generic;
+mod glance;
 mod gradients;
 mod history;
+mod hold;
 mod index;
 mod operators;
 mod periodic;
@@ -26,16 +29,20 @@ mod primitives;
 mod program;
 mod rule;
 mod rules;
+mod schedules;
+mod settings;
 mod shape_errors;
 mod shapes;
 mod signature;
 pub mod sources;
 mod state;
 mod statements;
+mod targets;
 pub mod testing;
 mod train;
 mod update;
 mod value;
+mod windows;
 mod words;
 mod written;
 
@@ -46,7 +53,7 @@ pub(crate) use words::near;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{DataSpec, Model};
-use crate::source::{FileId, Sources, Span};
+use crate::source::{FileId, Sources};
 use crate::syntax::ast::{Block, Callable, CallableKind, Column, Expr, File, Item, ItemKind, Name, StringLit};
 use elab::Elab;
 use program::Program;
@@ -64,8 +71,6 @@ pub const STEPS_PER_EPOCH: &str = "steps_per_epoch";
 pub struct Options {
     /// `--set name=value`: a `const` of the file or a setting of `train`, with the text of its value.
     pub overrides: Vec<(String, String)>,
-    /// Only this `train` block, where one is named.
-    pub only: Option<String>,
     /// Also evaluates `test` declarations and the examples in doc comments.
     pub tests: bool,
 }
@@ -139,22 +144,7 @@ pub fn check(
         let _ = e.eval_static(c.file, &c.value);
     }
     let mut trains = Vec::new();
-    if let Some(only) = &options.only
-        && !parts.trains.iter().any(|(_, n, ..)| n.text == *only)
-    {
-        let names: Vec<&str> = parts.trains.iter().map(|(_, n, ..)| n.text.as_str()).collect();
-        let d = Diagnostic::error(
-            "E0602",
-            Span { file: main, start: 0, end: 0 },
-            format!("there is no `train {only}` in this file"),
-        )
-        .help(format!("there is {}", list_words(&names)));
-        e.fail(d);
-    }
     for (file, name, data, body) in &parts.trains {
-        if options.only.as_ref().is_some_and(|only| *only != name.text) {
-            continue;
-        }
         let item = TrainItem { file: *file, name, data, body };
         if let Ok(train) = e.train(&item, &overrides, &mut optimizers) {
             e.check_updates(&train, &optimizers);
@@ -322,8 +312,8 @@ fn apply_overrides(
     main: FileId,
     options: &Options,
     diagnostics: &mut Vec<Diagnostic>,
-) -> BTreeMap<String, (Expr, FileId, Span)> {
-    let mut settings = BTreeMap::new();
+) -> settings::Given {
+    let mut given = settings::Given::new();
     for (name, text) in &options.overrides {
         let id = sources.add(format!("--set {name}"), text.clone(), false);
         let e = match crate::syntax::parse_expression(sources, id) {
@@ -338,9 +328,9 @@ fn apply_overrides(
         if let Some(c) = constant.or(dim) {
             c.value = e;
             c.file = main;
-        } else if train::is_setting(name) {
+        } else if settings::is_setting(name) {
             let span = e.span;
-            settings.insert(name.clone(), (e, main, span));
+            given.insert(name.clone(), (e, main, span));
         } else {
             let known: Vec<&str> =
                 program.constants.iter().filter(|c| c.file == main).map(|c| c.name.text.as_str()).collect();
@@ -349,14 +339,14 @@ fn apply_overrides(
                 e.span,
                 format!("`--set {name}`: the file has no `const` and `train` no setting of this name"),
             );
-            d = match near(name, known.iter().copied().chain(["epochs", "steps", "batch", "seed", "optimizer"])) {
+            d = match near(name, known.iter().copied().chain(settings::SETTINGS)) {
                 Some(near) => d.help(format!("did you mean `{near}`?")),
                 None => d.help(format!("the constants are {}", list_words(&known))),
             };
             diagnostics.push(d);
         }
     }
-    settings
+    given
 }
 
 /// Runs `f` with an elaborator over the program as it is so far.

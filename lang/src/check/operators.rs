@@ -39,6 +39,10 @@ pub(super) fn sign_of_primitive(name: &str) -> &str {
     OPERATORS.iter().find(|(.., p)| *p == name).map_or(name, |(_, s, _)| s)
 }
 
+fn is_function(value: &Value) -> bool {
+    matches!(value, Value::Callable(_) | Value::Lambda(_) | Value::Builtin(_))
+}
+
 impl Elab {
     pub fn unary(&mut self, op: UnaryOp, value: Value, span: Span) -> Res<Value> {
         match (op, value) {
@@ -106,6 +110,11 @@ impl Elab {
                     None if self.generic => return Ok(Value::Opaque),
                     None => {}
                 }
+            }
+            // A function is the same as another when both are one declaration: `reduce == mean`.
+            _ if matches!(op, Equal | NotEqual) && is_function(&a) && is_function(&b) => {
+                let same = matches!((&a, &b), (Value::Callable(x), Value::Callable(y)) if x == y);
+                return Ok(Value::Bool(same == (op == Equal)));
             }
             (Value::List(x), Value::List(y)) if op == Add => {
                 return Ok(Value::list(x.iter().chain(y.iter()).cloned().collect()));

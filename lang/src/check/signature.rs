@@ -103,21 +103,25 @@ impl Elab {
             return Err(Failed);
         }
         let Some(ty) = &param.ty else { return Ok(value) };
+        // A schedule takes a part of the run for a duration.
+        let of_run =
+            |v: &Value| callable.kind == CallableKind::Schedule && v.as_f64().is_some_and(|x| (0.0..=1.0).contains(&x));
         let fits = |word: &str, v: &Value| {
-            matches!(
-                (word, v),
-                (_, Value::Opaque)
-                    | ("int", Value::Int(_))
-                    | ("float", Value::Int(_) | Value::Float(_))
-                    | ("bool", Value::Bool(_))
-                    | ("string", Value::Str(_))
-                    | ("duration", Value::Duration(..))
-                    | ("dtype", Value::DType(_))
-                    | ("fn", Value::Callable(_) | Value::Lambda(_) | Value::Builtin(_) | Value::Bound(_))
-                    | ("layer", Value::Callable(_) | Value::Lambda(_) | Value::Bound(_))
-                    | ("optimizer", Value::Bound(_))
-                    | ("schedule", Value::Bound(_) | Value::Int(_) | Value::Float(_) | Value::Tensor(_))
-            )
+            (word == "duration" && of_run(v))
+                || matches!(
+                    (word, v),
+                    (_, Value::Opaque)
+                        | ("int", Value::Int(_))
+                        | ("float", Value::Int(_) | Value::Float(_))
+                        | ("bool", Value::Bool(_))
+                        | ("string", Value::Str(_))
+                        | ("duration", Value::Duration(..))
+                        | ("dtype", Value::DType(_))
+                        | ("fn", Value::Callable(_) | Value::Lambda(_) | Value::Builtin(_) | Value::Bound(_))
+                        | ("layer", Value::Callable(_) | Value::Lambda(_) | Value::Bound(_))
+                        | ("optimizer", Value::Bound(_))
+                        | ("schedule", Value::Bound(_) | Value::Int(_) | Value::Float(_) | Value::Tensor(_))
+                )
         };
         let (ok, wanted) = match &ty.kind {
             TypeKind::Word(word) => (fits(word, &value), with_article(word)),
@@ -132,6 +136,10 @@ impl Elab {
             }
             TypeKind::Tensor { .. } => return Ok(value),
         };
+        if ok && wanted == "a schedule" && value.as_f64().is_some_and(|x| x < 0.0) {
+            let what = format!("`{}` of `{}` is a rate: it cannot be negative", param.name.text, callable.name.text);
+            return self.error("E0503", span, what);
+        }
         if ok {
             return Ok(value);
         }

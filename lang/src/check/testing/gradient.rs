@@ -200,7 +200,7 @@ impl Elab {
         let id = VarId(self.variables.len() as u32);
         let path = param.map_or("x", |p| p.name.text.as_str()).to_string();
         let init = (self.body.clone(), v);
-        self.variables.push(Variable { path, kind: VariableKind::Parameter, ty, init, span: arg.span });
+        self.variables.push(Variable { path, kind: VariableKind::Parameter, ty, init, span: arg.span, device: None });
         let value = Value::Tensor(self.read(id, arg.span));
         Ok(Argument { value, ..arg })
     }
