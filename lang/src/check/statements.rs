@@ -4,7 +4,7 @@ use super::elab::{Elab, Failed, Res};
 use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Span};
-use crate::syntax::ast::{Block, Expr, ExprKind, Name, Pattern, Stmt, StmtKind};
+use crate::syntax::ast::{Block, CallableKind, Expr, ExprKind, Name, Pattern, Stmt, StmtKind};
 use std::sync::Arc;
 
 impl Elab {
@@ -54,6 +54,11 @@ impl Elab {
             StmtKind::Expr(e) => {
                 let value = self.eval(env, e)?;
                 let effect = matches!(&value, Value::Tuple(items) if items.is_empty());
+                if !last && !effect && self.kind_here() == Some(CallableKind::Optimizer) {
+                    let d = Diagnostic::error("E0405", e.span, "an average of the parameter would be lost here")
+                        .help("let the average go around the others: `|> ema()` stands last");
+                    return Err(self.fail(d));
+                }
                 if !last && !effect {
                     let d = Diagnostic::error("E0504", e.span, "nobody uses this value")
                         .help("name it with `let`, or remove it; only the last value of a block is its result");

@@ -42,6 +42,7 @@ fn tree(e: &Expr) -> String {
         ExprKind::Float(n) => format!("{n:?}"),
         ExprKind::Str(text) => format!("{text:?}"),
         ExprKind::Bool(b) => b.to_string(),
+        ExprKind::Bytes(n) => format!("{n} bytes"),
         ExprKind::Duration(n, unit) => format!("{n} {unit:?}"),
         ExprKind::Name(name) => name.clone(),
         ExprKind::Field(of, name) => format!("{}.{}", tree(of), name.text),
