@@ -100,6 +100,8 @@ pub(super) struct Elab {
     pub totals: Totals,
     /// The step and the number of steps, while an update is written.
     pub clock: Option<(ValueId, ValueId)>,
+    /// The scans whose bodies are being evaluated, innermost last.
+    pub scans: Vec<super::scan::Turn>,
     /// How deep expressions are nested at the moment.
     pub depth: u32,
     /// A statement of `train` did not parse, or was refused: nothing is reported as missing there.
@@ -133,6 +135,7 @@ impl Elab {
             update: None,
             totals: Totals::default(),
             clock: None,
+            scans: Vec::new(),
             depth: 0,
             holes: false,
             applied: Default::default(),

@@ -51,7 +51,7 @@ impl Elab {
             ExprKind::Pipe(l, r) => self.pipe(env, l, r),
             ExprKind::If { condition, then, otherwise } => self.condition(env, condition, then, otherwise.as_ref()),
             ExprKind::Loop { scan: false, carries, each, body } => self.fold(env, carries, each, body, e.span),
-            ExprKind::Loop { scan: true, .. } => self.not_yet("`scan`", e.span),
+            ExprKind::Loop { scan: true, carries, each, body } => self.scan(env, carries, each, body, e.span),
             ExprKind::Placed(_, _) => self.not_yet("a device hint, `on …`,", e.span),
             ExprKind::Lambda(params, body) => {
                 let lambda = Lambda { params: params.clone(), body: body.clone(), env: env.clone(), span: e.span };
@@ -341,7 +341,9 @@ impl Elab {
     /// The values that `each` goes through, one a turn.
     fn turns(&mut self, env: &mut Env, each: &Each) -> Res<Vec<Value>> {
         if let Some(axis) = &each.axis {
-            return self.not_yet("a loop over an axis", axis.span);
+            let d = Diagnostic::error("E0701", axis.span, "only `scan` walks along an axis of a tensor")
+                .help("`fold` and `[… for …]` go through a list or a range, `for i in 0..n`");
+            return Err(self.fail(d));
         }
         let start = self.eval(env, &each.over)?;
         let Some(until) = &each.until else {
@@ -394,7 +396,7 @@ impl Elab {
         }
     }
 
-    fn bind_each(&mut self, env: &mut Env, each: &Each, turn: Value) -> Res<()> {
+    pub fn bind_each(&mut self, env: &mut Env, each: &Each, turn: Value) -> Res<()> {
         if let [name] = each.names.as_slice() {
             env.bind(&name.text, turn, name.span);
             return Ok(());

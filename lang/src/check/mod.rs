@@ -26,6 +26,8 @@ mod primitives;
 mod program;
 mod rule;
 mod rules;
+mod scan;
+mod second;
 mod shape_errors;
 mod shapes;
 mod signature;

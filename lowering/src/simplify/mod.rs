@@ -11,7 +11,7 @@
 mod fold;
 mod numbers;
 pub mod rules;
-mod shapes;
+pub(crate) mod shapes;
 
 use crate::graph::text::head;
 use crate::graph::{Graph, Node, Op, Type, Value};
@@ -25,6 +25,10 @@ const MOST_ROUNDS: usize = 16;
 
 /// Rewrites the graph to a fixed point.
 pub fn simplify(graph: &mut Graph) {
+    graph.prune();
+    graph.prune_scans();
+    graph.for_each_turn(simplify);
+    graph.prune_scans();
     for _ in 0..MOST_ROUNDS {
         graph.prune();
         if !round(graph) {
@@ -160,6 +164,9 @@ fn hash_node(node: &Node, h: &mut DefaultHasher) {
         Op::Constant(Literal::Numbers(xs)) => xs.iter().for_each(|x| x.to_bits().hash(h)),
         Op::Constant(Literal::Dim(d)) => (4, d).hash(h),
         Op::Constant(Literal::Bool(b)) => (5, b).hash(h),
+        Op::Scan(scan) => (6, &scan.length, &scan.walked).hash(h),
+        Op::Result(k) => (7, k).hash(h),
+        Op::Gradient(k) => (8, k).hash(h),
     }
     node.args.hash(h);
     node.ty.dtype.hash(h);
