@@ -33,8 +33,17 @@ pub(super) struct Turn {
 struct Walk {
     /// What the names stand for, with tensors whose axis 0 is walked.
     value: Value,
-    axis: usize,
+    /// As it was written: what is yielded is stacked along it, from the end when negative.
+    axis: i64,
     length: Axis,
+}
+
+impl Walk {
+    /// The axis that elements of this rank are stacked along.
+    fn stacks_along(&self, rank: usize) -> Option<usize> {
+        let axis = if self.axis < 0 { self.axis + rank as i64 + 1 } else { self.axis };
+        usize::try_from(axis).ok().filter(|axis| *axis <= rank)
+    }
 }
 
 impl Elab {
@@ -86,7 +95,7 @@ impl Elab {
         carried.iter().for_each(|v| leaves(v, &mut parts.carried));
         initial.iter().for_each(|v| leaves(v, &mut parts.initial));
         leaves(&walk.value, &mut parts.walked);
-        self.check_yields(&parts, &walk, yielded.is_some())?;
+        self.check_yields(&parts, &walk)?;
         let results = self.take_out(start, &walk, parts, span)?;
 
         let mut results = results.into_iter();
@@ -94,7 +103,8 @@ impl Elab {
         if let Some(shape) = &yielded {
             let mut moved = Vec::new();
             for v in results {
-                moved.push(self.axis_to(v, walk.axis, span));
+                let axis = walk.stacks_along(self.ty(v).rank() - 1).unwrap_or(0);
+                moved.push(self.axis_to(v, axis, span));
             }
             values.insert(0, rebuild(shape, &mut moved.into_iter()));
         }
@@ -179,14 +189,14 @@ impl Elab {
         let number = self.whole(&given, axis.span)?;
         let mut tensors = Vec::new();
         leaves(&over, &mut tensors);
-        let mut found: Option<(usize, Axis, TensorType)> = None;
+        let mut found: Option<(Axis, TensorType)> = None;
         let mut moved = Vec::new();
         for v in tensors {
             let ty = self.ty(v).clone();
             let axis = self.axis_number(number, ty.rank(), "scan", axis.span)?;
             let length = ty.shape[axis].clone();
             match &found {
-                Some((_, first, other)) if !self.agree(&first.dim, &length.dim) => {
+                Some((first, other)) if !self.agree(&first.dim, &length.dim) => {
                     let message = format!("two lengths are walked together: {} and {}", first.dim, length.dim);
                     let mut d = Diagnostic::error("E0701", each.over.span, message)
                         .says(format!("{other} and {ty} along axis {number}"));
@@ -196,14 +206,14 @@ impl Elab {
                     return Err(self.fail(d));
                 }
                 Some(_) => {}
-                None => found = Some((axis, length, ty)),
+                None => found = Some((length, ty)),
             }
             moved.push(self.axis_first(v, axis, each.over.span));
         }
-        let Some((axis, length, _)) = found else {
+        let Some((length, _)) = found else {
             return self.error("E0701", each.over.span, "there is nothing to walk here");
         };
-        Ok(Walk { value: rebuild(&over, &mut moved.into_iter()), axis, length })
+        Ok(Walk { value: rebuild(&over, &mut moved.into_iter()), axis: number, length })
     }
 
     /// `from..to`: the numbers as a tensor.
@@ -353,18 +363,17 @@ impl Elab {
         Ok(())
     }
 
-    fn check_yields(&mut self, parts: &Parts, walk: &Walk, yields: bool) -> Res<()> {
+    fn check_yields(&mut self, parts: &Parts, walk: &Walk) -> Res<()> {
         for v in &parts.yields {
             let ty = self.ty(*v).clone();
-            if ty.rank() < walk.axis {
+            if walk.stacks_along(ty.rank()).is_none() {
                 let span = self.body.node(*v).span;
                 let d = Diagnostic::error("E0701", span, format!("{ty} cannot be stacked along axis {}", walk.axis))
                     .note("what is yielded is stacked along the axis that is walked")
-                    .help(format!("yield something of rank {} or more, or walk axis 0", walk.axis));
+                    .help("yield something of a higher rank, or walk axis 0: `transpose` moves the axis there");
                 return Err(self.fail(d));
             }
         }
-        debug_assert!(yields || parts.yields.is_empty());
         Ok(())
     }
 }

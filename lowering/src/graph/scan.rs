@@ -108,8 +108,10 @@ impl Graph {
         }
     }
 
-    /// Removes from scans what no result that is used needs: outputs, carried values, inputs.
-    pub(crate) fn prune_scans(&mut self) {
+    /// Removes from scans what no result that is used needs: outputs, carried values, inputs. True when
+    /// something went.
+    pub(crate) fn prune_scans(&mut self) -> bool {
+        let mut went = false;
         for s in 0..self.nodes.len() {
             let Op::Scan(scan) = &self.nodes[s].op else { continue };
             let is_result = |n: &Node| matches!(n.op, Op::Result(_)) && n.args[0].0 as usize == s;
@@ -123,12 +125,14 @@ impl Graph {
             let Some((pruned, args, places)) = prune(&scan, &self.nodes[s].args, used) else { continue };
             self.nodes[s].op = Op::Scan(Arc::new(pruned));
             self.nodes[s].args = args;
+            went = true;
             for node in self.nodes.iter_mut().filter(|n| is_result(n)) {
                 if let Op::Result(k) = &mut node.op {
                     *k = places[*k as usize];
                 }
             }
         }
+        went
     }
 }
 

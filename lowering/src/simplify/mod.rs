@@ -28,10 +28,10 @@ pub fn simplify(graph: &mut Graph) {
     graph.prune();
     graph.prune_scans();
     graph.for_each_turn(simplify);
-    graph.prune_scans();
     for _ in 0..MOST_ROUNDS {
+        let went = graph.prune_scans();
         graph.prune();
-        if !round(graph) {
+        if !round(graph) && !went {
             break;
         }
     }
