@@ -40,8 +40,7 @@ pub fn of_second(declared: &Declared, example: &str) -> Result<Probe, String> {
         for i in 0..arguments {
             writeln!(body, "  let g{i} = gradient(first, a{i})").expect("a string can be written");
         }
-        let sums: Vec<String> =
-            (0..arguments).map(|i| format!("sum(sin(g{i}) * {})", weights(&format!("g{i}")))).collect();
+        let sums: Vec<String> = (0..arguments).map(|i| format!("sum(g{i} * {})", weights(&format!("g{i}")))).collect();
         writeln!(body, "  {}", if sums.is_empty() { "0.0".into() } else { sums.join(" + ") })
             .expect("a string can be written");
         body

@@ -11,6 +11,7 @@
 mod fold;
 mod numbers;
 pub mod rules;
+mod scans;
 pub(crate) mod shapes;
 
 use crate::graph::text::head;
@@ -29,6 +30,7 @@ pub fn simplify(graph: &mut Graph) {
     graph.prune_scans();
     graph.for_each_turn(simplify);
     for _ in 0..MOST_ROUNDS {
+        graph.prune();
         let went = graph.prune_scans();
         graph.prune();
         if !round(graph) && !went {
@@ -79,6 +81,7 @@ impl<'a> Rewriter<'a> {
         let name = match &node.op {
             Op::Primitive(name, _) => &**name,
             Op::Constant(_) => "constant",
+            Op::Result(_) => "result",
             _ => return self.intern(node),
         };
         let specific = self.rules.get(name).into_iter().flatten();
