@@ -156,7 +156,7 @@ fn gives_floats(callable: &Callable) -> bool {
 }
 
 /// The codes of the errors that a loss reaches no parameter, and that a value does not depend on another.
-const REACHES_NOTHING: [&str; 2] = ["E0606", "E0703"];
+const REACHES_NOTHING: [&str; 2] = ["E0606", "E0803"];
 
 /// The graph of a file and what it trains; `None` when its loss depends on no parameter.
 ///

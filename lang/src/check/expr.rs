@@ -52,7 +52,11 @@ impl Elab {
             ExprKind::If { condition, then, otherwise } => self.condition(env, condition, then, otherwise.as_ref()),
             ExprKind::Loop { scan: false, carries, each, body } => self.fold(env, carries, each, body, e.span),
             ExprKind::Loop { scan: true, carries, each, body } => self.scan(env, carries, each, body, e.span),
-            ExprKind::Placed(_, _) => self.not_yet("a device hint, `on …`,", e.span),
+            ExprKind::Placed(hint, block) => self.placed(env, hint, block),
+            ExprKind::Bytes(_) => {
+                let d = Diagnostic::error("E0402", e.span, "an amount of memory stands where a value is wanted");
+                Err(self.fail(d.help("it is for the setting `memory: 2 GB` of `train`")))
+            }
             ExprKind::Lambda(params, body) => {
                 let lambda = Lambda { params: params.clone(), body: body.clone(), env: env.clone(), span: e.span };
                 Ok(Value::Lambda(Arc::new(lambda)))
@@ -83,11 +87,6 @@ impl Elab {
                 Err(self.fail(d))
             }
         }
-    }
-
-    /// Says that a form of the language does not run in this version.
-    pub fn not_yet<T>(&mut self, what: &str, span: Span) -> Res<T> {
-        self.error("E0604", span, format!("{what} is not available in this version"))
     }
 
     pub fn eval_all(&mut self, env: &mut Env, items: &[Expr]) -> Res<Vec<Value>> {
@@ -307,8 +306,14 @@ impl Elab {
                 None => Ok(Value::Tuple(Arc::new(Vec::new()))),
             },
             Ok(Value::Opaque) => {
+                // Each branch is checked with the condition known.
+                let known = self.facts.clone();
+                self.learn(env, condition, true);
                 let first = self.block(env, then);
+                self.facts = known.clone();
+                self.learn(env, condition, false);
                 let second = otherwise.map(|b| self.block(env, b));
+                self.facts = known;
                 match second {
                     Some(second) => first.and(second),
                     None => first,
@@ -341,7 +346,7 @@ impl Elab {
     /// The values that `each` goes through, one a turn.
     fn turns(&mut self, env: &mut Env, each: &Each) -> Res<Vec<Value>> {
         if let Some(axis) = &each.axis {
-            let d = Diagnostic::error("E0701", axis.span, "only `scan` walks along an axis of a tensor")
+            let d = Diagnostic::error("E0801", axis.span, "only `scan` walks along an axis of a tensor")
                 .help("`fold` and `[… for …]` go through a list or a range, `for i in 0..n`");
             return Err(self.fail(d));
         }

@@ -116,12 +116,12 @@ impl Elab {
         let frames = self.frames.len();
         let turn = self.scans.last_mut().filter(|t| t.frames == frames);
         let Some(turn) = turn else {
-            let d = Diagnostic::error("E0702", span, "`yield` stands outside the body of a `scan`")
+            let d = Diagnostic::error("E0802", span, "`yield` stands outside the body of a `scan`")
                 .help("`scan h = h0 for x_t in x axis 1 { …; yield h2; h2 }` stacks what each turn yields");
             return Err(self.fail(d));
         };
         if let Some((_, first)) = &turn.yielded {
-            let d = Diagnostic::error("E0702", span, "a turn yields twice")
+            let d = Diagnostic::error("E0802", span, "a turn yields twice")
                 .label(*first, "first here")
                 .help("yield both together, `yield (a, b)`: each is stacked by itself");
             return Err(self.fail(d));
@@ -134,7 +134,7 @@ impl Elab {
     pub fn not_in_scan(&mut self, what: &str, span: Span) -> Res<()> {
         let Some(turn) = self.scans.last().map(|t| t.span) else { return Ok(()) };
         let head = Span { end: turn.start + 4, ..turn };
-        let d = Diagnostic::error("E0702", span, format!("{what} stands inside a `scan`"))
+        let d = Diagnostic::error("E0802", span, format!("{what} stands inside a `scan`"))
             .label(head, "whose body runs once for each element")
             .help("carry it: name it before `for`, and give its next value at the end of the body");
         Err(self.fail(d))
@@ -175,13 +175,13 @@ impl Elab {
             Value::Opaque | Value::Unknown => return Err(Failed),
             other => {
                 let kind = other.kind();
-                let d = Diagnostic::error("E0701", each.over.span, format!("`scan` walks a tensor, this is {kind}"))
+                let d = Diagnostic::error("E0801", each.over.span, format!("`scan` walks a tensor, this is {kind}"))
                     .help("`for x_t in x axis 1` walks an axis, `for t in 0..n` the numbers of a range");
                 return Err(self.fail(d));
             }
         };
         let Some(axis) = &each.axis else {
-            let d = Diagnostic::error("E0701", each.over.span, "`scan` is not told which axis it walks")
+            let d = Diagnostic::error("E0801", each.over.span, "`scan` is not told which axis it walks")
                 .help(format!("write `{} axis 1`, or another axis", self.quote(each.over.span)));
             return Err(self.fail(d));
         };
@@ -198,7 +198,7 @@ impl Elab {
             match &found {
                 Some((first, other)) if !self.agree(&first.dim, &length.dim) => {
                     let message = format!("two lengths are walked together: {} and {}", first.dim, length.dim);
-                    let mut d = Diagnostic::error("E0701", each.over.span, message)
+                    let mut d = Diagnostic::error("E0801", each.over.span, message)
                         .says(format!("{other} and {ty} along axis {number}"));
                     for line in [self.story(first.origin), self.story(length.origin)].concat() {
                         d = d.note(line);
@@ -211,7 +211,7 @@ impl Elab {
             moved.push(self.axis_first(v, axis, each.over.span));
         }
         let Some((length, _)) = found else {
-            return self.error("E0701", each.over.span, "there is nothing to walk here");
+            return self.error("E0801", each.over.span, "there is nothing to walk here");
         };
         Ok(Walk { value: rebuild(&over, &mut moved.into_iter()), axis: number, length })
     }
@@ -221,7 +221,7 @@ impl Elab {
         let (from, to) = (self.dim_of(from, at)?, self.dim_of(to, until)?);
         let length = to.sub(&from);
         if self.at_most(&Dim::constant(1), &length) == super::compare::Verdict::Refuted {
-            let d = Diagnostic::error("E0701", at.to(until), format!("this range has {length} numbers"))
+            let d = Diagnostic::error("E0801", at.to(until), format!("this range has {length} numbers"))
                 .note("a scan has at least one turn");
             return Err(self.fail(d));
         }
@@ -296,7 +296,7 @@ impl Elab {
             other => {
                 let names: Vec<&str> = carries.iter().map(|(name, _)| name.text.as_str()).collect();
                 let mut d = Diagnostic::error(
-                    "E0701",
+                    "E0801",
                     place,
                     format!("each turn must give {n} carried values, this gives {}", how_many(&other)),
                 );
@@ -330,7 +330,7 @@ impl Elab {
             let Some(parts) = parts else {
                 let told =
                     format!("`{}` is {} values, the next turn would get {}", name.text, have.len(), how_many(value));
-                let d = Diagnostic::error("E0701", place, told).label(first, "what it starts with");
+                let d = Diagnostic::error("E0801", place, told).label(first, "what it starts with");
                 return Err(self.fail(d));
             };
             return have.iter().zip(&parts).try_for_each(|(b, v)| self.fit_carried(name, first, b, v, place, next));
@@ -338,7 +338,7 @@ impl Elab {
         let Value::Tensor(before) = before else { return Err(Failed) };
         let want = self.ty(*before).clone();
         if matches!(value, Value::Tuple(items) if items.is_empty()) {
-            let d = Diagnostic::error("E0701", place, format!("this turn gives no next value of `{}`", name.text))
+            let d = Diagnostic::error("E0801", place, format!("this turn gives no next value of `{}`", name.text))
                 .says("the last line of the body is what is carried on");
             return Err(self.fail(d));
         }
@@ -353,7 +353,7 @@ impl Elab {
         if !fits {
             let (want, have) = (TensorType { below: None, ..want }, TensorType { below: None, ..have });
             let d =
-                Diagnostic::error("E0701", place, format!("`{}` is {want}, the next turn would get {have}", name.text))
+                Diagnostic::error("E0801", place, format!("`{}` is {want}, the next turn would get {have}", name.text))
                     .says(format!("{have}"))
                     .label(first, format!("{want}"))
                     .help("what a scan carries keeps its type; `fold` is unrolled, there it may change");
@@ -368,7 +368,7 @@ impl Elab {
             let ty = self.ty(*v).clone();
             if walk.stacks_along(ty.rank()).is_none() {
                 let span = self.body.node(*v).span;
-                let d = Diagnostic::error("E0701", span, format!("{ty} cannot be stacked along axis {}", walk.axis))
+                let d = Diagnostic::error("E0801", span, format!("{ty} cannot be stacked along axis {}", walk.axis))
                     .note("what is yielded is stacked along the axis that is walked")
                     .help("yield something of a higher rank, or walk axis 0: `transpose` moves the axis there");
                 return Err(self.fail(d));

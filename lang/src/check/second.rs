@@ -20,7 +20,7 @@ pub(super) fn gradient(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -
     let ty = e.ty(y).clone();
     if ty.rank() != 0 || !ty.dtype.is_float() {
         let d = Diagnostic::error(
-            "E0703",
+            "E0803",
             loss.span,
             format!("the gradient of one floating number is taken, this is {ty}"),
         );
@@ -35,7 +35,7 @@ pub(super) fn gradient(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -
     leaves(&x.value, &mut wanted);
     if wanted.is_empty() {
         let d =
-            Diagnostic::error("E0703", x.span, format!("a gradient is taken in tensors, this is {}", x.value.kind()))
+            Diagnostic::error("E0803", x.span, format!("a gradient is taken in tensors, this is {}", x.value.kind()))
                 .help("name a value that the loss was computed from, a parameter (`layer.w`), or a tuple of them");
         return Err(e.fail(d));
     }
@@ -56,7 +56,7 @@ impl Elab {
     fn depends(&mut self, loss: ValueId, x: ValueId, at: Span, of: Span) -> Res<()> {
         let ty = self.ty(x).clone();
         if !ty.dtype.is_float() {
-            let d = Diagnostic::error("E0703", of, format!("there is no gradient in whole numbers, this is {ty}"))
+            let d = Diagnostic::error("E0803", of, format!("there is no gradient in whole numbers, this is {ty}"))
                 .help("take it in a floating value that is computed from them");
             return Err(self.fail(d));
         }
@@ -69,7 +69,7 @@ impl Elab {
             return Ok(());
         }
         let (loss, x) = (self.quote(at), self.quote(of));
-        let d = Diagnostic::error("E0703", of, format!("`{loss}` does not depend on `{x}`"))
+        let d = Diagnostic::error("E0803", of, format!("`{loss}` does not depend on `{x}`"))
             .label(at, "computed without it")
             .help(format!("compute the loss from the very value `{x}`; through `stop_gradient` nothing is reached"));
         Err(self.fail(d))
@@ -88,7 +88,7 @@ impl Elab {
                 });
                 if let Some((_, between)) = between {
                     let place = self.body.node(*between).span;
-                    let d = Diagnostic::error("E0703", node.span, "this gradient would leave its `scan`")
+                    let d = Diagnostic::error("E0803", node.span, "this gradient would leave its `scan`")
                         .label(place, "computed outside, from what the gradient is taken in")
                         .help("compute this inside the scan, or take the gradient outside");
                     return Err(self.fail(d));

@@ -42,16 +42,28 @@ pub fn differentiate(graph: &mut Graph, model: &Model) -> Result<(), Diagnostic>
     Ok(())
 }
 
-/// Writes out the gradients that a body takes itself, for a graph in which nothing is trained.
-///
-/// # Errors
-/// Those of the rule of a primitive: it is not differentiable.
-pub fn expand(graph: &mut Graph, rules: &(dyn Rules + Send + Sync)) -> Result<(), Diagnostic> {
-    write_gradients(graph, &mut RuleCache::new(rules))?;
-    drop_custom_gradients(graph);
-    graph.prune();
-    graph.debug_verify("expand");
-    Ok(())
+/// Writes out the gradients that a body takes itself, where nothing is trained.
+pub(crate) fn expand(graph: &mut Graph, rules: &(dyn Rules + Send + Sync)) -> Result<(), Diagnostic> {
+    write_gradients(graph, &mut RuleCache::new(rules))
+}
+
+/// The gradient of a scalar in each of the parameters, as a tensor of its type.
+pub(crate) fn gradients(
+    graph: &mut Graph,
+    rules: &(dyn Rules + Send + Sync),
+    loss: Value,
+    parameters: &[VarId],
+) -> Result<Vec<Value>, Diagnostic> {
+    let found = of_parameters(graph, &mut RuleCache::new(rules), loss, parameters)?;
+    let whole = found.into_iter().map(|(var, gradient)| match gradient {
+        Gradient::Dense(v) => v,
+        Gradient::Sparse(rows) => {
+            let ty = graph.variables[var.0 as usize].ty.clone();
+            let rows: Vec<Contribution> = rows.into_iter().map(Contribution::Rows).collect();
+            dense(graph, &rows, &ty, &Site::default())
+        }
+    });
+    Ok(whole.collect())
 }
 
 /// The gradient of a scalar in each of the parameters.

@@ -99,7 +99,7 @@ impl Turned {
         let mut turn = Graph::default();
         for (k, (input, ..)) in self.carried.iter().enumerate() {
             let ty = work.ty(*input).clone();
-            turn.variables.push(Variable { path: format!("c{k}"), kind: VariableKind::State, ty });
+            turn.variables.push(Variable { path: format!("c{k}"), kind: VariableKind::State, ty, device: None });
         }
         let mut inputs: Vec<(Value, bool)> = Vec::new();
         let mut moved: HashMap<Value, Value> = HashMap::new();
@@ -205,7 +205,7 @@ fn moved_or_same(moved: &HashMap<Value, Value>, next: Option<Value>, input: Valu
 
 fn placeholder(work: &mut Graph, ty: Type) -> Value {
     let op = Op::Input("dy".into());
-    work.push(Node { op, args: Vec::new(), ty, scope: "".into(), span: None })
+    work.push(Site::default().node(op, Vec::new(), ty))
 }
 
 /// Which nodes of the forward turn are the same in every turn.
@@ -227,10 +227,10 @@ fn push_scan(graph: &mut Graph, scan: Scan, args: Vec<Value>, site: &Site) -> Ve
     let types: Vec<Type> = (0..scan.results()).filter_map(|k| scan.result_type(k)).collect();
     let op = Op::Scan(Arc::new(scan));
     let ty = Type::scalar(tfm_lang::types::DType::Bool);
-    let node = graph.push(Node { op, args, ty, scope: site.path(), span: site.span });
+    let node = graph.push(site.node(op, args, ty));
     types.into_iter().enumerate().map(|(k, ty)| push_result(graph, node, k, ty, site)).collect()
 }
 
 fn push_result(graph: &mut Graph, scan: Value, k: usize, ty: Type, site: &Site) -> Value {
-    graph.push(Node { op: Op::Result(k as u32), args: vec![scan], ty, scope: site.path(), span: site.span })
+    graph.push(site.node(Op::Result(k as u32), vec![scan], ty))
 }

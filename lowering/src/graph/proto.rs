@@ -8,6 +8,7 @@ use super::{Entry, Graph, Node, Op, Scan, Type, Value, Var, Variable};
 use prost::Message;
 use std::fmt;
 use std::sync::Arc;
+use tfm_lang::device::Device;
 use tfm_lang::dim::Dim;
 use tfm_lang::model::{Attr, Literal};
 use tfm_lang::types::DType;
@@ -61,11 +62,13 @@ struct VariableMessage {
     kind: String,
     #[prost(message, optional, tag = "3")]
     ty: Option<TypeMessage>,
+    #[prost(string, tag = "4")]
+    device: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
 struct NodeMessage {
-    #[prost(oneof = "OpMessage", tags = "1, 2, 3, 4, 8, 9, 10")]
+    #[prost(oneof = "OpMessage", tags = "1, 2, 3, 4, 9, 10, 11")]
     op: Option<OpMessage>,
     #[prost(uint32, repeated, tag = "5")]
     args: Vec<u32>,
@@ -73,6 +76,8 @@ struct NodeMessage {
     ty: Option<TypeMessage>,
     #[prost(string, tag = "7")]
     scope: String,
+    #[prost(string, tag = "8")]
+    device: String,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -85,11 +90,11 @@ enum OpMessage {
     Read(u32),
     #[prost(message, tag = "4")]
     Primitive(PrimitiveMessage),
-    #[prost(message, tag = "8")]
+    #[prost(message, tag = "9")]
     Scan(ScanMessage),
-    #[prost(uint32, tag = "9")]
-    Result(u32),
     #[prost(uint32, tag = "10")]
+    Result(u32),
+    #[prost(uint32, tag = "11")]
     Gradient(u32),
 }
 
@@ -224,9 +229,18 @@ fn encode_type(ty: &Type) -> Option<TypeMessage> {
     Some(TypeMessage { dtype: ty.dtype.name().into(), shape: texts(&ty.shape) })
 }
 
+/// A hint as text; empty where there is none.
+fn device_out(device: &Option<Arc<Device>>) -> String {
+    device.as_ref().map_or(String::new(), |d| d.to_string())
+}
+
+fn device_in(text: &str) -> Result<Option<Arc<Device>>, String> {
+    if text.is_empty() { Ok(None) } else { text.parse().map(|d| Some(Arc::new(d))) }
+}
+
 fn encode_variable(v: &Variable) -> VariableMessage {
     let kind = KINDS.iter().find(|(k, _)| *k == v.kind).map_or("", |(_, n)| n);
-    VariableMessage { path: v.path.clone(), kind: kind.into(), ty: encode_type(&v.ty) }
+    VariableMessage { path: v.path.clone(), kind: kind.into(), ty: encode_type(&v.ty), device: device_out(&v.device) }
 }
 
 fn encode_node(node: &Node) -> NodeMessage {
@@ -259,6 +273,7 @@ fn encode_node(node: &Node) -> NodeMessage {
         args: node.args.iter().map(|a| a.0).collect(),
         ty: encode_type(&node.ty),
         scope: node.scope.to_string(),
+        device: device_out(&node.device),
     }
 }
 
@@ -305,7 +320,7 @@ fn decode_type(ty: Option<TypeMessage>) -> Result<Type, String> {
 fn decode_variable(v: VariableMessage) -> Result<Variable, String> {
     let kind = KINDS.iter().find(|(_, n)| *n == v.kind).map(|(k, _)| *k);
     let kind = kind.ok_or_else(|| format!("`{}` is not a kind of variable", v.kind))?;
-    Ok(Variable { kind, ty: decode_type(v.ty)?, path: v.path })
+    Ok(Variable { kind, ty: decode_type(v.ty)?, path: v.path, device: device_in(&v.device)? })
 }
 
 fn decode_node(node: NodeMessage) -> Result<Node, String> {
@@ -333,7 +348,8 @@ fn decode_node(node: NodeMessage) -> Result<Node, String> {
         OpMessage::Gradient(k) => Op::Gradient(k),
     };
     let args = node.args.into_iter().map(Value).collect();
-    Ok(Node { op, args, ty: decode_type(node.ty)?, scope: node.scope.into(), span: None })
+    let device = device_in(&node.device)?;
+    Ok(Node { op, args, ty: decode_type(node.ty)?, scope: node.scope.into(), span: None, device })
 }
 
 fn decode_attr(attr: AttributeMessage) -> Result<(tfm_lang::model::Word, Attr), String> {

@@ -1,7 +1,7 @@
 //! Copying a checked body into the graph: programs, initial values, gradients, updates.
 
 use super::make::Site;
-use super::{Entry, Graph, Node, Op, Scan, Type, Value, Var, Variable};
+use super::{Entry, Graph, Op, Scan, Type, Value, Var, Variable};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tfm_lang::model::{Body, Op as BodyOp, Scan as BodyScan, ValueId, VariableKind};
@@ -41,11 +41,9 @@ pub fn splice(
             BodyOp::Result(k) => Op::Result(*k),
             BodyOp::Gradient(k) => Op::Gradient(*k),
         };
-        let (scope, span) = match site {
-            Some(site) => (site.path(), site.span),
-            None => (node.scope.clone(), Some(node.span)),
-        };
-        let value = graph.push(Node { op, args, ty: Type::from(&node.ty), scope, span });
+        let own = || Site { scope: Some(node.scope.clone()), span: Some(node.span), device: node.device.clone() };
+        let site = site.cloned().unwrap_or_else(own);
+        let value = graph.push(site.node(op, args, Type::from(&node.ty)));
         done.insert(ValueId(i as u32), value);
     }
     roots.iter().map(|id| done[id]).collect()
@@ -57,8 +55,8 @@ fn turn(scan: &BodyScan, site: Option<&Site>) -> Scan {
     let mut bound = Vec::new();
     let mut leaf = |turn: &mut Graph, id: &ValueId, op: Op| {
         let node = scan.body.node(*id);
-        let (scope, span) = (node.scope.clone(), Some(node.span));
-        bound.push((*id, turn.push(Node { op, args: Vec::new(), ty: Type::from(&node.ty), scope, span })));
+        let site = Site { scope: Some(node.scope.clone()), span: Some(node.span), device: None };
+        bound.push((*id, turn.push(site.node(op, Vec::new(), Type::from(&node.ty)))));
     };
     for (i, id) in scan.captured.iter().chain(&scan.walked).enumerate() {
         leaf(&mut turn, id, Op::Input(Scan::input(i)));
@@ -68,6 +66,7 @@ fn turn(scan: &BodyScan, site: Option<&Site>) -> Scan {
             path: format!("c{k}"),
             kind: VariableKind::State,
             ty: Type::from(scan.body.ty(*id)),
+            device: None,
         });
         leaf(&mut turn, id, Op::Read(Var(k as u32)));
     }

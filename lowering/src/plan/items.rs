@@ -188,7 +188,7 @@ impl Lowering<'_> {
             let value = scan.of_result(*k).ok_or_else(|| PlanError::Malformed(id, "scan".into()))?;
             let var = Var(turn.variables.len() as u32);
             let ty = turn.ty(value).clone();
-            turn.variables.push(Variable { path: format!("o{k}"), kind: VariableKind::State, ty });
+            turn.variables.push(Variable { path: format!("o{k}"), kind: VariableKind::State, ty, device: None });
             turn.entries[0].assigns.push((var, value));
         }
         let sizes = self.sizes.given.clone();

@@ -161,9 +161,14 @@ impl Maker<'_> {
         let start = starts.last().copied().unwrap_or(zero);
         let mut turn = Graph::default();
         for k in 0..2 {
-            turn.variables.push(Variable { path: format!("c{k}"), kind: VariableKind::State, ty: element.clone() });
+            turn.variables.push(Variable {
+                path: format!("c{k}"),
+                kind: VariableKind::State,
+                ty: element.clone(),
+                device: None,
+            });
         }
-        let leaf = |op| Node { op, args: Vec::new(), ty: element.clone(), scope: "".into(), span: None };
+        let leaf = |op| Site::default().node(op, Vec::new(), element.clone());
         let mut values = vec![
             turn.push(leaf(Op::Input(Scan::input(0)))),
             turn.push(leaf(Op::Input(Scan::input(1)))),
@@ -186,14 +191,14 @@ impl Maker<'_> {
         let op = Op::Scan(std::sync::Arc::new(scan));
         let ty = Type { dtype: DType::Bool, shape: Vec::new() };
         let args = vec![x, walked, start, start, zero];
-        let node = self.graph.push(Node { op, args, ty, scope: "".into(), span: None });
+        let node = self.graph.push(Site::default().node(op, args, ty));
         let mut last = x;
         for (k, ty) in
             [(0, element.clone()), (1, element.clone()), (2, self.graph.ty(x).clone()), (3, self.graph.ty(x).clone())]
         {
             if self.choose(3) > 0 {
                 let op = Op::Result(k);
-                last = self.graph.push(Node { op, args: vec![node], ty, scope: "".into(), span: None });
+                last = self.graph.push(Site::default().node(op, vec![node], ty));
             }
         }
         last
@@ -219,10 +224,11 @@ pub fn random_graph(choices: &[u16], casts: bool) -> (Graph, World) {
         ty: Type { dtype: DType::F64, shape: dims(shape) },
         scope: "".into(),
         span: None,
+        device: None,
     };
     for (i, shape) in shapes.iter().enumerate() {
         let ty = Type { dtype: DType::F64, shape: dims(shape) };
-        maker.graph.variables.push(Variable { path: format!("v{i}"), kind: VariableKind::Parameter, ty });
+        maker.graph.variables.push(Variable { path: format!("v{i}"), kind: VariableKind::Parameter, ty, device: None });
         maker.graph.push(leaf(Op::Read(Var(i as u32)), shape));
         world.variables.push(array(shape));
     }

@@ -9,6 +9,7 @@
 
 mod check;
 mod conv;
+mod depthwise;
 mod draw;
 mod elementwise;
 mod fused;
@@ -20,7 +21,7 @@ mod matmul;
 mod movement;
 mod nonfinite;
 mod pool;
-mod pool2d;
+mod pooling;
 mod reduce;
 mod rows;
 mod scan;
@@ -28,6 +29,7 @@ mod scan;
 mod tests;
 mod turns;
 mod view;
+mod windows;
 
 pub use isa::Path;
 pub use kernels::names;

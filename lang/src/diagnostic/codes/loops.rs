@@ -1,11 +1,11 @@
-//! E07xx: scans, and gradients that a file takes itself.
+//! E08xx: scans, and gradients that a file takes itself.
 
 use super::Code;
 
 /// The entries, in rising order.
 pub(super) const CODES: &[Code] = &[
     Code {
-        code: "E0701",
+        code: "E0801",
         title: "a scan whose parts do not fit together",
         explanation: "\
 A `scan` runs its body once for each element of an axis, always the same body. What it carries from turn to turn
@@ -18,7 +18,7 @@ layer Sums()(x: float[B, T, I]) -> float[B, I] {
 ",
     },
     Code {
-        code: "E0702",
+        code: "E0802",
         title: "something that a scan cannot do",
         explanation: "\
 A turn of a `scan` yields once; several values are yielded as a tuple. A state cannot change in a turn, since a
@@ -35,7 +35,7 @@ layer Twice()(x: float[B, T]) -> float[B, T] {
 ",
     },
     Code {
-        code: "E0703",
+        code: "E0803",
         title: "a gradient that cannot be taken",
         explanation: "\
 `gradient(loss, x)` is the gradient of one number in floating values that it depends on. Reduce the loss first,
