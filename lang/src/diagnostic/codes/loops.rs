@@ -12,8 +12,8 @@ A `scan` runs its body once for each element of an axis, always the same body. W
 keeps its type, the body ends with the next value of everything that is carried, and tensors that are walked
 together have one length. `fold` is unrolled: there a carried value may change its type.",
         example: "\
-layer Sums()(x: float[B, T, I]) -> float[B, I] {
-  scan s = zeros([B, 1]) for x_t in x axis 1 { s + x_t }
+layer Sums()(x: float[B, T, I]) -> float[B] {
+  scan s = zeros([B]) for x_t in x axis 1 { reshape(s, [B, 1]) + x_t }
 }
 ",
     },
