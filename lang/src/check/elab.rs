@@ -110,6 +110,8 @@ pub(super) struct Elab {
     pub clock: Option<(ValueId, ValueId)>,
     /// The scans whose bodies are being evaluated, innermost last.
     pub scans: Vec<super::scan::Turn>,
+    /// How many `grad` blocks are being evaluated.
+    pub in_grad: u32,
     /// How deep expressions are nested at the moment.
     pub depth: u32,
     /// A statement of `train` did not parse, or was refused: nothing is reported as missing there.
@@ -149,6 +151,7 @@ impl Elab {
             totals: Totals::default(),
             clock: None,
             scans: Vec::new(),
+            in_grad: 0,
             depth: 0,
             holes: false,
             applied: Default::default(),

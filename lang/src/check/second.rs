@@ -16,6 +16,11 @@ use std::collections::HashMap;
 pub(super) fn gradient(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
     let slots = order(e, "gradient", args, span, 2)?;
     let [Some(loss), Some(x)] = slots.as_slice() else { return Err(Failed) };
+    if e.in_grad > 0 {
+        let d = Diagnostic::error("E0803", span, "a `grad` block cannot take a gradient")
+            .help("write out what the gradient is: a `grad` block is what differentiation uses");
+        return Err(e.fail(d));
+    }
     let y = e.tensor(&loss.value, None, loss.span)?;
     let ty = e.ty(y).clone();
     if ty.rank() != 0 || !ty.dtype.is_float() {

@@ -87,8 +87,8 @@ fn unrepeated(graph: &mut Graph, mask: Value, x: Value, site: &Site) -> Value {
     {
         return *small;
     }
-    let counted = graph.cast(mask, DType::F32, site);
-    let ty = Type { dtype: DType::F32, shape: shape.clone() };
+    let counted = graph.cast(mask, DType::I32, site);
+    let ty = Type { dtype: DType::I32, shape: shape.clone() };
     let attrs = vec![("shape".into(), Attr::Ints(shape.clone()))];
     let count = graph.primitive("sum_to", vec![counted], attrs, ty.clone(), site);
     let zero = graph.filled(0.0, ty, site);
