@@ -42,7 +42,6 @@ fn tree(e: &Expr) -> String {
         ExprKind::Float(n) => format!("{n:?}"),
         ExprKind::Str(text) => format!("{text:?}"),
         ExprKind::Bool(b) => b.to_string(),
-        ExprKind::Bytes(n) => format!("{n} bytes"),
         ExprKind::Duration(n, unit) => format!("{n} {unit:?}"),
         ExprKind::Bytes(n) => format!("{n} bytes"),
         ExprKind::Name(name) => name.clone(),
