@@ -17,12 +17,12 @@ pub(super) struct Argument {
     pub value: Value,
     pub span: Span,
     /// For an argument that is a pattern in backticks.
-    pub pattern: Option<Einops>,
+    pub pattern: Option<Box<Einops>>,
 }
 
 impl Argument {
     pub fn pattern(p: Einops) -> Argument {
-        Argument { name: None, value: Value::Opaque, span: p.span, pattern: Some(p) }
+        Argument { name: None, value: Value::Opaque, span: p.span, pattern: Some(Box::new(p)) }
     }
 
     pub fn of(value: Value, span: Span) -> Argument {
@@ -229,9 +229,9 @@ impl Elab {
         let is_model = callable.kind == CallableKind::Model;
         if callable.kind == CallableKind::Metric {
             let path = self.metric_path(&callable.name.text);
-            self.scopes.push(Scope { path, ..Scope::default() });
+            self.scopes.push(Scope::new(path));
         } else if is_model {
-            self.scopes.push(Scope { path: callable.name.text.clone(), ..Scope::default() });
+            self.scopes.push(Scope::new(callable.name.text.as_str()));
         }
         self.frame(Some(id), span, sig.float());
         let result = self.run_body(callable, sig, span);
@@ -307,7 +307,7 @@ impl Elab {
         }
         let sig = self.bind(callable, &callable.inputs, args, env, span, false)?;
         let path = self.instance_path(bound, &callable.name.text);
-        self.scopes.push(Scope { path, ..Scope::default() });
+        self.scopes.push(Scope::new(path));
         self.frame(Some(bound.callable), span, sig.float());
         let result = self.run_body(callable, sig, span);
         self.frames.pop();

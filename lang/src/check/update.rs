@@ -204,10 +204,10 @@ impl Elab {
         }
         let sig = self.bind(callable, &callable.inputs, args, env, span, false)?;
         let Some(body) = &callable.body else { return Err(Failed) };
-        let outer = self.scopes.last().map_or(String::new(), |s| s.path.clone());
+        let outer = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
         let name = super::snake_case(&callable.name.text);
         let path = if outer.is_empty() { name } else { format!("{outer}.{name}") };
-        self.scopes.push(Scope { path, ..Scope::default() });
+        self.scopes.push(Scope::new(path));
         self.frame(Some(bound.callable), span, sig.float());
         let mut env = sig.env.clone();
         let value = self.block(&mut env, body);
@@ -271,7 +271,7 @@ impl Elab {
             return self.error("E0501", span, "a state of an optimizer needs a type");
         };
         let Some(target) = self.update.clone() else { return Err(Failed) };
-        let scope = self.scopes.last().map_or(String::new(), |s| s.path.clone());
+        let scope = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
         let path = format!("{}/{scope}.{}", target.path, name.text);
         if let Some((_, before, _, _)) = target.states.iter().find(|(p, ..)| *p == path) {
             return Ok(Value::Tensor(*before));
@@ -301,7 +301,7 @@ impl Elab {
 
     /// `m <- e` in an optimizer's body, for a state; the parameter itself is a name like another.
     pub fn optimizer_assign(&mut self, name: &Name, new: ValueId) {
-        let scope = self.scopes.last().map_or(String::new(), |s| s.path.clone());
+        let scope = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
         let Some(target) = &mut self.update else { return };
         let path = format!("{}/{scope}.{}", target.path, name.text);
         if let Some(state) = target.states.iter_mut().find(|(p, ..)| *p == path) {
@@ -361,8 +361,8 @@ pub(super) fn total(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> R
             .help("reduce it first, `total(sum(x))`");
         return Err(e.fail(d));
     }
-    let scope = e.scopes.last().map_or(String::new(), |s| s.path.clone());
-    let n = e.totals.asked.entry(scope.clone()).or_insert(0);
+    let scope = e.scopes.last().map_or_else(Default::default, |s| s.path.clone());
+    let n = e.totals.asked.entry(scope.to_string()).or_insert(0);
     *n += 1;
     let key = format!("{scope}#{n}");
     if let Some(sum) = e.totals.known.get(&key) {
