@@ -17,12 +17,12 @@ pub(super) struct Argument {
     pub value: Value,
     pub span: Span,
     /// For an argument that is a pattern in backticks.
-    pub pattern: Option<Einops>,
+    pub pattern: Option<Box<Einops>>,
 }
 
 impl Argument {
     pub fn pattern(p: Einops) -> Argument {
-        Argument { name: None, value: Value::Opaque, span: p.span, pattern: Some(p) }
+        Argument { name: None, value: Value::Opaque, span: p.span, pattern: Some(Box::new(p)) }
     }
 
     pub fn of(value: Value, span: Span) -> Argument {
@@ -230,9 +230,9 @@ impl Elab {
         let training = self.training;
         if callable.kind == CallableKind::Metric {
             let path = self.metric_path(&callable.name.text);
-            self.scopes.push(Scope { path, ..Scope::default() });
+            self.scopes.push(Scope::new(path));
         } else if is_model {
-            self.scopes.push(Scope { path: callable.name.text.clone(), ..Scope::default() });
+            self.scopes.push(Scope::new(callable.name.text.as_str()));
             self.training &= !self.is_frozen(&callable.name.text);
         }
         self.frame(Some(id), span, sig.float());
@@ -311,7 +311,7 @@ impl Elab {
         let path = self.instance_path(bound, &callable.name.text);
         let training = self.training;
         self.training &= !self.is_frozen(&path);
-        self.scopes.push(Scope { path, ..Scope::default() });
+        self.scopes.push(Scope::new(path));
         self.frame(Some(bound.callable), span, sig.float());
         let result = self.run_body(callable, sig, span);
         self.frames.pop();

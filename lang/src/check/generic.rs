@@ -10,6 +10,7 @@ use crate::model::{Op, Train, UpdateParameter};
 use crate::source::FileId;
 use crate::syntax::ast::{AxisExpr, CallableKind, ExprKind, Param, TypeKind};
 use crate::types::{DType, TensorType};
+use std::collections::HashSet;
 
 /// Ranks that `..S` is tried with.
 const RANKS: [usize; 4] = [2, 1, 3, 0];
@@ -18,14 +19,18 @@ impl Elab {
     /// Checks each declaration of these files that was never applied.
     pub fn check_by_itself(&mut self, files: &[FileId]) {
         let program = self.program.clone();
-        for id in files.iter().flat_map(|f| program.declared_in(*f)) {
+        // Models first: their inputs have sizes, and what they apply is checked with those.
+        let is_model = |id: &CallableId| program.callable(*id).callable.kind == CallableKind::Model;
+        let (models, others): (Vec<_>, Vec<_>) = files.iter().flat_map(|f| program.declared_in(*f)).partition(is_model);
+        for id in models.into_iter().chain(others) {
             if self.applied.contains(&id) || program.callable(id).callable.kind == CallableKind::Primitive {
                 continue;
             }
             let mut first: Option<Vec<Diagnostic>> = None;
             for rank in RANKS {
-                let found = self.attempt(id, rank);
+                let (found, applied) = self.attempt(id, rank);
                 if found.is_empty() {
+                    self.applied.extend(applied.into_iter().flatten());
                     first = None;
                     break;
                 }
@@ -39,7 +44,8 @@ impl Elab {
         }
     }
 
-    fn attempt(&self, id: CallableId, rank: usize) -> Vec<Diagnostic> {
+    /// What is wrong with a declaration by itself; for a model that can be worked out, what it applies.
+    fn attempt(&self, id: CallableId, rank: usize) -> (Vec<Diagnostic>, Option<HashSet<CallableId>>) {
         let mut e = Elab::new(self.program.clone());
         e.generic = true;
         let program = self.program.clone();
@@ -66,12 +72,12 @@ impl Elab {
                 })
             })
             .collect();
-        let Some(args) = args else { return e.diagnostics };
+        let Some(args) = args else { return (e.diagnostics, None) };
         let function = Value::Callable(id);
         let scalar = TensorType::new(DType::F32, []);
         let step = e.push(Op::Input("step".into()), Vec::new(), scalar, head);
         e.clock = Some(super::schedules::Clock { step, total: step, loss: step });
-        let _ = match callable.kind {
+        let result = match callable.kind {
             CallableKind::Layer => {
                 e.call(function, first_list, head, head).and_then(|layer| e.call(layer, args, head, head))
             }
@@ -91,7 +97,8 @@ impl Elab {
             }
             _ => e.call(function, args, head, head),
         };
-        e.diagnostics
+        let whole = result.is_ok() && callable.kind == CallableKind::Model;
+        (e.diagnostics, whole.then_some(e.applied))
     }
 
     /// A tensor of the declared type with unknown sizes; `..S` has this rank.
