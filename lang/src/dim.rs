@@ -362,9 +362,7 @@ fn reduce_fraction(above: Dim, below: &Dim) -> (Dim, Dim, Dim, Dim) {
         let powers: BTreeMap<&Atom, u32> = mono.iter().map(|(a, p)| (a, *p)).collect();
         shared = Some(match shared {
             None => mono.iter().filter(|(a, _)| matches!(a, Atom::Var(_))).cloned().collect(),
-            Some(old) => {
-                old.into_iter().filter_map(|(a, p)| powers.get(&a).map(|q| (a.clone(), p.min(*q)))).collect()
-            }
+            Some(old) => old.into_iter().filter_map(|(a, p)| powers.get(&a).map(|q| (a.clone(), p.min(*q)))).collect(),
         });
     }
     let shared: Monomial = shared.unwrap_or_default().into_iter().collect();

@@ -9,7 +9,7 @@ use super::history::History;
 use super::program::Program;
 use super::value::{CallableId, Value};
 use crate::diagnostic::{Diagnostic, Label};
-use crate::dim::{Dim, Facts};
+use crate::dim::{Dim, Facts, Symbol};
 use crate::model::{Attrs, Body, Literal, Node, Op, ValueId, VarId, Variable, Word};
 use crate::source::Span;
 use crate::types::{Axis, DType, OriginId, TensorType};
@@ -32,6 +32,10 @@ pub(super) struct Frame {
     pub call: Span,
     /// The dtype that new tensors have in it.
     pub float: DType,
+    /// Its dimension variables, with their history.
+    pub dims: Vec<(String, Axis)>,
+    /// Its tensors: parameter and type.
+    pub tensors: Vec<(String, TensorType)>,
 }
 
 /// An instance whose body is being evaluated: where its parameters and layers get their paths.
@@ -77,6 +81,8 @@ pub(super) struct Elab {
     pub training: bool,
     /// A body is checked by itself: what is undecided is no error.
     pub generic: bool,
+    /// In a body by itself: the unknown sizes that stand for static parameters, which may have any value.
+    pub open: Vec<Symbol>,
     pub variables: Vec<Variable>,
     pub by_path: HashMap<String, VarId>,
     /// What each variable is worth at this point of the text.
@@ -119,6 +125,7 @@ impl Elab {
             history: History::default(),
             training: true,
             generic: false,
+            open: Vec::new(),
             variables: Vec::new(),
             by_path: HashMap::new(),
             current: HashMap::new(),
@@ -162,11 +169,12 @@ impl Elab {
         let inner = d.span();
         let outer = self.user_span(inner);
         if outer != inner {
-            if d.labels[0].text.is_empty() {
-                d.labels[0].text = "here in the library".into();
-            }
             // A label at that place already says why it matters.
             let told = d.labels.iter().position(|l| l.span == outer).map(|i| d.labels.remove(i).text);
+            // A place in the library that says nothing is no help.
+            if d.labels[0].text.is_empty() {
+                d.labels.remove(0);
+            }
             let text = told.unwrap_or_else(|| "in this application".into());
             d.labels.insert(0, Label { span: outer, text });
         }
@@ -288,8 +296,16 @@ impl Elab {
                 match self.scalar(other, dtype, span) {
                     Some(result) => result,
                     None => {
-                        let d =
-                            Diagnostic::error("E0402", span, format!("a tensor is wanted, this is {}", other.kind()));
+                        let told = self.describe(other);
+                        let mut d = Diagnostic::error("E0402", span, format!("a tensor is wanted, this is {told}"));
+                        d = match other {
+                            Value::Bound(_) => d.help(format!("apply it: `x |> {}`", self.quote(span))),
+                            Value::Tuple(items) => d.help(format!(
+                                "it has {} parts: `let (a, b) = …` names them; in a `fold` each carried value has a name",
+                                items.len()
+                            )),
+                            _ => d,
+                        };
                         Err(self.fail(d))
                     }
                 }

@@ -142,6 +142,10 @@ impl Elab {
                     let mut d =
                         Diagnostic::error("E0602", name.span, format!("`train` has no setting `{}`", name.text));
                     d = match super::near(&name.text, names.iter().copied()) {
+                        _ if super::foreign::setting(&name.text).is_some() => {
+                            let here = super::foreign::setting(&name.text).unwrap_or_default();
+                            d.help(format!("write {here}"))
+                        }
                         Some(near) => {
                             d.help(format!("did you mean `{near}`?")).fix("correct the name", name.span, near)
                         }
@@ -263,18 +267,19 @@ impl Elab {
         let batch = self.history.add(format!("B, the batch of `{}`", item.name.text), item.name.span, Vec::new());
         env.bind("B", Value::Int(Dim::var("B")), item.name.span);
         for field in &spec.fields {
+            let place = spec.columns.iter().find(|c| c.name == field.name).map_or(spec.span, |c| c.span);
             let mut shape = vec![Axis { dim: Dim::var("B"), origin: batch }];
             for axis in &field.ty.shape {
                 let origin = self.history.add(
                     format!("{}, of `{}` in the data `{}`", axis.dim, field.name, spec.name),
-                    spec.span,
+                    place,
                     Vec::new(),
                 );
                 shape.push(Axis { dim: axis.dim.clone(), origin });
             }
             let ty = TensorType { dtype: field.ty.dtype, shape, below: field.ty.below.clone() };
-            let v = self.push(crate::model::Op::Input(field.name.as_str().into()), Vec::new(), ty, spec.span);
-            env.bind(&field.name, Value::Tensor(v), spec.span);
+            let v = self.push(Op::Input(field.name.as_str().into()), Vec::new(), ty, place);
+            env.bind(&field.name, Value::Tensor(v), place);
         }
     }
 
@@ -441,8 +446,14 @@ impl Elab {
             parameters.into_iter().filter(|id| self.is_over(*id, &d.over)).collect()
         };
         if chosen.is_empty() {
-            let diagnostic = Diagnostic::error("E0606", d.span, "this loss reaches no parameter")
-                .help("a loss is made from what a model or a layer gives");
+            let mut diagnostic = Diagnostic::error("E0606", d.span, "this loss reaches no parameter")
+                .says("no gradient comes from here");
+            diagnostic = match self.gradient_ends(&training.body, d.loss) {
+                Some((name, at)) => diagnostic
+                    .label(at, format!("no gradient passes `{name}`"))
+                    .help("make the loss from what the model gives before that"),
+                None => diagnostic.help("a loss is made from what a model or a layer gives"),
+            };
             return Err(self.fail(diagnostic));
         }
         optimizers.push(optimizer.clone());
@@ -466,16 +477,18 @@ impl Elab {
         let moved: BTreeSet<VarId> = minimize.iter().flat_map(|m| m.parameters.iter().copied()).collect();
         // What only other blocks read is theirs to move.
         let nodes = bodies.into_iter().flat_map(|body| &body.nodes);
+        let places = nodes.clone();
         let read: BTreeSet<VarId> =
             nodes.filter_map(|n| if let Op::Read(id) = n.op { Some(id) } else { None }).collect();
-        let left: Vec<(String, Span)> = read
+        let left: Vec<(VarId, String)> = read
             .difference(&moved)
-            .map(|id| &self.variables[id.0 as usize])
-            .filter(|v| v.kind == VariableKind::Parameter)
-            .map(|v| (v.path.clone(), v.span))
+            .map(|id| (*id, &self.variables[id.0 as usize]))
+            .filter(|(_, v)| v.kind == VariableKind::Parameter)
+            .map(|(id, v)| (id, v.path.clone()))
             .collect();
-        let Some((path, _)) = left.first() else { return Ok(()) };
-        let d = Diagnostic::error(
+        let Some((id, path)) = left.first() else { return Ok(()) };
+        let made = places.into_iter().find(|n| matches!(n.op, Op::Read(r) if r == *id)).map(|n| n.span);
+        let mut d = Diagnostic::error(
             "E0606",
             item.name.span,
             format!("no loss of `train {}` moves the parameter `{path}`", item.name.text),
@@ -484,7 +497,11 @@ impl Elab {
             "{} in all",
             if left.len() == 1 { "1 parameter".to_string() } else { format!("{} parameters", left.len()) }
         ))
+        .says("this training")
         .help("use its layer's output in the loss, or remove the layer");
+        if let Some(made) = made.filter(|s| *s != item.name.span) {
+            d = d.label(made, "makes it");
+        }
         Err(self.fail(d))
     }
 }

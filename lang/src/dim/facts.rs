@@ -25,9 +25,9 @@ impl Facts {
 
     /// A size with the facts put in.
     pub fn apply(&self, d: &Dim) -> Dim {
-        self.replaced.iter().fold(d.clone(), |d, (name, value)| {
-            d.substitute(&|s| (s == &**name).then(|| value.clone()))
-        })
+        self.replaced
+            .iter()
+            .fold(d.clone(), |d, (name, value)| d.substitute(&|s| (s == &**name).then(|| value.clone())))
     }
 
     /// `a == b`

@@ -87,19 +87,28 @@ fn random(seed: &mut u64, depth: u32) -> Made {
         let told = format!("({text}) {} ({by})", if op == 3 { "/" } else { "%" });
         let of = move |s: &[i64; 3]| i128::from(divisor) * if symbolic { i128::from(s[name]) } else { 1 };
         let dim = if op == 3 { l.dim.div(&by) } else { l.dim.rem(&by) };
-        let value: Box<dyn Fn(&[i64; 3]) -> i128> = if op == 3 {
-            Box::new(move |s| f(s).div_euclid(of(s)))
-        } else {
-            Box::new(move |s| f(s).rem_euclid(of(s)))
-        };
+        let value: Box<dyn Fn(&[i64; 3]) -> i128> =
+            if op == 3 { Box::new(move |s| f(s).div_euclid(of(s))) } else { Box::new(move |s| f(s).rem_euclid(of(s))) };
         return Made { dim: dim.expect("the divisor is not 0"), value, text: told };
     }
     let r = random(seed, depth - 1);
     let (g, other) = (r.value, r.text);
     match op {
-        0 => Made { dim: l.dim.add(&r.dim), value: Box::new(move |s| f(s) + g(s)), text: format!("({text}) + ({other})") },
-        1 => Made { dim: l.dim.sub(&r.dim), value: Box::new(move |s| f(s) - g(s)), text: format!("({text}) - ({other})") },
-        _ => Made { dim: l.dim.mul(&r.dim), value: Box::new(move |s| f(s) * g(s)), text: format!("({text}) * ({other})") },
+        0 => Made {
+            dim: l.dim.add(&r.dim),
+            value: Box::new(move |s| f(s) + g(s)),
+            text: format!("({text}) + ({other})"),
+        },
+        1 => Made {
+            dim: l.dim.sub(&r.dim),
+            value: Box::new(move |s| f(s) - g(s)),
+            text: format!("({text}) - ({other})"),
+        },
+        _ => Made {
+            dim: l.dim.mul(&r.dim),
+            value: Box::new(move |s| f(s) * g(s)),
+            text: format!("({text}) * ({other})"),
+        },
     }
 }
 
@@ -135,7 +144,9 @@ fn random_expressions_have_the_values_of_the_integers() {
 
 #[test]
 fn bounds() {
-    for (text, low) in [("H + 2", 3), ("H * W - H", 0), ("2 * H - 1", 1), ("H / 2", 0), ("(H + 3) / 2", 2), ("H % 4", 0)] {
+    for (text, low) in
+        [("H + 2", 3), ("H * W - H", 0), ("2 * H - 1", 1), ("H / 2", 0), ("(H + 3) / 2", 2), ("H % 4", 0)]
+    {
         assert_eq!(d(text).at_least(), Some(low), "{text}");
     }
     for text in ["H - W", "(H - 5) / 2 - H", "4 - H"] {
