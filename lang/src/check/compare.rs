@@ -25,7 +25,7 @@ impl Elab {
     }
 
     /// The `dim`s of the program in a size.
-    fn named(&self, d: &Dim) -> Vec<Symbol> {
+    fn named_symbols(&self, d: &Dim) -> Vec<Symbol> {
         if self.program.dims.is_empty() {
             return Vec::new();
         }
@@ -38,7 +38,7 @@ impl Elab {
         if a == b {
             return Verdict::Proved;
         }
-        let (m, n) = (self.named(a), self.named(b));
+        let (m, n) = (self.named_symbols(a), self.named_symbols(b));
         if m != n && !m.is_empty() && !n.is_empty() {
             return Verdict::Refuted;
         }

@@ -8,6 +8,7 @@
 use super::history::History;
 use super::program::Program;
 use super::value::{CallableId, Value};
+use crate::device::Device;
 use crate::diagnostic::{Diagnostic, Label};
 use crate::dim::{Dim, Facts, Symbol};
 use crate::model::{Attrs, Body, Literal, Node, Op, ValueId, VarId, Variable, Word};
@@ -73,12 +74,15 @@ pub(super) struct UpdateTarget {
     pub states: Vec<(String, ValueId, ValueId, bool)>,
 }
 
+#[derive(Clone)]
 pub(super) struct Elab {
     pub program: Arc<Program>,
     pub body: Body,
     pub diagnostics: Vec<Diagnostic>,
     pub history: History,
     pub training: bool,
+    /// The text is a test or an example: schedules may be applied.
+    pub testing: bool,
     /// A body is checked by itself: what is undecided is no error.
     pub generic: bool,
     /// In a body by itself: the unknown sizes that stand for static parameters, which may have any value.
@@ -100,8 +104,12 @@ pub(super) struct Elab {
     pub draws: HashMap<String, u32>,
     /// What the models gave, for `predict`.
     pub outputs: Vec<(String, ValueId)>,
-    /// `train` or `evaluate`: which set of metric states.
-    pub phase: &'static str,
+    /// `train`, `evaluate`, `every_1`: which set of metric states.
+    pub phase: String,
+    /// The paths that `freeze` names: inside, `training` is false.
+    pub frozen: Vec<String>,
+    /// The device hints around what is evaluated.
+    pub device: Option<Arc<Device>>,
     pub update: Option<UpdateTarget>,
     pub totals: Totals,
     /// The step and the number of steps, while an update is written.
@@ -124,6 +132,7 @@ impl Elab {
             diagnostics: Vec::new(),
             history: History::default(),
             training: true,
+            testing: false,
             generic: false,
             open: Vec::new(),
             variables: Vec::new(),
@@ -138,7 +147,9 @@ impl Elab {
             expected: None,
             draws: HashMap::new(),
             outputs: Vec::new(),
-            phase: "train",
+            phase: "train".into(),
+            frozen: Vec::new(),
+            device: None,
             update: None,
             totals: Totals::default(),
             clock: None,
@@ -160,6 +171,13 @@ impl Elab {
             return span;
         }
         self.frames.iter().rev().map(|f| f.call).find(|c| !self.in_library(*c)).unwrap_or(span)
+    }
+
+    /// For a place in the library, what the user applied that led there: its name and the application.
+    pub fn applied_at(&self, span: Span) -> Option<(String, Frame)> {
+        let frame = self.frames.iter().rev().find(|f| self.in_library(span) && !self.in_library(f.call))?;
+        let name = self.program.callable(frame.callable?).callable.name.text.clone();
+        Some((name, frame.clone()))
     }
 
     /// Reports an error. One that was found inside the library is shown at the application in the
@@ -215,7 +233,11 @@ impl Elab {
     pub fn push(&mut self, op: Op, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {
         let span = self.user_span(span);
         let scope: Word = self.scopes.last().map_or("", |s| s.path.as_str()).into();
-        self.body.push(Node { op, args, ty, span, scope })
+        let device = match op {
+            Op::Read(id) => self.variables[id.0 as usize].device.clone(),
+            _ => self.device.clone(),
+        };
+        self.body.push(Node { op, args, ty, span, scope, device })
     }
 
     pub fn primitive(&mut self, name: &str, attrs: Attrs, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {

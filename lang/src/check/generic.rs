@@ -122,7 +122,7 @@ impl Elab {
     }
 
     /// A tensor of the declared type with unknown sizes; `..S` has this rank.
-    fn stand_in(&mut self, env: &mut Env, p: &Param, rank: usize) -> Option<Value> {
+    pub fn stand_in(&mut self, env: &mut Env, p: &Param, rank: usize) -> Option<Value> {
         let Some(ty) = &p.ty else { return Some(Value::Opaque) };
         let TypeKind::Tensor { dtype, axes, below } = &ty.kind else { return Some(opaque(p)) };
         let element = DType::from_name(&dtype.text).unwrap_or(match dtype.text.as_str() {
@@ -170,15 +170,15 @@ impl Elab {
         Some(Value::Tensor(self.push(Op::Input(p.name.text.as_str().into()), Vec::new(), ty, p.name.span)))
     }
 
-    /// Writes each optimizer's step once, so that its mistakes are found now.
+    /// Writes each optimizer's step once for each type of parameter, so that its mistakes are found now.
     pub fn check_updates(&mut self, train: &Train, optimizers: &[Value]) {
         for m in &train.minimize {
-            let parameters: Vec<UpdateParameter> = m
-                .parameters
-                .iter()
-                .map(|id| &self.variables[id.0 as usize])
-                .map(|v| UpdateParameter { path: v.path.clone(), ty: v.ty.clone(), rows: None })
-                .collect();
+            let mut parameters: Vec<UpdateParameter> = Vec::new();
+            for v in m.parameters.iter().map(|id| &self.variables[id.0 as usize]) {
+                if !parameters.iter().any(|p| p.ty == v.ty) {
+                    parameters.push(UpdateParameter { path: v.path.clone(), ty: v.ty.clone(), rows: None });
+                }
+            }
             let mut e = Elab::new(self.program.clone());
             let Some(optimizer) = optimizers.get(m.optimizer.0 as usize) else { continue };
             let _ = e.update_of(optimizer, &parameters, &Dim::var(super::STEPS_PER_EPOCH));

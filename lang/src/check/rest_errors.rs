@@ -164,13 +164,16 @@ impl Elab {
                 ));
             }
         }
-        if first.len() == part.len() + 1 && !have.dtype.is_float() {
-            return None;
-        }
         if first.len() == part.len() + 1 && callable.name.text.contains("binary") {
             let n = &first[first.len() - 1].dim;
             return Some(format!(
                 "for one class out of {n}, `cross_entropy` is the loss; for yes or no, the head has one output"
+            ));
+        }
+        if first.len() == part.len() + 1 {
+            let n = &first[first.len() - 1].dim;
+            return Some(format!(
+                "there are {n} numbers for each one here: take one of them, `x[.., 0]`, or reduce them"
             ));
         }
         if part.len() == first.len() + 1 {

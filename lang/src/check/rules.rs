@@ -6,6 +6,7 @@ use super::elab::{Elab, Failed, Res};
 use super::shape_help::listed;
 use super::signature::Signature;
 use super::value::Value;
+use super::windows::{divided, unwindowed, windowed};
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
 use crate::source::Span;
@@ -24,7 +25,7 @@ pub(super) struct Place<'a> {
 /// the static arguments it is called with into normal form.
 type Rule = fn(&mut Elab, &mut Signature, &[&str], &Place) -> Res<Vec<Axis>>;
 
-const RULES: [(&str, Rule); 9] = [
+const RULES: [(&str, Rule); 12] = [
     ("reduced", reduced),
     ("along", along),
     ("summed", summed),
@@ -34,17 +35,20 @@ const RULES: [(&str, Rule); 9] = [
     ("sliced", sliced),
     ("padded", padded),
     ("joined", joined),
+    ("windowed", windowed),
+    ("unwindowed", unwindowed),
+    ("divided", divided),
 ];
 
 pub(super) fn find(name: &str) -> Option<Rule> {
     RULES.iter().find(|(n, _)| *n == name).map(|(_, r)| *r)
 }
 
-fn rest(sig: &Signature, names: &[&str], i: usize) -> Res<Vec<Axis>> {
+pub(super) fn rest(sig: &Signature, names: &[&str], i: usize) -> Res<Vec<Axis>> {
     names.get(i).and_then(|n| sig.rests.get(*n)).map(|(a, _)| a.clone()).ok_or(Failed)
 }
 
-fn ints(e: &mut Elab, sig: &Signature, names: &[&str], i: usize, place: &Place) -> Res<Vec<Dim>> {
+pub(super) fn ints(e: &mut Elab, sig: &Signature, names: &[&str], i: usize, place: &Place) -> Res<Vec<Dim>> {
     match names.get(i).and_then(|n| sig.env.get(n)).cloned() {
         Some(Value::List(items)) => items.iter().map(|v| e.dim_of(v, place.span)).collect(),
         Some(value) => Ok(vec![e.dim_of(&value, place.span)?]),
@@ -85,9 +89,7 @@ impl Elab {
             Ok(n) if n < rank => Ok(n),
             _ => {
                 // In the library it is the user's application that names it.
-                let user = self.frames.iter().rev().find(|f| self.in_library(span) && !self.in_library(f.call));
-                let applied =
-                    user.and_then(|f| f.callable).map(|id| self.program.callable(id).callable.name.text.clone());
+                let applied = self.applied_at(span).map(|(name, _)| name);
                 let what = applied.unwrap_or_else(|| what.to_string());
                 let d =
                     Diagnostic::error("E0307", span, format!("`{what}` names axis {axis} of a tensor of rank {rank}"))

@@ -174,8 +174,25 @@ impl Elab {
                     None => "one number stands for all sides".to_string(),
                 }
             }
-            (Value::Str(s), "an int") if &**s == "same" || &**s == "valid" => {
-                format!("`{name}` is a number: for the same size half of the kernel, `{name}: 1` for a kernel of 3")
+            (Value::Tuple(items), wanted) if wanted.starts_with("a list") && !items.is_empty() => {
+                let numbers: Option<Vec<String>> = items.iter().map(|v| v.as_f64().map(|x| x.to_string())).collect();
+                match numbers {
+                    Some(n) if n.iter().all(|x| *x == n[0]) => {
+                        format!("one number stands for all sides, `{name}: {}`; a list is `[{}]`", n[0], n.join(", "))
+                    }
+                    Some(n) => format!("a list is written with square brackets, `[{}]`", n.join(", ")),
+                    None => "a list is written with square brackets".to_string(),
+                }
+            }
+            (Value::Str(s), _) if &**s == "valid" => format!("leave `{name}` out: nothing is added then"),
+            (Value::Str(s), _) if &**s == "same" => {
+                let has = callable.statics.iter().flatten().any(|p| p.name.text == "same");
+                match has {
+                    true => {
+                        "write `same: true` instead, or a number: `pad: 1` keeps the size for a kernel of 3".to_string()
+                    }
+                    false => format!("`{name}` is a number: `{name}: 1` keeps the size for a kernel of 3"),
+                }
             }
             (Value::Str(s), _) if s.parse::<f64>().is_ok() => format!("write {s} without quotes"),
             (Value::Str(s), "a function") => {

@@ -173,7 +173,7 @@ impl Elab {
                     let axes: Vec<Axis> =
                         frame.dims.iter().filter(|(name, _)| used.contains(name)).map(|(_, a)| a.clone()).collect();
                     d = self.with_story(d, &axes.iter().collect::<Vec<_>>());
-                    if let Some(help) = by.and_then(|by| self.require_help(&by, frame)) {
+                    if let Some(help) = by.and_then(|by| self.image_help(&by, frame)) {
                         d = d.help(help);
                     }
                 }
@@ -188,7 +188,7 @@ impl Elab {
 
     /// What was likely meant where a layer for images cannot be applied: their channels last, or the number of
     /// channels that come in as the first argument.
-    fn require_help(&self, by: &Callable, frame: &Frame) -> Option<String> {
+    pub fn image_help(&self, by: &Callable, frame: &Frame) -> Option<String> {
         let TypeKind::Tensor { axes, .. } = &by.inputs.first()?.ty.as_ref()?.kind else { return None };
         let (_, ty) = frame.tensors.first()?;
         let sizes: Vec<i64> = ty.shape.iter().filter_map(|a| self.concrete(&a.dim).as_constant()).collect();
