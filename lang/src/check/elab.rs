@@ -72,6 +72,15 @@ pub(super) struct UpdateTarget {
     pub rows: Option<Dim>,
     /// States made or found so far: path, the input for the value before, the value now.
     pub states: Vec<(String, ValueId, ValueId, bool)>,
+    /// In a test or an example: one parameter by itself, whose states have their first values.
+    pub alone: bool,
+}
+
+impl UpdateTarget {
+    /// A parameter by itself, with no states yet.
+    pub fn alone(path: String, full: TensorType) -> UpdateTarget {
+        UpdateTarget { path, full, rows: None, states: Vec::new(), alone: true }
+    }
 }
 
 #[derive(Clone)]
@@ -112,8 +121,8 @@ pub(super) struct Elab {
     pub device: Option<Arc<Device>>,
     pub update: Option<UpdateTarget>,
     pub totals: Totals,
-    /// The step and the number of steps, while an update is written.
-    pub clock: Option<(ValueId, ValueId)>,
+    /// What schedules go by, while an update is written.
+    pub clock: Option<super::schedules::Clock>,
     /// How deep expressions are nested at the moment.
     pub depth: u32,
     /// A statement of `train` did not parse, or was refused: nothing is reported as missing there.

@@ -84,8 +84,8 @@ impl Elab {
         let Some(args) = args else { return (e.diagnostics, e.applied) };
         let function = Value::Callable(id);
         let scalar = TensorType::new(DType::F32, []);
-        let clock = e.push(Op::Input("step".into()), Vec::new(), scalar, head);
-        e.clock = Some((clock, clock));
+        let step = e.push(Op::Input("step".into()), Vec::new(), scalar, head);
+        e.clock = Some(super::schedules::Clock { step, total: step, loss: step });
         let _ = match callable.kind {
             CallableKind::Layer => {
                 e.call(function, first_list, head, head).and_then(|layer| e.call(layer, args, head, head))
@@ -93,7 +93,8 @@ impl Elab {
             CallableKind::Optimizer | CallableKind::Schedule => {
                 if let Some(Value::Tensor(p)) = args.first().map(|a| a.value.clone()) {
                     let full = e.ty(p).clone();
-                    e.update = Some(UpdateTarget { path: "p".into(), full, rows: None, states: Vec::new() });
+                    e.update =
+                        Some(UpdateTarget { path: "p".into(), full, rows: None, states: Vec::new(), alone: false });
                 }
                 e.call(function, first_list, head, head).and_then(|made| match (&made, callable.kind) {
                     (Value::Bound(b), CallableKind::Optimizer) => {

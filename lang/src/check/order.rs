@@ -108,7 +108,8 @@ impl Elab {
     ) -> Res<()> {
         let n = slots.iter().take_while(|s| s.as_ref().is_some_and(|a| a.name.is_none())).count().min(TRIED);
         let args: Vec<Argument> = slots[..n].iter().flatten().cloned().collect();
-        let fits = |i: usize, a: &Argument| params[i].ty.as_ref().is_none_or(|ty| static_fits(ty, &a.value));
+        let fits =
+            |i: usize, a: &Argument| params[i].ty.as_ref().is_none_or(|ty| static_fits(callable.kind, ty, &a.value));
         if (0..n).all(|i| fits(i, &args[i])) {
             return Ok(());
         }

@@ -67,7 +67,7 @@ impl Elab {
                 part.iter().zip(first).filter(|(a, b)| !self.agree(&a.dim, &b.dim)).flat_map(|(a, b)| [a, b]).collect();
             d = self.with_story(d, &off);
         }
-        d.help = self.rest_help(callable, (first, at), part, have, place, before.map(|v| self.ty(v).clone()));
+        d.help = self.rest_help(callable, (first, at), part, place, before.map(|v| self.ty(v).clone()));
         self.fail(d)
     }
 
@@ -132,7 +132,6 @@ impl Elab {
         callable: &Callable,
         (first, at): (&[Axis], Span),
         part: &[Axis],
-        have: &TensorType,
         place: Span,
         before: Option<TensorType>,
     ) -> Option<String> {

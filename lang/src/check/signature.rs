@@ -71,30 +71,33 @@ fn whole_rest(ty: &TypeExpr) -> Option<&str> {
     }
 }
 
-fn word_fits(word: &str, value: &Value) -> bool {
-    matches!(
-        (word, value),
-        (_, Value::Opaque)
-            | ("int", Value::Int(_))
-            | ("float", Value::Int(_) | Value::Float(_))
-            | ("bool", Value::Bool(_))
-            | ("string", Value::Str(_))
-            | ("duration", Value::Duration(..))
-            | ("dtype", Value::DType(_))
-            | ("fn", Value::Callable(_) | Value::Lambda(_) | Value::Builtin(_) | Value::Bound(_))
-            | ("layer", Value::Callable(_) | Value::Lambda(_) | Value::Bound(_))
-            | ("optimizer", Value::Bound(_))
-            | ("schedule", Value::Bound(_) | Value::Int(_) | Value::Float(_) | Value::Tensor(_))
-    )
+fn word_fits(of: CallableKind, word: &str, value: &Value) -> bool {
+    // A schedule takes a part of the run for a duration.
+    let of_run = of == CallableKind::Schedule && value.as_f64().is_some_and(|x| (0.0..=1.0).contains(&x));
+    (word == "duration" && of_run)
+        || matches!(
+            (word, value),
+            (_, Value::Opaque)
+                | ("int", Value::Int(_))
+                | ("float", Value::Int(_) | Value::Float(_))
+                | ("bool", Value::Bool(_))
+                | ("string", Value::Str(_))
+                | ("duration", Value::Duration(..))
+                | ("dtype", Value::DType(_))
+                | ("fn", Value::Callable(_) | Value::Lambda(_) | Value::Builtin(_) | Value::Bound(_))
+                | ("layer", Value::Callable(_) | Value::Lambda(_) | Value::Bound(_))
+                | ("optimizer", Value::Bound(_))
+                | ("schedule", Value::Bound(_) | Value::Int(_) | Value::Float(_) | Value::Tensor(_))
+        )
 }
 
 /// Whether a value has the static type of a parameter; one value stands for a list of one.
-pub(super) fn static_fits(ty: &TypeExpr, value: &Value) -> bool {
+pub(super) fn static_fits(of: CallableKind, ty: &TypeExpr, value: &Value) -> bool {
     match &ty.kind {
-        TypeKind::Word(word) => word_fits(word, value),
+        TypeKind::Word(word) => word_fits(of, word, value),
         TypeKind::List(inner) => match (&inner.kind, value) {
-            (TypeKind::Word(word), Value::List(items)) => items.iter().all(|v| word_fits(word, v)),
-            (TypeKind::Word(word), one) => word_fits(word, one),
+            (TypeKind::Word(word), Value::List(items)) => items.iter().all(|v| word_fits(of, word, v)),
+            (TypeKind::Word(word), one) => word_fits(of, word, one),
             _ => true,
         },
         TypeKind::Tensor { .. } => true,
@@ -139,14 +142,19 @@ impl Elab {
             TypeKind::List(inner) => {
                 let TypeKind::Word(word) = &inner.kind else { return Ok(value) };
                 // One value stands for a list of one.
-                if word_fits(word, &value) {
+                if word_fits(callable.kind, word, &value) {
                     return Ok(Value::list(vec![value]));
                 }
                 format!("a list of {word}s")
             }
             TypeKind::Tensor { .. } => return Ok(value),
         };
-        if static_fits(ty, &value) {
+        let fits = static_fits(callable.kind, ty, &value);
+        if fits && wanted == "a schedule" && value.as_f64().is_some_and(|x| x < 0.0) {
+            let what = format!("`{}` of `{}` is a rate: it cannot be negative", param.name.text, callable.name.text);
+            return self.error("E0503", span, what);
+        }
+        if fits {
             return Ok(value);
         }
         let mut d = Diagnostic::error(
