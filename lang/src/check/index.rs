@@ -122,11 +122,14 @@ impl Elab {
         };
         let start = if at.as_constant().is_some_and(|n| n < 0) { size.add(&at) } else { at.clone() };
         let stop = start.add(&Dim::constant(1));
-        let inside =
-            self.at_most(&Dim::default(), &start) == Verdict::Proved && self.at_most(&stop, &size) == Verdict::Proved;
-        if !inside && !self.generic {
-            let d = Diagnostic::error("E0308", e.span, format!("index {at} is outside an axis of size {size}"))
-                .note(format!("the tensor is {ty}"));
+        let within = |v: Verdict| v == Verdict::Proved || (v == Verdict::Undecided && self.generic);
+        if !within(self.at_most(&Dim::default(), &start)) || !within(self.at_most(&stop, &size)) {
+            let mut d = Diagnostic::error("E0308", e.span, format!("index {at} is outside an axis of size {size}"))
+                .says(format!("axis {axis} of {ty}"));
+            d = self.with_story(d, &[&ty.shape[axis]]);
+            if let Some(n) = size.as_constant() {
+                d = d.help(format!("it is counted from 0 to {}; `-1` is the last", n - 1));
+            }
             return Err(self.fail(d));
         }
         Ok((start, stop))
@@ -154,7 +157,8 @@ impl Elab {
                 "E0308",
                 place,
                 format!("the slice {from}:{to} does not fit an axis of size {}", whole.dim),
-            );
+            )
+            .says(format!("of an axis of size {}", whole.dim));
             if verdict == Verdict::Undecided {
                 d = d.note("a slice must be known to fit, for every size that can come");
             }
