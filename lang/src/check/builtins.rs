@@ -27,7 +27,7 @@ impl std::fmt::Debug for Builtin {
     }
 }
 
-const BUILTINS: [Builtin; 27] = [
+const BUILTINS: [Builtin; 28] = [
     Builtin { name: "shape", params: &["x"], run: shape },
     Builtin { name: "sizes", params: &["x"], run: shape },
     Builtin { name: "dtype_of", params: &["x"], run: dtype },
@@ -47,6 +47,7 @@ const BUILTINS: [Builtin; 27] = [
     Builtin { name: "rearrange", params: &[], run: super::einops::rearrange },
     Builtin { name: "reduce", params: &[], run: super::einops::reduce },
     Builtin { name: "repeat", params: &[], run: super::einops::repeat },
+    Builtin { name: "sparse", params: &["p"], run: super::update::sparse },
     Builtin { name: "total", params: &["x"], run: super::update::total },
     Builtin { name: "kept", params: &["shape", "axis"], run: kept },
     Builtin { name: "each", params: &["values", "n"], run: super::windows::each },

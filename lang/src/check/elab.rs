@@ -8,8 +8,9 @@
 use super::history::History;
 use super::program::Program;
 use super::value::{CallableId, Value};
+use crate::device::Device;
 use crate::diagnostic::{Diagnostic, Label};
-use crate::dim::Dim;
+use crate::dim::{Dim, Facts};
 use crate::model::{Attrs, Body, Literal, Node, Op, ValueId, VarId, Variable, Word};
 use crate::source::Span;
 use crate::types::{Axis, DType, OriginId, TensorType};
@@ -38,11 +39,17 @@ pub(super) struct Frame {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
     /// `ConvNet.conv2d_1`; empty at the top.
-    pub path: String,
+    pub path: Word,
     /// How many unnamed layers of each kind it has so far.
     pub counters: HashMap<String, u32>,
     /// Which instance has which name.
     pub used: HashMap<String, u64>,
+}
+
+impl Scope {
+    pub fn new(path: impl Into<Word>) -> Scope {
+        Scope { path: path.into(), ..Scope::default() }
+    }
 }
 
 /// The sums over all parameters that an update asks for; see `update.rs`.
@@ -67,14 +74,26 @@ pub(super) struct UpdateTarget {
     pub rows: Option<Dim>,
     /// States made or found so far: path, the input for the value before, the value now.
     pub states: Vec<(String, ValueId, ValueId, bool)>,
+    /// In a test or an example: one parameter by itself, whose states have their first values.
+    pub alone: bool,
 }
 
+impl UpdateTarget {
+    /// A parameter by itself, with no states yet.
+    pub fn alone(path: String, full: TensorType) -> UpdateTarget {
+        UpdateTarget { path, full, rows: None, states: Vec::new(), alone: true }
+    }
+}
+
+#[derive(Clone)]
 pub(super) struct Elab {
     pub program: Arc<Program>,
     pub body: Body,
     pub diagnostics: Vec<Diagnostic>,
     pub history: History,
     pub training: bool,
+    /// The text is a test or an example: schedules may be applied.
+    pub testing: bool,
     /// A body is checked by itself: what is undecided is no error.
     pub generic: bool,
     pub variables: Vec<Variable>,
@@ -94,18 +113,24 @@ pub(super) struct Elab {
     pub draws: HashMap<String, u32>,
     /// What the models gave, for `predict`.
     pub outputs: Vec<(String, ValueId)>,
-    /// `train` or `evaluate`: which set of metric states.
-    pub phase: &'static str,
+    /// `train`, `evaluate`, `every_1`: which set of metric states.
+    pub phase: String,
+    /// The paths that `freeze` names: inside, `training` is false.
+    pub frozen: Vec<String>,
+    /// The device hints around what is evaluated.
+    pub device: Option<Arc<Device>>,
     pub update: Option<UpdateTarget>,
     pub totals: Totals,
-    /// The step and the number of steps, while an update is written.
-    pub clock: Option<(ValueId, ValueId)>,
+    /// What schedules go by, while an update is written.
+    pub clock: Option<super::schedules::Clock>,
     /// How deep expressions are nested at the moment.
     pub depth: u32,
     /// A statement of `train` did not parse, or was refused: nothing is reported as missing there.
     pub holes: bool,
     /// Every declaration that was applied.
     pub applied: std::collections::HashSet<CallableId>,
+    /// What conditions that were not decided say about sizes, in the block at hand.
+    pub facts: Facts,
 }
 
 impl Elab {
@@ -116,26 +141,30 @@ impl Elab {
             diagnostics: Vec::new(),
             history: History::default(),
             training: true,
+            testing: false,
             generic: false,
             variables: Vec::new(),
             by_path: HashMap::new(),
             current: HashMap::new(),
             assigned: Vec::new(),
             frames: Vec::new(),
-            scopes: vec![Scope::default()],
+            scopes: vec![Scope::new("")],
             paths: HashMap::new(),
             hints: HashMap::new(),
             next_id: 0,
             expected: None,
             draws: HashMap::new(),
             outputs: Vec::new(),
-            phase: "train",
+            phase: "train".into(),
+            frozen: Vec::new(),
+            device: None,
             update: None,
             totals: Totals::default(),
             clock: None,
             depth: 0,
             holes: false,
             applied: Default::default(),
+            facts: Facts::default(),
         }
     }
 
@@ -203,8 +232,12 @@ impl Elab {
 
     pub fn push(&mut self, op: Op, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {
         let span = self.user_span(span);
-        let scope: Word = self.scopes.last().map_or("", |s| s.path.as_str()).into();
-        self.body.push(Node { op, args, ty, span, scope })
+        let scope = self.scopes.last().map_or_else(|| "".into(), |s| s.path.clone());
+        let device = match op {
+            Op::Read(id) => self.variables[id.0 as usize].device.clone(),
+            _ => self.device.clone(),
+        };
+        self.body.push(Node { op, args, ty, span, scope, device })
     }
 
     pub fn primitive(&mut self, name: &str, attrs: Attrs, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {

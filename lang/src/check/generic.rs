@@ -10,6 +10,7 @@ use crate::model::{Op, Train, UpdateParameter};
 use crate::source::FileId;
 use crate::syntax::ast::{AxisExpr, CallableKind, ExprKind, Param, TypeKind};
 use crate::types::{DType, TensorType};
+use std::collections::HashSet;
 
 /// Ranks that `..S` is tried with.
 const RANKS: [usize; 4] = [2, 1, 3, 0];
@@ -18,14 +19,18 @@ impl Elab {
     /// Checks each declaration of these files that was never applied.
     pub fn check_by_itself(&mut self, files: &[FileId]) {
         let program = self.program.clone();
-        for id in files.iter().flat_map(|f| program.declared_in(*f)) {
+        // Models first: their inputs have sizes, and what they apply is checked with those.
+        let is_model = |id: &CallableId| program.callable(*id).callable.kind == CallableKind::Model;
+        let (models, others): (Vec<_>, Vec<_>) = files.iter().flat_map(|f| program.declared_in(*f)).partition(is_model);
+        for id in models.into_iter().chain(others) {
             if self.applied.contains(&id) || program.callable(id).callable.kind == CallableKind::Primitive {
                 continue;
             }
             let mut first: Option<Vec<Diagnostic>> = None;
             for rank in RANKS {
-                let found = self.attempt(id, rank);
+                let (found, applied) = self.attempt(id, rank);
                 if found.is_empty() {
+                    self.applied.extend(applied.into_iter().flatten());
                     first = None;
                     break;
                 }
@@ -39,7 +44,8 @@ impl Elab {
         }
     }
 
-    fn attempt(&self, id: CallableId, rank: usize) -> Vec<Diagnostic> {
+    /// What is wrong with a declaration by itself; for a model that can be worked out, what it applies.
+    fn attempt(&self, id: CallableId, rank: usize) -> (Vec<Diagnostic>, Option<HashSet<CallableId>>) {
         let mut e = Elab::new(self.program.clone());
         e.generic = true;
         let program = self.program.clone();
@@ -66,19 +72,20 @@ impl Elab {
                 })
             })
             .collect();
-        let Some(args) = args else { return e.diagnostics };
+        let Some(args) = args else { return (e.diagnostics, None) };
         let function = Value::Callable(id);
         let scalar = TensorType::new(DType::F32, []);
-        let clock = e.push(Op::Input("step".into()), Vec::new(), scalar, head);
-        e.clock = Some((clock, clock));
-        let _ = match callable.kind {
+        let step = e.push(Op::Input("step".into()), Vec::new(), scalar, head);
+        e.clock = Some(super::schedules::Clock { step, total: step, loss: step });
+        let result = match callable.kind {
             CallableKind::Layer => {
                 e.call(function, first_list, head, head).and_then(|layer| e.call(layer, args, head, head))
             }
             CallableKind::Optimizer | CallableKind::Schedule => {
                 if let Some(Value::Tensor(p)) = args.first().map(|a| a.value.clone()) {
                     let full = e.ty(p).clone();
-                    e.update = Some(UpdateTarget { path: "p".into(), full, rows: None, states: Vec::new() });
+                    e.update =
+                        Some(UpdateTarget { path: "p".into(), full, rows: None, states: Vec::new(), alone: false });
                 }
                 e.call(function, first_list, head, head).and_then(|made| match (&made, callable.kind) {
                     (Value::Bound(b), CallableKind::Optimizer) => {
@@ -90,11 +97,12 @@ impl Elab {
             }
             _ => e.call(function, args, head, head),
         };
-        e.diagnostics
+        let whole = result.is_ok() && callable.kind == CallableKind::Model;
+        (e.diagnostics, whole.then_some(e.applied))
     }
 
     /// A tensor of the declared type with unknown sizes; `..S` has this rank.
-    fn stand_in(&mut self, env: &mut Env, p: &Param, rank: usize) -> Option<Value> {
+    pub fn stand_in(&mut self, env: &mut Env, p: &Param, rank: usize) -> Option<Value> {
         let Some(ty) = &p.ty else { return Some(Value::Opaque) };
         let TypeKind::Tensor { dtype, axes, below } = &ty.kind else { return Some(opaque(p)) };
         let element = DType::from_name(&dtype.text).unwrap_or(match dtype.text.as_str() {
@@ -138,15 +146,15 @@ impl Elab {
         Some(Value::Tensor(self.push(Op::Input(p.name.text.as_str().into()), Vec::new(), ty, p.name.span)))
     }
 
-    /// Writes each optimizer's step once, so that its mistakes are found now.
+    /// Writes each optimizer's step once for each type of parameter, so that its mistakes are found now.
     pub fn check_updates(&mut self, train: &Train, optimizers: &[Value]) {
         for m in &train.minimize {
-            let parameters: Vec<UpdateParameter> = m
-                .parameters
-                .iter()
-                .map(|id| &self.variables[id.0 as usize])
-                .map(|v| UpdateParameter { path: v.path.clone(), ty: v.ty.clone(), rows: None })
-                .collect();
+            let mut parameters: Vec<UpdateParameter> = Vec::new();
+            for v in m.parameters.iter().map(|id| &self.variables[id.0 as usize]) {
+                if !parameters.iter().any(|p| p.ty == v.ty) {
+                    parameters.push(UpdateParameter { path: v.path.clone(), ty: v.ty.clone(), rows: None });
+                }
+            }
             let mut e = Elab::new(self.program.clone());
             let Some(optimizer) = optimizers.get(m.optimizer.0 as usize) else { continue };
             let _ = e.update_of(optimizer, &parameters, &Dim::var(super::STEPS_PER_EPOCH));

@@ -12,13 +12,16 @@ mod apply;
 mod builtins;
 mod compare;
 mod data;
+mod devices;
 mod einops;
 mod elab;
 mod examples;
 mod expr;
 mod generic;
+mod glance;
 mod gradients;
 mod history;
+mod hold;
 mod index;
 mod operators;
 mod periodic;
@@ -26,12 +29,16 @@ mod primitives;
 mod program;
 mod rule;
 mod rules;
+mod schedules;
+mod settings;
 mod shape_errors;
 mod shapes;
 mod signature;
 pub mod sources;
 mod state;
 mod statements;
+mod targets;
+pub mod testing;
 mod train;
 mod update;
 mod value;
@@ -39,16 +46,17 @@ mod windows;
 mod words;
 mod written;
 
-pub use examples::{Example, examples};
+pub use examples::library_tests;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{DataSpec, Model};
-use crate::source::{FileId, Sources, Span};
-use crate::syntax::ast::{Block, Column, Expr, File, ItemKind, Name, StringLit};
+use crate::source::{FileId, Sources};
+use crate::syntax::ast::{Block, Column, Expr, File, Item, ItemKind, Name, StringLit};
 use elab::Elab;
 use program::Program;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use testing::{Test, TestItem};
 use train::TrainItem;
 use words::{list_words, near, snake_case, stable_hash};
 
@@ -60,8 +68,8 @@ pub const STEPS_PER_EPOCH: &str = "steps_per_epoch";
 pub struct Options {
     /// `--set name=value`: a `const` of the file or a setting of `train`, with the text of its value.
     pub overrides: Vec<(String, String)>,
-    /// Only this `train` block, where one is named.
-    pub only: Option<String>,
+    /// Also evaluates `test` declarations and the examples in doc comments.
+    pub tests: bool,
 }
 
 /// The result of a check: a model when there is no error.
@@ -72,6 +80,9 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
     /// Every file that was read, the main one first; what watch mode watches.
     pub files: Vec<FileId>,
+    /// The tests and examples of the main file, where they were asked for. What is wrong with a `test` is among the
+    /// diagnostics too, but not what is wrong with an example.
+    pub tests: Vec<Test>,
 }
 
 /// A `data` declaration as parsed.
@@ -89,6 +100,7 @@ struct Parts {
     data: Vec<DataItem>,
     trains: Vec<(FileId, Name, Expr, Block)>,
     requires: Vec<(FileId, Expr, Option<StringLit>)>,
+    tests: Vec<TestItem>,
 }
 
 /// Checks the file `main` with the library and what it imports. `load` reads a file beside it by
@@ -106,6 +118,10 @@ pub fn check(
     loader.file(sources, &mut program, main, "", &mut Vec::new(), &mut diagnostics);
     let Loader { files, parts, .. } = loader;
     let overrides = apply_overrides(sources, &mut program, main, options, &mut diagnostics);
+    let examples = match options.tests {
+        true => examples::parse_examples(sources, program.declared_in(main).into_iter().map(|id| program.callable(id))),
+        false => Vec::new(),
+    };
     program.sources = sources.clone();
     let mut optimizers = Vec::new();
     for (i, item) in parts.data.iter().enumerate() {
@@ -123,22 +139,7 @@ pub fn check(
         let _ = e.eval_static(c.file, &c.value);
     }
     let mut trains = Vec::new();
-    if let Some(only) = &options.only
-        && !parts.trains.iter().any(|(_, n, ..)| n.text == *only)
-    {
-        let names: Vec<&str> = parts.trains.iter().map(|(_, n, ..)| n.text.as_str()).collect();
-        let d = Diagnostic::error(
-            "E0602",
-            Span { file: main, start: 0, end: 0 },
-            format!("there is no `train {only}` in this file"),
-        )
-        .help(format!("there is {}", list_words(&names)));
-        e.fail(d);
-    }
     for (file, name, data, body) in &parts.trains {
-        if options.only.as_ref().is_some_and(|only| *only != name.text) {
-            continue;
-        }
         let item = TrainItem { file: *file, name, data, body };
         if let Ok(train) = e.train(&item, &overrides, &mut optimizers) {
             e.check_updates(&train, &optimizers);
@@ -146,12 +147,22 @@ pub fn check(
         }
     }
     e.check_by_itself(&files);
+    let mut tests: Vec<Test> = examples.iter().map(|x| x.elaborate(&program, x.file)).collect();
+    if options.tests {
+        let own = parts.tests.iter().filter(|t| t.file == main);
+        tests.extend(own.map(|item| testing::elaborate(&program, item, main)));
+    }
     let mut diagnostics = std::mem::take(&mut e.diagnostics);
+    for d in tests.iter().filter(|t| t.example.is_none()).flat_map(|t| &t.diagnostics) {
+        if !diagnostics.iter().any(|o| o.span() == d.span() && o.code == d.code) {
+            diagnostics.push(d.clone());
+        }
+    }
     diagnostics.extend(e.program.late_errors());
     diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let model = (!failed).then(|| finish(e, trains, optimizers));
-    Checked { model, diagnostics, files }
+    Checked { model, diagnostics, files, tests }
 }
 
 fn finish(mut e: Elab, mut trains: Vec<crate::model::Train>, optimizers: Vec<value::Value>) -> Model {
@@ -180,6 +191,13 @@ fn parse_library(sources: &mut Sources, library: &[(&str, &str)], diagnostics: &
     let mut program = Program::default();
     program.add_library(files, diagnostics);
     program
+}
+
+fn test_of(file: FileId, item: &Item) -> Option<TestItem> {
+    match &item.kind {
+        ItemKind::Test(title, block) => Some(TestItem { file, title: title.clone(), block: block.clone() }),
+        _ => None,
+    }
 }
 
 /// Reads files as they are imported, each once, refusing cycles.
@@ -248,6 +266,7 @@ impl Loader<'_> {
     }
 
     fn keep_parts(&mut self, file: &File) {
+        self.parts.tests.extend(file.items.iter().filter_map(|item| test_of(file.id, item)));
         for item in &file.items {
             match &item.kind {
                 ItemKind::Data { name, source, columns, operators } => self.parts.data.push(DataItem {
@@ -274,8 +293,8 @@ fn apply_overrides(
     main: FileId,
     options: &Options,
     diagnostics: &mut Vec<Diagnostic>,
-) -> BTreeMap<String, (Expr, FileId, Span)> {
-    let mut settings = BTreeMap::new();
+) -> settings::Given {
+    let mut given = settings::Given::new();
     for (name, text) in &options.overrides {
         let id = sources.add(format!("--set {name}"), text.clone(), false);
         let e = match crate::syntax::parse_expression(sources, id) {
@@ -290,9 +309,9 @@ fn apply_overrides(
         if let Some(c) = constant.or(dim) {
             c.value = e;
             c.file = main;
-        } else if train::is_setting(name) {
+        } else if settings::is_setting(name) {
             let span = e.span;
-            settings.insert(name.clone(), (e, main, span));
+            given.insert(name.clone(), (e, main, span));
         } else {
             let known: Vec<&str> =
                 program.constants.iter().filter(|c| c.file == main).map(|c| c.name.text.as_str()).collect();
@@ -301,14 +320,14 @@ fn apply_overrides(
                 e.span,
                 format!("`--set {name}`: the file has no `const` and `train` no setting of this name"),
             );
-            d = match near(name, known.iter().copied().chain(["epochs", "steps", "batch", "seed", "optimizer"])) {
+            d = match near(name, known.iter().copied().chain(settings::SETTINGS)) {
                 Some(near) => d.help(format!("did you mean `{near}`?")),
                 None => d.help(format!("the constants are {}", list_words(&known))),
             };
             diagnostics.push(d);
         }
     }
-    settings
+    given
 }
 
 /// Runs `f` with an elaborator over the program as it is so far.

@@ -113,8 +113,8 @@ impl Elab {
 
     /// The identity of a random draw: the instance it stands in, and which draw of it.
     fn draw_key(&mut self, primitive: &str) -> i64 {
-        let path = self.scopes.last().map_or(String::new(), |s| s.path.clone());
-        let n = self.draws.entry(path.clone()).or_insert(0);
+        let path = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
+        let n = self.draws.entry(path.to_string()).or_insert(0);
         *n += 1;
         super::stable_hash(&format!("{path}/{primitive}#{n}"))
     }
@@ -224,8 +224,8 @@ impl Elab {
         let told = self.arithmetic(&env, e);
         self.positive(&dim, &told, span)?;
         let mut parents = Vec::new();
-        for (name, (axis, _)) in &sig.dims {
-            if self.program.sources.text(e.span).contains(name.as_str()) {
+        for (name, (axis, _)) in sig.dims.iter() {
+            if self.program.sources.text(e.span).contains(name) {
                 parents.push(axis.origin);
             }
         }

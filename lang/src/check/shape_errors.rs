@@ -89,8 +89,8 @@ impl Elab {
         )
         .says(format!("{have}"))
         .label(callable.head, format!("wants {declared}: {source}"));
-        for (name, (bound, at)) in &sig.dims {
-            if written.contains(name.as_str()) {
+        for (name, (bound, at)) in sig.dims.iter() {
+            if written.contains(name) {
                 d = d.label(*at, format!("`{name}` is {}", bound.dim));
             }
         }
