@@ -170,7 +170,7 @@ fn data() -> Module {
         }
         pages.push(undeclared(module, kind, name, signature(name, params), text));
     };
-    SOURCES.iter().for_each(|s| add("source", s.name, s.params, s.doc));
+    SOURCES.iter().copied().flatten().for_each(|s| add("source", s.name, s.params, s.doc));
     let forms = [
         ("tokens of a text", TOKENS),
         ("column", COLUMNS),

@@ -6,7 +6,7 @@ use super::hold::Hold;
 use super::program::Program;
 use super::schedules::Clock;
 use super::value::{Bound, Env, Value};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::dim::Dim;
 use crate::model::{
     Attr, Attrs, Body, GradientRule, Op, OptimizerId, ParameterUpdate, Rules, StateUpdate, Update, UpdateParameter,
@@ -35,7 +35,8 @@ impl Rules for Library {
         result: &TensorType,
     ) -> Result<GradientRule, Diagnostic> {
         let mut e = Elab::new(self.program.clone());
-        e.gradient_of(primitive, attrs, args, result).map_err(|_| first(e))
+        let rule = e.gradient_of(primitive, attrs, args, result);
+        or_first(rule, e)
     }
 
     fn update(
@@ -46,16 +47,22 @@ impl Rules for Library {
     ) -> Result<Update, Diagnostic> {
         let mut e = Elab::new(self.program.clone());
         match self.optimizers.get(optimizer.0 as usize) {
-            Some(value) => e.update_of(value, parameters, &settings.total_steps).map_err(|_| first(e)),
+            Some(value) => {
+                let update = e.update_of(value, parameters, &settings.total_steps);
+                or_first(update, e)
+            }
             None => Err(Diagnostic::error("E0600", Span::default(), "there is no such optimizer")),
         }
     }
 }
 
-/// The error that made an elaboration fail.
-fn first(e: Elab) -> Diagnostic {
-    let unknown = || Diagnostic::error("E0600", Span::default(), "this could not be written out");
-    e.diagnostics.into_iter().next().unwrap_or_else(unknown)
+/// What was written out, or the first error: a statement may fail, as `require` does, and those after it may not.
+fn or_first<T>(result: Res<T>, e: Elab) -> Result<T, Diagnostic> {
+    match (result, e.diagnostics.into_iter().find(|d| d.severity == Severity::Error)) {
+        (Ok(value), None) => Ok(value),
+        (_, Some(d)) => Err(d),
+        (Err(_), None) => Err(Diagnostic::error("E0600", Span::default(), "this could not be written out")),
+    }
 }
 
 impl Elab {
@@ -226,9 +233,9 @@ impl Elab {
 
     /// A scope inside the one at hand, for the paths of states.
     pub fn inner_scope(&mut self, name: &str) {
-        let outer = self.scopes.last().map_or("", |s| s.path.as_str());
+        let outer = self.scopes.last().map_or("", |s| &s.path);
         let path = if outer.is_empty() { name.to_string() } else { format!("{outer}.{name}") };
-        self.scopes.push(Scope { path, ..Scope::default() });
+        self.scopes.push(Scope::new(path));
     }
 
     /// `state m: float[..S] = zeros()` of an optimizer: one for each parameter, for all its rows.
@@ -243,8 +250,9 @@ impl Elab {
         let Some(declared) = declared else {
             return self.error("E0501", span, "a state of an optimizer needs a type");
         };
+        self.not_in_scan("a state of an optimizer", span)?;
         let Some(target) = self.update.clone() else { return Err(Failed) };
-        let scope = self.scopes.last().map_or(String::new(), |s| s.path.clone());
+        let scope = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
         let path = format!("{}/{scope}.{}", target.path, name.text);
         if let Some((_, before, _, _)) = target.states.iter().find(|(p, ..)| *p == path) {
             return Ok(Value::Tensor(*before));
@@ -252,11 +260,11 @@ impl Elab {
         let by_rows = target.rows.as_ref().is_some_and(|rows| {
             declared.rank() == target.full.rank() && declared.shape.first().is_some_and(|a| a.dim == *rows)
         });
-        let full = if by_rows {
-            TensorType { shape: target.full.shape.clone(), ..declared.clone() }
-        } else {
-            declared.clone()
-        };
+        // The variable has all rows, each of the declared size.
+        let mut full = declared.clone();
+        if let (true, Some(rows), Some(all)) = (by_rows, full.shape.first_mut(), target.full.shape.first()) {
+            *rows = all.clone();
+        }
         let (body, value, ty) = self.initial(env, &path, Some(full), init)?;
         self.variables.push(Variable {
             path: path.clone(),
@@ -280,7 +288,7 @@ impl Elab {
 
     /// `m <- e` in an optimizer's body, for a state; the parameter itself is a name like another.
     pub fn optimizer_assign(&mut self, name: &Name, new: ValueId) {
-        let scope = self.scopes.last().map_or(String::new(), |s| s.path.clone());
+        let scope = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
         let Some(target) = &mut self.update else { return };
         let path = format!("{}/{scope}.{}", target.path, name.text);
         if let Some(state) = target.states.iter_mut().find(|(p, ..)| *p == path) {
@@ -307,6 +315,11 @@ impl Elab {
                     let rule = Arc::make_mut(rule);
                     self.finish_body(&mut rule.body);
                 }
+                Op::Scan(scan) => {
+                    let scan = Arc::make_mut(scan);
+                    scan.length = self.concrete(&scan.length);
+                    self.finish_body(&mut scan.body);
+                }
                 _ => {}
             }
         }
@@ -330,6 +343,7 @@ impl Elab {
 /// `total(x)`: a scalar added up over all parameters of the optimizer.
 pub(super) fn total(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
     let [arg] = args.as_slice() else { return e.error("E0501", span, "`total` takes one scalar") };
+    e.not_in_scan("`total`", span)?;
     if e.update.is_none() {
         return e.error("E0405", span, "`total` adds up over the parameters of an optimizer, and stands only in one");
     }
@@ -343,8 +357,8 @@ pub(super) fn total(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> R
     if e.update.as_ref().is_some_and(|u| u.alone) {
         return Ok(Value::Tensor(v));
     }
-    let scope = e.scopes.last().map_or(String::new(), |s| s.path.clone());
-    let n = e.totals.asked.entry(scope.clone()).or_insert(0);
+    let scope = e.scopes.last().map_or_else(Default::default, |s| s.path.clone());
+    let n = e.totals.asked.entry(scope.to_string()).or_insert(0);
     *n += 1;
     let key = format!("{scope}#{n}");
     if let Some(sum) = e.totals.known.get(&key) {
