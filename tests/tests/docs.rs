@@ -77,12 +77,15 @@ fn imports(library: &[Module], text: &str) -> String {
     let scoped = |m: &&Module| {
         !["std.primitives", "std.functions", "std.builtin", "std.data", "std.init"].contains(&m.name.as_str())
     };
-    let line = |m: &Module| {
+    let mut out = String::new();
+    for module in library.iter().filter(scoped) {
+        // A name that two modules have is known as the first has it.
         let names: Vec<&str> =
-            m.pages.iter().map(|p| p.name.as_str()).filter(|n| !own.iter().any(|o| o == n)).collect();
-        format!("import {}.{{{}}}\n", m.name, names.join(", "))
-    };
-    library.iter().filter(scoped).map(line).collect()
+            module.pages.iter().map(|p| p.name.as_str()).filter(|n| !own.iter().any(|o| o == n)).collect();
+        out += &format!("import {}.{{{}}}\n", module.name, names.join(", "));
+        own.extend(names.into_iter().map(String::from));
+    }
+    out
 }
 
 /// The file that a snippet is a part of.
