@@ -274,6 +274,8 @@ pub struct Update {
     pub body: Body,
     /// The step's number, `f32[]`, from 1.
     pub step: ValueId,
+    /// The loss of the step, `f32[]`, which a schedule may go by.
+    pub loss: ValueId,
     /// One per parameter, in the order asked.
     pub parameters: Vec<ParameterUpdate>,
     /// The states it keeps, with full types; [`StateUpdate::variable`] indexes this list.

@@ -4,7 +4,7 @@ use crate::differentiate::{drop_custom_gradients, expand, gradients};
 use crate::graph::splice::splice;
 use crate::graph::{Entry, Graph, PendingTrain, Type, Value, Var, Variable};
 use tfm_lang::diagnostic::Diagnostic;
-use tfm_lang::model::{self, Body, Glance, Model, Op, Program, Rules, ValueId, VarId, VariableKind};
+use tfm_lang::model::{self, Body, Glance, Model, Op, Program, Rules, Train, ValueId, VarId, VariableKind};
 
 /// The entry that gives every variable its first value.
 pub const INIT: &str = "init";
@@ -15,6 +15,19 @@ pub const RESET: &str = "reset";
 /// The entry of a `train` block's step.
 pub fn step_entry(train: &str) -> String {
     format!("{train}.step")
+}
+
+/// The entry of a part of a batch, where a `train` block has `micro`; see [`crate::micro()`].
+pub fn part_entry(train: &str) -> String {
+    format!("{train}.part")
+}
+
+/// The entry that takes a block's batches, whole or in parts.
+pub fn batch_entry(train: &Train) -> String {
+    match train.settings.micro {
+        Some(_) => part_entry(&train.name),
+        None => step_entry(&train.name),
+    }
 }
 
 /// The entry of a `train` block's evaluation.

@@ -287,6 +287,11 @@ impl Engine for Session {
         Session::set_size(self, name, size);
     }
 
+    fn outputs(&self, entry: &str) -> Vec<String> {
+        let outputs = self.graph.entry(entry).map_or(&[][..], |e| &e.outputs);
+        outputs.iter().map(|(name, _)| name.clone()).collect()
+    }
+
     fn initialize(&mut self, seed: u64) -> Result<(), RunError> {
         self.run(tfm_lowering::build::INIT, &[], &[], true, Context { seed, step: 0 })?;
         Ok(())

@@ -27,7 +27,7 @@ impl std::fmt::Debug for Builtin {
     }
 }
 
-const BUILTINS: [Builtin; 27] = [
+const BUILTINS: [Builtin; 28] = [
     Builtin { name: "shape", params: &["x"], run: shape },
     Builtin { name: "sizes", params: &["x"], run: shape },
     Builtin { name: "dtype_of", params: &["x"], run: dtype },
@@ -47,6 +47,7 @@ const BUILTINS: [Builtin; 27] = [
     Builtin { name: "rearrange", params: &[], run: super::einops::rearrange },
     Builtin { name: "reduce", params: &[], run: super::einops::reduce },
     Builtin { name: "repeat", params: &[], run: super::einops::repeat },
+    Builtin { name: "sparse", params: &["p"], run: super::update::sparse },
     Builtin { name: "total", params: &["x"], run: super::update::total },
     Builtin { name: "kept", params: &["shape", "axis"], run: kept },
     Builtin { name: "each", params: &["values", "n"], run: super::windows::each },
@@ -90,8 +91,13 @@ pub(super) fn order(
                 Some(n) => (n.span, format!("`{name}` has no parameter `{}`", n.text)),
                 None => (arg.span, format!("`{name}` takes {} arguments", params.len())),
             };
-            let d = Diagnostic::error(if arg.name.is_some() { "E0502" } else { "E0501" }, place, what)
-                .help(format!("it takes {}", super::list_words(params)));
+            let word = arg.name.as_ref().map_or("", |n| n.text.as_str());
+            let near = super::foreign::parameter(word, params).or_else(|| super::near(word, params.iter().copied()));
+            let d =
+                Diagnostic::error(if arg.name.is_some() { "E0502" } else { "E0501" }, place, what).help(match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("it takes {}", super::list_words(params)),
+                });
             return Err(e.fail(d));
         };
         slots[slot] = Some(arg);
@@ -226,7 +232,13 @@ fn filled(e: &mut Elab, name: &str, x: f64, args: Vec<Argument>, span: Span) -> 
     let slots = order(e, name, args, span, 0)?;
     let expected = e.expected.clone();
     let shape = match (&slots[0], &expected) {
-        (Some(arg), _) => axes_of(e, arg)?,
+        (Some(arg), _) => {
+            let shape = axes_of(e, arg)?;
+            for axis in &shape {
+                e.positive(&axis.dim, &axis.dim.to_string(), arg.span)?;
+            }
+            shape
+        }
         (None, Some((_, shape))) => shape.clone(),
         (None, None) => {
             let d = Diagnostic::error("E0501", span, format!("`{name}` also needs a shape"))
@@ -362,7 +374,7 @@ fn split(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
             let (dim, count) = (e.concrete(&whole.dim), Dim::constant(n));
             let (part, rest) = (dim.div(&count), dim.rem(&count));
             match (part, rest) {
-                (Some(part), Some(rest)) if n > 0 && (rest == Dim::default() || e.generic) => {
+                (Some(part), Some(rest)) if n > 0 && e.agree(&rest, &Dim::default()) => {
                     let origin =
                         e.history.add(format!("{part} = {} / {n}, from `{by}`", whole.dim), user, vec![whole.origin]);
                     (0..n).map(|_| Axis { dim: part.clone(), origin }).collect()
@@ -373,8 +385,11 @@ fn split(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
                         parts.span,
                         format!("an axis of size {} does not split into {n} equal parts", whole.dim),
                     )
-                    .label(x.span, format!("{ty}"))
-                    .help("a list of sizes makes unequal parts, `split(x, [10, 20], axis: 0)`");
+                    .says(format!("{n} does not divide {}", whole.dim))
+                    .label(x.span, format!("{ty}"));
+                    let d = e
+                        .with_story(d, &[&whole])
+                        .help("a list of sizes makes unequal parts, `split(x, [10, 20], axis: 0)`");
                     return Err(e.fail(d));
                 }
             }
@@ -415,7 +430,13 @@ fn stack(e: &mut Elab, args: Vec<Argument>, at: Span, span: Span) -> Res<Value> 
         if !same || ty.dtype != first.dtype {
             let code = if same { "E0401" } else { "E0302" };
             let d = Diagnostic::error(code, parts.span, format!("only tensors of one type stack: {first} and {ty}"))
-                .help("`concat` joins along an axis that they have");
+                .help(match (same, ty.below.is_some() || first.below.is_some()) {
+                    (true, true) => {
+                        "a category is a place in a table, no quantity: `Embedding(rows, width)(x)` or `one_hot(x, n)`"
+                    }
+                    (true, false) => "convert one of them, `f32(x)`",
+                    (false, _) => "`concat` joins along an axis that they have",
+                });
             return Err(e.fail(d));
         }
         let mut shape = ty.shape.clone();

@@ -115,4 +115,32 @@ impl Elab {
         };
         self.path(&scan.body, &inner, &roots).map(|_| ())
     }
+
+    /// The operation that no gradient passes between a loss and the parameters behind it, and its place.
+    pub fn gradient_ends(&self, body: &Body, loss: ValueId) -> Option<(String, crate::source::Span)> {
+        let mut behind = vec![false; body.nodes.len()];
+        for (i, node) in body.nodes.iter().enumerate() {
+            behind[i] = match &node.op {
+                Op::Read(id) => self.variables[id.0 as usize].kind == VariableKind::Parameter,
+                _ => node.args.iter().any(|a| behind[a.0 as usize]),
+            };
+        }
+        let mut next = vec![loss];
+        let mut seen = vec![false; body.nodes.len()];
+        while let Some(v) = next.pop() {
+            let node = body.node(v);
+            if !behind[v.0 as usize] || std::mem::replace(&mut seen[v.0 as usize], true) {
+                continue;
+            }
+            if let Op::Primitive(name, _) = &node.op {
+                let stops = &**name == "stop_gradient" || !node.ty.dtype.is_float();
+                let from = node.args.iter().any(|a| behind[a.0 as usize] && body.ty(*a).dtype.is_float());
+                if stops && from {
+                    return Some((super::operators::sign_of_primitive(name).to_string(), node.span));
+                }
+            }
+            next.extend(&node.args);
+        }
+        None
+    }
 }
