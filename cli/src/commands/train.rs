@@ -253,11 +253,8 @@ fn step_plan(
     let most = train.settings.micro.unwrap_or(train.batch).max(1) as usize;
     let examples = most.min(epoch.examples as usize);
     session.set_size("B", examples as i64);
-    let zeros: Vec<(&str, Tensor)> = feed
-        .fields()
-        .iter()
-        .filter_map(|f| Some((f.as_str(), split.tensor(split.field(f)?, examples))))
-        .collect();
+    let zeros: Vec<(&str, Tensor)> =
+        feed.fields().iter().filter_map(|f| Some((f.as_str(), split.tensor(split.field(f)?, examples)))).collect();
     let feeds: Vec<(&str, &Tensor)> = zeros.iter().map(|(n, t)| (*n, t)).collect();
     let plan = session.plan_for(&entry, &feeds, &fetches, true)?;
     Ok((plan.steps.len(), plan.arena))

@@ -267,6 +267,14 @@ impl Elab {
             self.training &= !self.is_frozen(&callable.name.text);
         }
         self.frame_of(id, span, &callable.inputs, &sig);
+        if is_model && self.keep_names {
+            for (param, v) in callable.inputs.iter().zip(&sig.tensors) {
+                if let Some(v) = v {
+                    let ty = self.ty(*v).clone();
+                    self.keep("an input", &param.name.text, &ty, param.name.span);
+                }
+            }
+        }
         let result = self.run_body(callable, sig, span);
         self.frames.pop();
         self.training = training;
