@@ -4,7 +4,9 @@
 
 pub mod examples;
 pub mod gradients;
+pub mod mutate;
 mod probe;
+pub mod two_steps;
 
 use std::path::{Path, PathBuf};
 use tfm_lang::check::{Checked, Options, check};

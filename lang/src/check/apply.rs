@@ -17,12 +17,12 @@ pub(super) struct Argument {
     pub value: Value,
     pub span: Span,
     /// For an argument that is a pattern in backticks.
-    pub pattern: Option<Einops>,
+    pub pattern: Option<Box<Einops>>,
 }
 
 impl Argument {
     pub fn pattern(p: Einops) -> Argument {
-        Argument { name: None, value: Value::Opaque, span: p.span, pattern: Some(p) }
+        Argument { name: None, value: Value::Opaque, span: p.span, pattern: Some(Box::new(p)) }
     }
 
     pub fn of(value: Value, span: Span) -> Argument {
@@ -183,8 +183,9 @@ impl Elab {
     /// As `frame`, with what the signature has bound.
     fn frame_of(&mut self, id: CallableId, call: Span, params: &[Param], sig: &Signature) {
         self.frame(Some(id), call, sig.float());
-        let dims = sig.dims.iter().map(|(name, (axis, _))| (name.clone(), axis.clone())).collect();
-        let named = params.iter().zip(&sig.tensors);
+        let dims = sig.dims.iter().map(|(name, (axis, _))| (name.to_string(), axis.clone())).collect();
+        // Errors tell the types of what the user applied.
+        let named = params.iter().zip(&sig.tensors).filter(|_| !self.in_library(call));
         let tensors = named.filter_map(|(p, v)| v.map(|v| (p.name.text.clone(), self.ty(v).clone()))).collect();
         if let Some(frame) = self.frames.last_mut() {
             (frame.dims, frame.tensors) = (dims, tensors);
@@ -261,9 +262,9 @@ impl Elab {
         let training = self.training;
         if callable.kind == CallableKind::Metric {
             let path = self.metric_path(&callable.name.text);
-            self.scopes.push(Scope { path, ..Scope::default() });
+            self.scopes.push(Scope::new(path));
         } else if is_model {
-            self.scopes.push(Scope { path: callable.name.text.clone(), ..Scope::default() });
+            self.scopes.push(Scope::new(callable.name.text.as_str()));
             self.training &= !self.is_frozen(&callable.name.text);
         }
         self.frame_of(id, span, &callable.inputs, &sig);
@@ -353,7 +354,7 @@ impl Elab {
         let path = self.instance_path(bound, &callable.name.text);
         let training = self.training;
         self.training &= !self.is_frozen(&path);
-        self.scopes.push(Scope { path, ..Scope::default() });
+        self.scopes.push(Scope::new(path));
         self.frame_of(bound.callable, span, &callable.inputs, &sig);
         let result = self.run_body(callable, sig, span);
         self.frames.pop();

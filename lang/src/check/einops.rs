@@ -50,7 +50,7 @@ fn given(e: &mut Elab, name: &str, args: Vec<Argument>, span: Span) -> Res<Given
         );
         return Err(e.fail(d));
     }
-    Ok(Given { pattern, tensors, sizes, word })
+    Ok(Given { pattern: *pattern, tensors, sizes, word })
 }
 
 /// The axes that a side of a pattern names, in order, groups opened.

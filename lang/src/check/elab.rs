@@ -43,11 +43,17 @@ pub(super) struct Frame {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
     /// `ConvNet.conv2d_1`; empty at the top.
-    pub path: String,
+    pub path: Word,
     /// How many unnamed layers of each kind it has so far.
     pub counters: HashMap<String, u32>,
     /// Which instance has which name.
     pub used: HashMap<String, u64>,
+}
+
+impl Scope {
+    pub fn new(path: impl Into<Word>) -> Scope {
+        Scope { path: path.into(), ..Scope::default() }
+    }
 }
 
 /// The sums over all parameters that an update asks for; see `update.rs`.
@@ -154,7 +160,7 @@ impl Elab {
             current: HashMap::new(),
             assigned: Vec::new(),
             frames: Vec::new(),
-            scopes: vec![Scope::default()],
+            scopes: vec![Scope::new("")],
             paths: HashMap::new(),
             hints: HashMap::new(),
             next_id: 0,
@@ -249,7 +255,7 @@ impl Elab {
 
     pub fn push(&mut self, op: Op, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {
         let span = self.user_span(span);
-        let scope: Word = self.scopes.last().map_or("", |s| s.path.as_str()).into();
+        let scope = self.scopes.last().map_or_else(|| "".into(), |s| s.path.clone());
         let device = match op {
             Op::Read(id) => self.variables[id.0 as usize].device.clone(),
             _ => self.device.clone(),

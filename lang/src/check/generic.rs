@@ -18,10 +18,9 @@ impl Elab {
     /// Checks each declaration of these files that was never applied.
     pub fn check_by_itself(&mut self, files: &[FileId]) {
         let program = self.program.clone();
-        let ids: Vec<CallableId> = files.iter().flat_map(|f| program.declared_in(*f)).collect();
+        // Models first: their inputs have sizes, and what they apply is checked with those.
         let is_model = |id: &CallableId| program.callable(*id).callable.kind == CallableKind::Model;
-        let (models, others): (Vec<_>, Vec<_>) = ids.into_iter().partition(is_model);
-        // What a model applies is checked there with its actual values.
+        let (models, others): (Vec<_>, Vec<_>) = files.iter().flat_map(|f| program.declared_in(*f)).partition(is_model);
         for id in models.into_iter().chain(others) {
             if self.applied.contains(&id) || program.callable(id).callable.kind == CallableKind::Primitive {
                 continue;

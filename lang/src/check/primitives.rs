@@ -113,8 +113,8 @@ impl Elab {
 
     /// The identity of a random draw: the instance it stands in, and which draw of it.
     fn draw_key(&mut self, primitive: &str) -> i64 {
-        let path = self.scopes.last().map_or(String::new(), |s| s.path.clone());
-        let n = self.draws.entry(path.clone()).or_insert(0);
+        let path = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
+        let n = self.draws.entry(path.to_string()).or_insert(0);
         *n += 1;
         super::stable_hash(&format!("{path}/{primitive}#{n}"))
     }
@@ -225,7 +225,7 @@ impl Elab {
         self.positive(&dim, &told, span)?;
         let user = self.user_span(span);
         // What the same application brought along, its kernel, is told by the application.
-        let used = |name: &String| super::shape_errors::words(self.program.sources.text(e.span)).any(|w| w == name);
+        let used = |name: &str| super::shape_errors::words(self.program.sources.text(e.span)).any(|w| w == name);
         let mut parents: Vec<_> = sig.dims.iter().filter(|(name, _)| used(name)).map(|(_, (a, _))| a.origin).collect();
         parents.retain(|p| self.history.place(*p) != Some(user));
         parents.sort_unstable();

@@ -134,7 +134,7 @@ impl Elab {
         } else {
             d = d.label(ty.span, format!("`{what}` takes {}{source}", self.quote(ty.span)));
         }
-        for (name, (bound, at)) in &sig.dims {
+        for (name, (bound, at)) in sig.dims.iter() {
             if words(&written).any(|w| w == name) {
                 d = d.label(*at, format!("`{name}` is {}", bound.dim));
             }

@@ -9,7 +9,6 @@ use crate::model::ValueId;
 use crate::source::Span;
 use crate::syntax::ast::{AxisExpr, Callable, CallableKind, ExprKind, Param, TypeExpr, TypeKind};
 use crate::types::{Axis, DType};
-use std::collections::HashMap;
 
 /// What an application has bound.
 #[derive(Clone, Debug, Default)]
@@ -17,15 +16,40 @@ pub(super) struct Signature {
     /// Parameters, dimension variables (as ints) and rest shapes (as lists), by name.
     pub env: Env,
     /// Dimension variables with their history and the place that bound them.
-    pub dims: HashMap<String, (Axis, Span)>,
+    pub dims: Names<(Axis, Span)>,
     /// Rest shapes.
-    pub rests: HashMap<String, (Vec<Axis>, Span)>,
+    pub rests: Names<(Vec<Axis>, Span)>,
     /// Dtype classes.
-    pub classes: HashMap<String, (DType, Span)>,
+    pub classes: Names<(DType, Span)>,
     /// One per parameter: its tensor, if it is one.
     pub tensors: Vec<Option<ValueId>>,
     /// The places of the tensors' arguments.
     pub places: Vec<Span>,
+}
+
+/// The few names of one signature, in the order in which they were bound.
+#[derive(Clone, Debug)]
+pub(super) struct Names<T>(Vec<(String, T)>);
+
+impl<T> Default for Names<T> {
+    fn default() -> Names<T> {
+        Names(Vec::new())
+    }
+}
+
+impl<T> Names<T> {
+    pub fn get(&self, name: &str) -> Option<&T> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value)
+    }
+
+    /// Binds a name that is not bound yet.
+    pub fn insert(&mut self, name: String, value: T) {
+        self.0.push((name, value));
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
 }
 
 impl Signature {
@@ -137,26 +161,25 @@ impl Elab {
             return Err(Failed);
         }
         let Some(ty) = &param.ty else { return Ok(value) };
+        if static_fits(callable.kind, ty, &value) {
+            let wants_schedule = matches!(&ty.kind, TypeKind::Word(word) if word == "schedule");
+            if wants_schedule && value.as_f64().is_some_and(|x| x < 0.0) {
+                let what =
+                    format!("`{}` of `{}` is a rate: it cannot be negative", param.name.text, callable.name.text);
+                return self.error("E0503", span, what);
+            }
+            // One value stands for a list of one.
+            let listed = matches!(&ty.kind, TypeKind::List(inner) if matches!(inner.kind, TypeKind::Word(_)));
+            return Ok(if listed && !matches!(value, Value::List(_)) { Value::list(vec![value]) } else { value });
+        }
         let wanted = match &ty.kind {
             TypeKind::Word(word) => with_article(word),
             TypeKind::List(inner) => {
                 let TypeKind::Word(word) = &inner.kind else { return Ok(value) };
-                // One value stands for a list of one.
-                if word_fits(callable.kind, word, &value) {
-                    return Ok(Value::list(vec![value]));
-                }
                 format!("a list of {word}s")
             }
             TypeKind::Tensor { .. } => return Ok(value),
         };
-        let fits = static_fits(callable.kind, ty, &value);
-        if fits && wanted == "a schedule" && value.as_f64().is_some_and(|x| x < 0.0) {
-            let what = format!("`{}` of `{}` is a rate: it cannot be negative", param.name.text, callable.name.text);
-            return self.error("E0503", span, what);
-        }
-        if fits {
-            return Ok(value);
-        }
         let mut d = Diagnostic::error(
             "E0503",
             span,
@@ -235,9 +258,9 @@ impl Elab {
         span: Span,
         broadcast: bool,
     ) -> Res<Signature> {
-        let what = callable.name.text.clone();
-        self.no_layers(&what, params, &args)?;
-        let slots = self.match_arguments(&what, Some(callable.head), params, args, span)?;
+        let what = callable.name.text.as_str();
+        self.no_layers(what, params, &args)?;
+        let slots = self.match_arguments(what, Some(callable.head), params, args, span)?;
         let mut sig = Signature {
             env,
             tensors: vec![None; params.len()],
@@ -386,7 +409,7 @@ impl Elab {
         sig: &mut Signature,
     ) -> Res<()> {
         let (TypeKind::Tensor { dtype, .. }, Value::Tensor(v)) = (&ty.kind, value) else { return Err(Failed) };
-        let (have, what) = (self.ty(*v).dtype, callable.name.text.clone());
+        let (have, what) = (self.ty(*v).dtype, callable.name.text.as_str());
         let name = dtype.text.as_str();
         if let Some(want) = DType::from_name(name) {
             if want == have {

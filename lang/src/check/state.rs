@@ -62,7 +62,7 @@ impl Elab {
         if kind == VariableKind::Optimizer {
             return self.optimizer_state(env, name, declared, init, span);
         }
-        let path = match self.scopes.last().map(|s| s.path.as_str()) {
+        let path = match self.scopes.last().map(|s| &*s.path) {
             Some("") | None => name.text.clone(),
             Some(scope) => format!("{scope}.{}", name.text),
         };
@@ -131,7 +131,7 @@ impl Elab {
         // Tensors of the step are not there when variables get their first values.
         env.names.retain(|(_, v, _)| !matches!(v, Value::Tensor(_)));
         let expected = declared.as_ref().map(|t| (t.dtype, t.shape.clone()));
-        let scope = super::elab::Scope { path: format!("init:{path}"), ..Default::default() };
+        let scope = super::elab::Scope::new(format!("init:{path}"));
         let before = std::mem::replace(&mut self.expected, expected.clone());
         self.scopes.push(scope);
         let (body, result) = self.in_fresh_body(|e| {

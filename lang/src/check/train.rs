@@ -173,6 +173,7 @@ impl Elab {
         let spec = &program.data[data.data];
         let batch = self.history.add(format!("B, the batch of `{}`", item.name.text), item.name.span, Vec::new());
         env.bind("B", Value::Int(Dim::var("B")), item.name.span);
+        let mut records: Vec<(String, Vec<(String, Value)>)> = Vec::new();
         for field in &spec.fields {
             let place = spec.columns.iter().find(|c| c.name == field.name).map_or(spec.span, |c| c.span);
             let mut shape = vec![Axis { dim: Dim::var("B"), origin: batch }];
@@ -187,7 +188,17 @@ impl Elab {
             let ty = TensorType { dtype: field.ty.dtype, shape, below: field.ty.below.clone() };
             self.keep("a field of the data", &field.name, &ty, place);
             let v = self.push(crate::model::Op::Input(field.name.as_str().into()), Vec::new(), ty, place);
-            env.bind(&field.name, Value::Tensor(v), place);
+            match field.name.split_once('.') {
+                None => env.bind(&field.name, Value::Tensor(v), place),
+                // `past.x` is a field of `past`, as a named result of a model is.
+                Some((record, name)) => match records.iter_mut().find(|(r, _)| r == record) {
+                    Some((_, fields)) => fields.push((name.into(), Value::Tensor(v))),
+                    None => records.push((record.into(), vec![(name.into(), Value::Tensor(v))])),
+                },
+            }
+        }
+        for (record, fields) in records {
+            env.bind(record, Value::Named(std::sync::Arc::new(fields)), spec.span);
         }
     }
 

@@ -226,9 +226,9 @@ impl Elab {
 
     /// A scope inside the one at hand, for the paths of states.
     pub fn inner_scope(&mut self, name: &str) {
-        let outer = self.scopes.last().map_or("", |s| s.path.as_str());
+        let outer = self.scopes.last().map_or("", |s| &s.path);
         let path = if outer.is_empty() { name.to_string() } else { format!("{outer}.{name}") };
-        self.scopes.push(Scope { path, ..Scope::default() });
+        self.scopes.push(Scope::new(path));
     }
 
     /// `state m: float[..S] = zeros()` of an optimizer: one for each parameter, for all its rows.
@@ -244,7 +244,7 @@ impl Elab {
             return self.error("E0501", span, "a state of an optimizer needs a type");
         };
         let Some(target) = self.update.clone() else { return Err(Failed) };
-        let scope = self.scopes.last().map_or(String::new(), |s| s.path.clone());
+        let scope = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
         let path = format!("{}/{scope}.{}", target.path, name.text);
         if let Some((_, before, _, _)) = target.states.iter().find(|(p, ..)| *p == path) {
             return Ok(Value::Tensor(*before));
@@ -280,7 +280,7 @@ impl Elab {
 
     /// `m <- e` in an optimizer's body, for a state; the parameter itself is a name like another.
     pub fn optimizer_assign(&mut self, name: &Name, new: ValueId) {
-        let scope = self.scopes.last().map_or(String::new(), |s| s.path.clone());
+        let scope = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
         let Some(target) = &mut self.update else { return };
         let path = format!("{}/{scope}.{}", target.path, name.text);
         if let Some(state) = target.states.iter_mut().find(|(p, ..)| *p == path) {
@@ -343,8 +343,8 @@ pub(super) fn total(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> R
     if e.update.as_ref().is_some_and(|u| u.alone) {
         return Ok(Value::Tensor(v));
     }
-    let scope = e.scopes.last().map_or(String::new(), |s| s.path.clone());
-    let n = e.totals.asked.entry(scope.clone()).or_insert(0);
+    let scope = e.scopes.last().map_or_else(Default::default, |s| s.path.clone());
+    let n = e.totals.asked.entry(scope.to_string()).or_insert(0);
     *n += 1;
     let key = format!("{scope}#{n}");
     if let Some(sum) = e.totals.known.get(&key) {

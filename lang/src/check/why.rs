@@ -42,7 +42,7 @@ impl Elab {
         if !self.keep_names || self.in_library(span) {
             return;
         }
-        let scope = self.scopes.last().map_or("", |s| s.path.as_str());
+        let scope = self.scopes.last().map_or("", |s| &*s.path);
         let scope = if scope.is_empty() { self.block.as_str() } else { scope };
         let path = if scope.is_empty() { name.to_string() } else { format!("{scope}.{name}") };
         if !self.named.iter().any(|(p, ..)| *p == path) {
