@@ -48,7 +48,7 @@ fn roots(graph: &Graph, train: &Train, pending: &PendingTrain) -> Vec<Value> {
 
 /// True for the primitives that multiply and add up.
 fn is_product(primitive: &str) -> bool {
-    primitive == "matmul" || primitive.starts_with("conv")
+    primitive == "matmul" || primitive == "conv" || primitive.starts_with("conv_")
 }
 
 /// Writes the graph anew with casts before the products among the chosen nodes.

@@ -55,7 +55,7 @@ const BUILTINS: [Builtin; 28] = [
     Builtin { name: "minus", params: &["a", "b"], run: minus },
     Builtin { name: "cut", params: &["x", "parts", "axis"], run: cut },
     Builtin { name: "int", params: &["x"], run: int },
-    Builtin { name: "gradient", params: &["loss", "x"], run: gradient },
+    Builtin { name: "gradient", params: &["loss", "x"], run: super::second::gradient },
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Builtin> {
@@ -68,7 +68,13 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Arguments in the order of the parameters.
-fn order(e: &mut Elab, name: &str, args: Vec<Argument>, span: Span, needed: usize) -> Res<Vec<Option<Argument>>> {
+pub(super) fn order(
+    e: &mut Elab,
+    name: &str,
+    args: Vec<Argument>,
+    span: Span,
+    needed: usize,
+) -> Res<Vec<Option<Argument>>> {
     let params = find(name).map_or(&[][..], |b| b.params);
     let mut slots: Vec<Option<Argument>> = params.iter().map(|_| None).collect();
     let mut next = 0;
@@ -440,9 +446,4 @@ fn stack(e: &mut Elab, args: Vec<Argument>, at: Span, span: Span) -> Res<Value> 
     let Some(concat) = e.program.primitive("concat") else { return Err(Failed) };
     let args = vec![Argument::of(Value::list(shaped), parts.span), Argument::of(Value::int(at_axis as i64), span)];
     e.apply_primitive(concat, args, at, span)
-}
-
-fn gradient(e: &mut Elab, _: Vec<Argument>, at: Span, _: Span) -> Res<Value> {
-    let what = format!("`{}`", e.quote(at));
-    e.not_yet(&what, at)
 }

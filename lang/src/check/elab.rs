@@ -129,6 +129,10 @@ pub(super) struct Elab {
     pub totals: Totals,
     /// What schedules go by, while an update is written.
     pub clock: Option<super::schedules::Clock>,
+    /// The scans whose bodies are being evaluated, innermost last.
+    pub scans: Vec<super::scan::Turn>,
+    /// How many `grad` blocks are being evaluated.
+    pub in_grad: u32,
     /// How deep expressions are nested at the moment.
     pub depth: u32,
     /// A statement of `train` did not parse, or was refused: nothing is reported as missing there.
@@ -173,6 +177,8 @@ impl Elab {
             update: None,
             totals: Totals::default(),
             clock: None,
+            scans: Vec::new(),
+            in_grad: 0,
             depth: 0,
             holes: false,
             applied: Default::default(),

@@ -51,7 +51,7 @@ impl Elab {
             ExprKind::Pipe(l, r) => self.pipe(env, l, r),
             ExprKind::If { condition, then, otherwise } => self.condition(env, condition, then, otherwise.as_ref()),
             ExprKind::Loop { scan: false, carries, each, body } => self.fold(env, carries, each, body, e.span),
-            ExprKind::Loop { scan: true, .. } => self.not_yet("`scan`", e.span),
+            ExprKind::Loop { scan: true, carries, each, body } => self.scan(env, carries, each, body, e.span),
             ExprKind::Placed(hint, block) => self.placed(env, hint, block),
             ExprKind::Bytes(_) => {
                 let d = Diagnostic::error("E0402", e.span, "an amount of memory stands where a value is wanted");
@@ -87,11 +87,6 @@ impl Elab {
                 Err(self.fail(d))
             }
         }
-    }
-
-    /// Says that a form of the language does not run in this version.
-    pub fn not_yet<T>(&mut self, what: &str, span: Span) -> Res<T> {
-        self.error("E0604", span, format!("{what} is not available in this version"))
     }
 
     pub fn eval_all(&mut self, env: &mut Env, items: &[Expr]) -> Res<Vec<Value>> {
@@ -425,7 +420,9 @@ impl Elab {
     /// The values that `each` goes through, one a turn.
     fn turns(&mut self, env: &mut Env, each: &Each) -> Res<Vec<Value>> {
         if let Some(axis) = &each.axis {
-            return self.not_yet("a loop over an axis", axis.span);
+            let d = Diagnostic::error("E0801", axis.span, "only `scan` walks along an axis of a tensor")
+                .help("`fold` and `[… for …]` go through a list or a range, `for i in 0..n`");
+            return Err(self.fail(d));
         }
         let start = self.eval(env, &each.over)?;
         let Some(until) = &each.until else {
@@ -478,7 +475,7 @@ impl Elab {
         }
     }
 
-    fn bind_each(&mut self, env: &mut Env, each: &Each, turn: Value) -> Res<()> {
+    pub fn bind_each(&mut self, env: &mut Env, each: &Each, turn: Value) -> Res<()> {
         if let [name] = each.names.as_slice() {
             env.bind(&name.text, turn, name.span);
             return Ok(());

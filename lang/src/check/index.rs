@@ -11,18 +11,42 @@ use crate::syntax::ast::{Expr, IndexItem};
 use crate::types::{Axis, TensorType};
 
 impl Elab {
+    fn list_element(&mut self, env: &mut Env, list: &[Value], e: &Expr) -> Res<Value> {
+        let at = self.eval(env, e)?;
+        let n = self.whole(&at, e.span)?;
+        let i = if n < 0 { n + list.len() as i64 } else { n };
+        match usize::try_from(i).ok().and_then(|i| list.get(i)) {
+            Some(v) => Ok(v.clone()),
+            None => self.error("E0307", e.span, format!("a list of {} has no element {n}", list.len())),
+        }
+    }
+
+    /// An end of a slice of a list: from 0 to its length, negative ones counted from the end.
+    fn list_bound(&mut self, env: &mut Env, len: usize, e: &Expr) -> Res<usize> {
+        let at = self.eval(env, e)?;
+        let n = self.whole(&at, e.span)?;
+        let i = if n < 0 { n + len as i64 } else { n };
+        match usize::try_from(i) {
+            Ok(i) if i <= len => Ok(i),
+            _ => self.error("E0308", e.span, format!("a list of {len} cannot be cut at {n}")),
+        }
+    }
+
     pub fn index(&mut self, env: &mut Env, value: Value, items: &[IndexItem], span: Span) -> Res<Value> {
         match &value {
             Value::List(list) | Value::Tuple(list) => {
-                let [IndexItem::At(e)] = items else {
-                    return self.error("E0503", span, "a list is indexed by one int");
-                };
-                let at = self.eval(env, e)?;
-                let n = self.whole(&at, e.span)?;
-                let i = if n < 0 { n + list.len() as i64 } else { n };
-                match usize::try_from(i).ok().and_then(|i| list.get(i)) {
-                    Some(v) => Ok(v.clone()),
-                    None => self.error("E0307", e.span, format!("a list of {} has no element {n}", list.len())),
+                let list = list.clone();
+                match items {
+                    [IndexItem::At(e)] => self.list_element(env, &list, e),
+                    [IndexItem::Slice(from, to, _)] => {
+                        let mut bound = |e: &Option<Expr>, default: usize| match e {
+                            Some(e) => self.list_bound(env, list.len(), e),
+                            None => Ok(default),
+                        };
+                        let (from, to) = (bound(from, 0)?, bound(to, list.len())?);
+                        Ok(Value::list(list.get(from..to).unwrap_or_default().to_vec()))
+                    }
+                    _ => self.error("E0503", span, "a list has one axis: `list[2]`, `list[1:]`"),
                 }
             }
             Value::Tensor(v) => {

@@ -201,6 +201,7 @@ impl Elab {
             let d = Diagnostic::error("E0201", name.span, format!("there is no `{}` to change here", name.text));
             return Err(self.fail(d));
         };
+        self.not_in_scan(&format!("the change of `{}`", name.text), name.span)?;
         let Value::Tensor(old) = before else { return Err(Failed) };
         let have = self.ty(old).clone();
         let mut new = self.tensor(&value, Some(have.dtype), span)?;

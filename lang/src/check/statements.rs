@@ -68,7 +68,11 @@ impl Elab {
                 }
                 Err(Failed)
             }
-            StmtKind::Yield(_) => self.not_yet("`yield`", s.span),
+            StmtKind::Yield(e) => {
+                let value = self.eval(env, e)?;
+                self.yielded(value, e.span, s.span)?;
+                Ok(nothing)
+            }
             _ => {
                 let d = Diagnostic::error("E0602", s.span, "this belongs into a `train` block")
                     .says("not in the body of a function or layer");

@@ -243,6 +243,7 @@ impl Elab {
         let Some(declared) = declared else {
             return self.error("E0501", span, "a state of an optimizer needs a type");
         };
+        self.not_in_scan("a state of an optimizer", span)?;
         let Some(target) = self.update.clone() else { return Err(Failed) };
         let scope = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
         let path = format!("{}/{scope}.{}", target.path, name.text);
@@ -307,6 +308,11 @@ impl Elab {
                     let rule = Arc::make_mut(rule);
                     self.finish_body(&mut rule.body);
                 }
+                Op::Scan(scan) => {
+                    let scan = Arc::make_mut(scan);
+                    scan.length = self.concrete(&scan.length);
+                    self.finish_body(&mut scan.body);
+                }
                 _ => {}
             }
         }
@@ -330,6 +336,7 @@ impl Elab {
 /// `total(x)`: a scalar added up over all parameters of the optimizer.
 pub(super) fn total(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
     let [arg] = args.as_slice() else { return e.error("E0501", span, "`total` takes one scalar") };
+    e.not_in_scan("`total`", span)?;
     if e.update.is_none() {
         return e.error("E0405", span, "`total` adds up over the parameters of an optimizer, and stands only in one");
     }
