@@ -9,6 +9,7 @@ mod graph;
 mod predict;
 mod test;
 mod train;
+mod why;
 
 use crate::args::Arguments;
 use crate::failure::Failure;
@@ -35,6 +36,8 @@ pub enum Command {
     Bench(bench::Bench),
     /// Explain the code of an error
     Explain(explain::Explain),
+    /// Show a value's type and where each of its dimensions comes from
+    Why(why::Why),
 }
 
 /// Runs a command.
@@ -50,5 +53,6 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Graph(c) => c.run(color),
         Command::Bench(c) => c.run(),
         Command::Explain(c) => c.run(),
+        Command::Why(c) => c.run(color),
     }
 }

@@ -65,7 +65,7 @@ pub(super) struct Program {
     pub cyclic: Vec<String>,
 }
 
-/// The module of a library file: `layers/dense.tfm` and `losses.tfm` are `std.layers`, `std.losses`.
+/// The module of a library file: `layers/dense.tfm` and `losses/pairs.tfm` are in `std.layers`, `std.losses`.
 fn module_of(path: &str) -> String {
     format!("std.{}", path.split('/').next().unwrap_or(path).trim_end_matches(".tfm"))
 }

@@ -41,7 +41,7 @@ pub(super) fn gradient(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -
     if wanted.is_empty() {
         let d =
             Diagnostic::error("E0803", x.span, format!("a gradient is taken in tensors, this is {}", x.value.kind()))
-                .help("name a value that the loss was computed from, a parameter (`layer.w`), or a tuple of them");
+                .help("name a value that the loss was computed from, a parameter (`layer.w`), or a tuple of them; a number in the text is another tensor wherever it is used: `let t = f32([1, 2])` makes one");
         return Err(e.fail(d));
     }
     for v in &wanted {
