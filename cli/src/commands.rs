@@ -10,6 +10,7 @@ mod graph;
 mod predict;
 mod test;
 mod train;
+mod why;
 
 use crate::args::Arguments;
 use crate::failure::Failure;
@@ -38,6 +39,8 @@ pub enum Command {
     Doc(doc::Doc),
     /// Explain the code of an error
     Explain(explain::Explain),
+    /// Show a value's type and where each of its dimensions comes from
+    Why(why::Why),
 }
 
 /// Runs a command.
@@ -54,5 +57,6 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Bench(c) => c.run(),
         Command::Doc(c) => c.run(color),
         Command::Explain(c) => c.run(),
+        Command::Why(c) => c.run(color),
     }
 }

@@ -16,6 +16,41 @@ fn wrong_files_show_what_is_wrong_and_nothing_else() {
     assert!(failures.is_empty(), "{} of {} files:\n\n{}", failures.len(), all.len(), failures.join("\n"));
 }
 
+/// The README counts files for each study and each class; there may be more by now, never fewer.
+#[test]
+fn the_readme_of_the_corpus_counts_what_is_there() {
+    let folder = root().join("tests/wrong");
+    let all: Vec<(String, String)> = files(&folder, "tfm")
+        .iter()
+        .map(|p| (p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(), read(p)))
+        .collect();
+    let head = |text: &str| text.lines().take_while(|l| l.starts_with("//")).collect::<Vec<_>>().join("\n");
+    let (mut studies, mut found, mut missed) = (0, 0, 0);
+    for line in read(&folder.join("README.md")).lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        match cells.as_slice() {
+            ["", name, count, _, ""] if count.parse::<usize>().is_ok() => {
+                studies += 1;
+                let there = all.iter().filter(|(_, text)| head(text).contains(name)).count();
+                assert!(there >= count.parse().unwrap_or(0), "{there} files name {name}, the README says {count}");
+            }
+            ["", class, "yes", told, ""] => {
+                found += 1;
+                let (count, prefix) = told.split_once(' ').unwrap_or_else(|| panic!("{class}: {told}"));
+                let there = all.iter().filter(|(name, _)| name.starts_with(prefix.trim_matches('`'))).count();
+                let count: usize = count.parse().unwrap_or_else(|e| panic!("{class}: {e}"));
+                assert!(there >= count && there > 0, "{there} files {prefix}, the README says {count}");
+            }
+            ["", _, "no", why, ""] => {
+                missed += 1;
+                assert!(!why.is_empty());
+            }
+            _ => {}
+        }
+    }
+    assert!(studies >= 10 && found >= 15 && missed >= 8, "{studies} studies, {found} and {missed} classes");
+}
+
 /// What differs between a file's expectations and its findings, when something does.
 fn disagreement(path: &Path) -> Option<String> {
     let expected = expectations(&path.display().to_string(), &read(path));

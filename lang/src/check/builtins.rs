@@ -105,7 +105,7 @@ const BUILTINS: [Builtin; 28] = [
     Builtin {
         name: "reduce",
         params: &[],
-        doc: "A reduction over the axes that the pattern drops: ``reduce(x, `b c h w -> b c`, mean)``.",
+        doc: "A reduction over the axes that the pattern drops: ``reduce(x, `b c h w -> b c`, \"mean\")``.",
         run: super::einops::reduce,
     },
     Builtin {

@@ -48,6 +48,7 @@ pub mod testing;
 mod train;
 mod update;
 mod value;
+pub mod why;
 mod windows;
 mod words;
 mod written;
@@ -79,6 +80,8 @@ pub struct Options {
     pub overrides: Vec<(String, String)>,
     /// Also evaluates `test` declarations and the examples in doc comments.
     pub tests: bool,
+    /// Keep every named value with the history of its dimensions, for [`why`].
+    pub why: bool,
 }
 
 /// The result of a check: a model when there is no error.
@@ -92,6 +95,8 @@ pub struct Checked {
     /// The tests and examples of the main file, where they were asked for. What is wrong with a `test` is among the
     /// diagnostics too, but not what is wrong with an example.
     pub tests: Vec<Test>,
+    /// The named values of the file, where [`Options::why`] asks for them.
+    pub known: Vec<why::Known>,
 }
 
 /// A `data` declaration as parsed.
@@ -142,6 +147,7 @@ pub fn check(
     evaluate_data(&mut program, &parts, &mut diagnostics);
     let program = Arc::new(program);
     let mut e = Elab::new(program.clone());
+    e.keep_names = options.why;
     e.diagnostics = diagnostics;
     for (file, condition, text) in &parts.requires {
         let _ = e.require_at(*file, condition, text.as_ref().map(|t| t.text.as_str()));
@@ -152,12 +158,14 @@ pub fn check(
     let mut trains = Vec::new();
     for (file, name, data, body) in &parts.trains {
         let item = TrainItem { file: *file, name, data, body };
+        e.block = name.text.clone();
         if let Ok(train) = e.train(&item, &overrides, &mut optimizers) {
             e.check_updates(&train, &optimizers);
             trains.push(train);
         }
     }
     e.check_by_itself(&files);
+    let known = if options.why { all_known(&e, &files) } else { Vec::new() };
     let mut tests: Vec<Test> = examples.iter().map(|x| x.elaborate(&program, x.file)).collect();
     if options.tests {
         let own = parts.tests.iter().filter(|t| t.file == main);
@@ -173,7 +181,21 @@ pub fn check(
     diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let model = (!failed).then(|| finish(e, trains, optimizers));
-    Checked { model, diagnostics, files, tests }
+    Checked { model, diagnostics, files, tests, known }
+}
+
+/// The named values of the trainings, and of the models that none of them applies.
+fn all_known(e: &Elab, files: &[FileId]) -> Vec<why::Known> {
+    let mut known = e.known();
+    let is_model = |id: &value::CallableId| e.program.callable(*id).callable.kind == CallableKind::Model;
+    for id in files.iter().flat_map(|f| e.program.declared_in(*f)).filter(is_model) {
+        for value in e.attempt(id, 2).known() {
+            if !known.iter().any(|k| k.path == value.path) {
+                known.push(value);
+            }
+        }
+    }
+    known
 }
 
 fn finish(mut e: Elab, mut trains: Vec<crate::model::Train>, optimizers: Vec<value::Value>) -> Model {

@@ -120,6 +120,12 @@ impl Elab {
             if let Value::Bound(bound) = &part {
                 self.hints.entry(bound.id).or_insert_with(|| name.text.clone());
             }
+            if let Value::Tensor(v) = &part
+                && self.keep_names
+            {
+                let ty = self.ty(*v).clone();
+                self.keep("a value", &name.text, &ty, name.span);
+            }
             env.bind(&name.text, part, name.span);
         }
         if failed { Err(Failed) } else { Ok(()) }

@@ -72,6 +72,8 @@ mod tests {
     #[test]
     fn words() {
         assert_eq!(near("Dence", ["Dense", "Conv2d"].into_iter()), Some("Dense"));
+        assert_eq!(near("trian", ["train", "test"].into_iter()), Some("train"), "two letters swapped are one slip");
+        assert_eq!(distance("trian", "train"), 1);
         assert_eq!(near("kernal", ["kernel", "stride"].into_iter()), Some("kernel"));
         assert_eq!(near("zebra", ["Dense", "Conv2d"].into_iter()), None);
         assert_eq!(snake_case("LayerNorm"), "layer_norm");
