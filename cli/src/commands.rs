@@ -2,12 +2,15 @@
 
 mod bench;
 mod check;
+mod doc;
 mod eval;
 mod explain;
 mod export;
 mod graph;
 mod predict;
+mod test;
 mod train;
+mod why;
 
 use crate::args::Arguments;
 use crate::failure::Failure;
@@ -20,6 +23,8 @@ pub enum Command {
     Train(train::Train),
     /// Find the mistakes in files without running them
     Check(check::Check),
+    /// Run the tests of files
+    Test(test::Test),
     /// Evaluate a trained run on data
     Eval(eval::Eval),
     /// Compute a model's outputs for a file of inputs
@@ -30,8 +35,12 @@ pub enum Command {
     Graph(graph::Graph),
     /// Measure training on the standard workloads, beside other frameworks
     Bench(bench::Bench),
+    /// Show the documentation of the library, or of a file
+    Doc(doc::Doc),
     /// Explain the code of an error
     Explain(explain::Explain),
+    /// Show a value's type and where each of its dimensions comes from
+    Why(why::Why),
 }
 
 /// Runs a command.
@@ -40,11 +49,14 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
     match args.command {
         Command::Train(c) => c.run(color),
         Command::Check(c) => c.run(color),
+        Command::Test(c) => c.run(color),
         Command::Eval(c) => c.run(color),
         Command::Predict(c) => c.run(color),
         Command::Export(c) => c.run(),
         Command::Graph(c) => c.run(color),
         Command::Bench(c) => c.run(),
+        Command::Doc(c) => c.run(color),
         Command::Explain(c) => c.run(),
+        Command::Why(c) => c.run(color),
     }
 }

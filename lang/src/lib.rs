@@ -3,8 +3,10 @@
 //! No I/O and no threads: the command line, an editor and a web page hold the same code.
 
 pub mod check;
+pub mod device;
 pub mod diagnostic;
 pub mod dim;
+pub mod doc;
 pub mod model;
 pub mod source;
 pub mod syntax;

@@ -10,6 +10,7 @@
 //!
 //! Sizes known only when data is opened are symbols: `B` (batch), `steps_per_epoch`.
 
+use crate::device::Device;
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
 use crate::source::Span;
@@ -75,6 +76,56 @@ pub enum Op {
     /// argument 0. The rule's inputs are the other arguments, the value and its gradient; its
     /// outputs one gradient per other argument (`None` where that has none).
     CustomGradient(Arc<GradientRule>),
+    /// Runs a body turn after turn. `Result` nodes take its values; its own type says nothing.
+    Scan(Arc<Scan>),
+    /// Of the scan that is argument 0: what is carried in this place, after the last turn; or, from
+    /// `carried.len()` on, what was yielded in the place behind, turn after turn along axis 0.
+    Result(u32),
+    /// The gradient of argument 0, a scalar, in the argument with this number. Lowering writes it out.
+    Gradient(u32),
+}
+
+/// A body that is run once per element of an axis, each turn with what the one before gave.
+///
+/// The arguments of its node are what `captured` stands for, what `walked` stands for (with a leading axis
+/// of `length`), and what is carried into the first turn, in this order.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// The number of turns.
+    pub length: Dim,
+    /// One turn.
+    pub body: Body,
+    /// `Input` nodes: what every turn sees alike.
+    pub captured: Vec<ValueId>,
+    /// `Input` nodes: one element of axis 0 of an argument.
+    pub walked: Vec<ValueId>,
+    /// `Input` nodes: what the turn before gave.
+    pub carried: Vec<ValueId>,
+    /// What the next turn is given, of the types of `carried`.
+    pub next: Vec<ValueId>,
+    /// What is kept of each turn.
+    pub yields: Vec<ValueId>,
+}
+
+impl Scan {
+    /// Which of the node's arguments a result depends on.
+    pub fn reached(&self, result: usize) -> Vec<bool> {
+        let inputs: Vec<ValueId> = [&self.captured[..], &self.walked, &self.carried].concat();
+        let mut seen = vec![false; self.body.nodes.len()];
+        let mut left = vec![match result.checked_sub(self.carried.len()) {
+            Some(yielded) => self.yields[yielded],
+            None => self.next[result],
+        }];
+        while let Some(v) = left.pop() {
+            if !std::mem::replace(&mut seen[v.0 as usize], true) {
+                left.extend(&self.body.node(v).args);
+                left.extend(self.carried.iter().position(|c| *c == v).map(|i| self.next[i]));
+            }
+        }
+        let initial = self.captured.len() + self.walked.len();
+        let reached = inputs.iter().enumerate();
+        reached.map(|(i, v)| seen[v.0 as usize] || i == initial + result && result < self.carried.len()).collect()
+    }
 }
 
 /// One operation.
@@ -90,6 +141,8 @@ pub struct Node {
     pub span: Span,
     /// The path of the instance it stands in, `ConvNet.conv2d_1`; empty at the top.
     pub scope: Word,
+    /// The hint it stands under, `on gpu(0) { … }`; a read has that of its variable.
+    pub device: Option<Arc<Device>>,
 }
 
 /// Operations in topological order.
@@ -155,6 +208,8 @@ pub struct Variable {
     pub init: (Body, ValueId),
     /// Its declaration.
     pub span: Span,
+    /// The hint it was made under.
+    pub device: Option<Arc<Device>>,
 }
 
 /// A checked file.
@@ -219,6 +274,8 @@ pub struct Update {
     pub body: Body,
     /// The step's number, `f32[]`, from 1.
     pub step: ValueId,
+    /// The loss of the step, `f32[]`, which a schedule may go by.
+    pub loss: ValueId,
     /// One per parameter, in the order asked.
     pub parameters: Vec<ParameterUpdate>,
     /// The states it keeps, with full types; [`StateUpdate::variable`] indexes this list.
@@ -370,6 +427,8 @@ pub struct Train {
     pub length: Period,
     /// The seed.
     pub seed: u64,
+    /// How it is run, where the file says more than that.
+    pub settings: Settings,
     /// The step's forward part, with `training` true.
     pub training: Program,
     /// The same with `training` false.
@@ -380,8 +439,67 @@ pub struct Train {
     pub periodic: Vec<Periodic>,
     /// `stop when … stalls for …`: the metric and the patience.
     pub stop: Vec<(String, Period)>,
+    /// `start … from …`, in the order of the text.
+    pub starts: Vec<Start>,
+    /// Parameters and states that `freeze` keeps as they are.
+    pub frozen: Vec<VarId>,
     /// The block's head.
     pub span: Span,
+}
+
+/// Settings that say how a block is run. None of them changes what it computes but by rounding.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Settings {
+    /// `micro: 32`: gradients are averaged over parts of a batch with so many examples.
+    pub micro: Option<i64>,
+    /// `precision: bf16`: products and convolutions round what they multiply to bf16, and add in f32.
+    pub rounds_to_bf16: bool,
+    /// `parallel: replicas(4)`.
+    pub parallel: Option<Replicas>,
+    /// `parameters: job("ps")`: where parameters are kept.
+    pub parameters: Option<Device>,
+    /// `memory: 2 GB`: the bytes that a step may use.
+    pub memory: Option<u64>,
+}
+
+/// `replicas(50, backup: 2)`, `replicas(8, async: true)`, `replicas(16, groups: 4)`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Replicas {
+    /// How many.
+    pub count: i64,
+    /// How many of them are not waited for.
+    pub backup: i64,
+    /// Each updates the parameters by itself.
+    pub is_async: bool,
+    /// How many groups they are in.
+    pub groups: i64,
+}
+
+/// `start Encoder from "base.safetensors" at vit.encoder`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Start {
+    /// The path of what starts, `Encoder`; empty: everything.
+    pub target: String,
+    /// The file, or the folder of a run or of a checkpoint.
+    pub file: String,
+    /// The path in the file that stands for the target's.
+    pub at: String,
+    /// Parameters and states of layers below the target.
+    pub variables: Vec<VarId>,
+    /// The statement.
+    pub span: Span,
+}
+
+impl Start {
+    /// The name in the file of a variable.
+    pub fn name_of(&self, path: &str) -> String {
+        let below = path.strip_prefix(&self.target).unwrap_or(path).trim_start_matches('.');
+        match (self.at.as_str(), below) {
+            ("", below) => below.into(),
+            (at, "") => at.into(),
+            (at, below) => format!("{at}.{below}"),
+        }
+    }
 }
 
 /// One `minimize`.
@@ -396,12 +514,42 @@ pub struct Minimize {
 }
 
 /// Something done now and then.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Periodic {
     /// `None`: at the end.
     pub every: Option<Period>,
     /// What is done.
     pub actions: Vec<Action>,
+    /// What is looked at.
+    pub glance: Glance,
+}
+
+/// What a periodic part computes of the last batch with `training` false. The values are of the body of
+/// [`Train::evaluation`].
+#[derive(Clone, Debug, Default)]
+pub struct Glance {
+    /// `report`.
+    pub reports: Vec<Report>,
+    /// `save images`.
+    pub images: Vec<Images>,
+    /// The states of its metrics, which start anew each time.
+    pub assigns: Vec<(VarId, ValueId)>,
+}
+
+impl Glance {
+    /// True when there is nothing to compute.
+    pub fn is_empty(&self) -> bool {
+        self.reports.is_empty() && self.images.is_empty()
+    }
+}
+
+/// `save images fake`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Images {
+    /// `fake`; the files are `images/fake-step-004690.png`.
+    pub name: String,
+    /// `[N, H, W]`, or `[N, C, H, W]` with 1 or 3 for C; floating, or u8.
+    pub value: ValueId,
 }
 
 /// One periodic action.

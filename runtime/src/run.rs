@@ -15,8 +15,10 @@ mod evaluate;
 mod event;
 mod feed;
 mod folder;
+mod images;
 mod metrics;
 pub mod period;
+mod step;
 mod trainer;
 
 pub use engine::{Batches, Context, Engine, Feed};

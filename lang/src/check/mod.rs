@@ -12,44 +12,63 @@ mod apply;
 mod builtins;
 mod compare;
 mod data;
+mod devices;
 mod einops;
 mod elab;
 mod examples;
 mod expr;
+mod foreign;
 mod generic;
+mod glance;
 mod gradients;
 mod history;
+mod hold;
 mod index;
 mod operators;
+mod order;
 mod periodic;
 mod primitives;
 mod program;
+mod rest_errors;
 mod rule;
 mod rules;
+mod scan;
+mod schedules;
+mod second;
+mod settings;
 mod shape_errors;
+mod shape_help;
 mod shapes;
 mod signature;
 pub mod sources;
 mod state;
 mod statements;
+mod targets;
+pub mod testing;
 mod train;
 mod update;
 mod value;
+pub mod why;
+mod windows;
 mod words;
 mod written;
 
-pub use examples::{Example, examples};
+pub(crate) use builtins::docs as builtin_docs;
+pub use examples::library_tests;
+pub(crate) use program::module_of;
+pub(crate) use words::near;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{DataSpec, Model};
-use crate::source::{FileId, Sources, Span};
-use crate::syntax::ast::{Block, Column, Expr, File, ItemKind, Name, StringLit};
+use crate::source::{FileId, Sources};
+use crate::syntax::ast::{Block, Callable, CallableKind, Column, Expr, File, Item, ItemKind, Name, StringLit};
 use elab::Elab;
 use program::Program;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use testing::{Test, TestItem};
 use train::TrainItem;
-use words::{list_words, near, snake_case, stable_hash};
+use words::{list_words, snake_case, stable_hash};
 
 /// The symbol for the number of steps in an epoch, known when the data is opened.
 pub const STEPS_PER_EPOCH: &str = "steps_per_epoch";
@@ -59,8 +78,10 @@ pub const STEPS_PER_EPOCH: &str = "steps_per_epoch";
 pub struct Options {
     /// `--set name=value`: a `const` of the file or a setting of `train`, with the text of its value.
     pub overrides: Vec<(String, String)>,
-    /// Only this `train` block, where one is named.
-    pub only: Option<String>,
+    /// Also evaluates `test` declarations and the examples in doc comments.
+    pub tests: bool,
+    /// Keep every named value with the history of its dimensions, for [`why`].
+    pub why: bool,
 }
 
 /// The result of a check: a model when there is no error.
@@ -71,6 +92,11 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
     /// Every file that was read, the main one first; what watch mode watches.
     pub files: Vec<FileId>,
+    /// The tests and examples of the main file, where they were asked for. What is wrong with a `test` is among the
+    /// diagnostics too, but not what is wrong with an example.
+    pub tests: Vec<Test>,
+    /// The named values of the file, where [`Options::why`] asks for them.
+    pub known: Vec<why::Known>,
 }
 
 /// A `data` declaration as parsed.
@@ -88,6 +114,7 @@ struct Parts {
     data: Vec<DataItem>,
     trains: Vec<(FileId, Name, Expr, Block)>,
     requires: Vec<(FileId, Expr, Option<StringLit>)>,
+    tests: Vec<TestItem>,
 }
 
 /// Checks the file `main` with the library and what it imports. `load` reads a file beside it by
@@ -102,9 +129,15 @@ pub fn check(
     let mut diagnostics = Vec::new();
     let mut program = parse_library(sources, library, &mut diagnostics);
     let mut loader = Loader { load, loaded: BTreeMap::new(), files: vec![main], parts: Parts::default() };
-    loader.file(sources, &mut program, main, "", &mut Vec::new(), &mut diagnostics);
+    let name = &sources.get(main).name;
+    let name = name.rsplit(['/', '\\']).next().unwrap_or(name).trim_end_matches(".tfm").to_string();
+    loader.file(sources, &mut program, (main, ""), &mut vec![name], &mut diagnostics);
     let Loader { files, parts, .. } = loader;
     let overrides = apply_overrides(sources, &mut program, main, options, &mut diagnostics);
+    let examples = match options.tests {
+        true => examples::parse_examples(sources, program.declared_in(main).into_iter().map(|id| program.callable(id))),
+        false => Vec::new(),
+    };
     program.sources = sources.clone();
     let mut optimizers = Vec::new();
     for (i, item) in parts.data.iter().enumerate() {
@@ -114,6 +147,7 @@ pub fn check(
     evaluate_data(&mut program, &parts, &mut diagnostics);
     let program = Arc::new(program);
     let mut e = Elab::new(program.clone());
+    e.keep_names = options.why;
     e.diagnostics = diagnostics;
     for (file, condition, text) in &parts.requires {
         let _ = e.require_at(*file, condition, text.as_ref().map(|t| t.text.as_str()));
@@ -122,34 +156,46 @@ pub fn check(
         let _ = e.eval_static(c.file, &c.value);
     }
     let mut trains = Vec::new();
-    if let Some(only) = &options.only
-        && !parts.trains.iter().any(|(_, n, ..)| n.text == *only)
-    {
-        let names: Vec<&str> = parts.trains.iter().map(|(_, n, ..)| n.text.as_str()).collect();
-        let d = Diagnostic::error(
-            "E0602",
-            Span { file: main, start: 0, end: 0 },
-            format!("there is no `train {only}` in this file"),
-        )
-        .help(format!("there is {}", list_words(&names)));
-        e.fail(d);
-    }
     for (file, name, data, body) in &parts.trains {
-        if options.only.as_ref().is_some_and(|only| *only != name.text) {
-            continue;
-        }
         let item = TrainItem { file: *file, name, data, body };
+        e.block = name.text.clone();
         if let Ok(train) = e.train(&item, &overrides, &mut optimizers) {
             e.check_updates(&train, &optimizers);
             trains.push(train);
         }
     }
     e.check_by_itself(&files);
+    let known = if options.why { all_known(&e, &files) } else { Vec::new() };
+    let mut tests: Vec<Test> = examples.iter().map(|x| x.elaborate(&program, x.file)).collect();
+    if options.tests {
+        let own = parts.tests.iter().filter(|t| t.file == main);
+        tests.extend(own.map(|item| testing::elaborate(&program, item, main)));
+    }
     let mut diagnostics = std::mem::take(&mut e.diagnostics);
+    for d in tests.iter().filter(|t| t.example.is_none()).flat_map(|t| &t.diagnostics) {
+        if !diagnostics.iter().any(|o| o.span() == d.span() && o.code == d.code) {
+            diagnostics.push(d.clone());
+        }
+    }
+    diagnostics.extend(e.program.late_errors());
     diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let model = (!failed).then(|| finish(e, trains, optimizers));
-    Checked { model, diagnostics, files }
+    Checked { model, diagnostics, files, tests, known }
+}
+
+/// The named values of the trainings, and of the models that none of them applies.
+fn all_known(e: &Elab, files: &[FileId]) -> Vec<why::Known> {
+    let mut known = e.known();
+    let is_model = |id: &value::CallableId| e.program.callable(*id).callable.kind == CallableKind::Model;
+    for id in files.iter().flat_map(|f| e.program.declared_in(*f)).filter(is_model) {
+        for value in e.attempt(id, 2).known() {
+            if !known.iter().any(|k| k.path == value.path) {
+                known.push(value);
+            }
+        }
+    }
+    known
 }
 
 fn finish(mut e: Elab, mut trains: Vec<crate::model::Train>, optimizers: Vec<value::Value>) -> Model {
@@ -170,13 +216,35 @@ fn parse_library(sources: &mut Sources, library: &[(&str, &str)], diagnostics: &
     let mut files = Vec::new();
     for (path, text) in library {
         let id = sources.add(format!("std/{path}"), *text, true);
-        let (file, found) = crate::syntax::parse(sources, id);
-        diagnostics.extend(found);
-        files.push((path.to_string(), file));
+        match crate::syntax::late(sources, id) {
+            Some(declarations) => files.push((*path, id, declarations)),
+            None => diagnostics.extend(crate::syntax::parse(sources, id).1),
+        }
     }
     let mut program = Program::default();
     program.add_library(files, diagnostics);
     program
+}
+
+fn test_of(file: FileId, item: &Item) -> Option<TestItem> {
+    match &item.kind {
+        ItemKind::Test(title, block) => Some(TestItem { file, title: title.clone(), block: block.clone() }),
+        _ => None,
+    }
+}
+
+/// Says of each `primitive` of a user's file that it has no kernel; its name stays silent.
+fn refuse_primitives(file: &mut File, diagnostics: &mut Vec<Diagnostic>) {
+    for item in &mut file.items {
+        let ItemKind::Callable(Callable { kind: CallableKind::Primitive, name, head, .. }) = &item.kind else {
+            continue;
+        };
+        let d = Diagnostic::error("E0210", *head, format!("`{}` would need a kernel in the runtime", name.text))
+            .says("primitives are declared in the library only")
+            .help("write `fn` and a body of operations that there are; `grad { … }` after it gives it a gradient of its own");
+        diagnostics.push(d);
+        item.kind = ItemKind::Error(vec![name.clone()]);
+    }
 }
 
 /// Reads files as they are imported, each once, refusing cycles.
@@ -193,20 +261,18 @@ impl Loader<'_> {
         &mut self,
         sources: &mut Sources,
         program: &mut Program,
-        id: FileId,
-        module: &str,
+        (id, module): (FileId, &str),
         above: &mut Vec<String>,
         diagnostics: &mut Vec<Diagnostic>,
     ) {
-        let (file, found) = crate::syntax::parse(sources, id);
+        let (mut file, found) = crate::syntax::parse(sources, id);
         diagnostics.extend(found);
-        above.push(module.to_string());
+        refuse_primitives(&mut file, diagnostics);
         for item in &file.items {
             if let ItemKind::Import { path, .. } = &item.kind {
                 self.import(sources, program, path, above, diagnostics);
             }
         }
-        above.pop();
         self.keep_parts(&file);
         program.add_file(file, module, diagnostics);
     }
@@ -225,11 +291,11 @@ impl Loader<'_> {
         }
         let module = path.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(".");
         let span = first.span.to(path[path.len() - 1].span);
-        if above.contains(&module) {
+        if let Some(first) = above.iter().position(|m| *m == module) {
             let d = Diagnostic::error("E0205", span, format!("`{module}` imports itself"))
-                .note(format!("{} -> {module}", above[1..].join(" -> ")));
+                .note(format!("{} -> {module}", above[first..].join(" -> ")));
             diagnostics.push(d.help("move what both need into a third file"));
-            program.cyclic.extend(above.iter().filter(|m| !m.is_empty()).cloned());
+            program.cyclic.extend(above[first..].iter().cloned());
             return;
         }
         if self.loaded.contains_key(&module) {
@@ -241,10 +307,13 @@ impl Loader<'_> {
         self.loaded.insert(module.clone(), id);
         self.files.push(id);
         program.modules.entry(module.clone()).or_default();
-        self.file(sources, program, id, &module, above, diagnostics);
+        above.push(module.clone());
+        self.file(sources, program, (id, &module), above, diagnostics);
+        above.pop();
     }
 
     fn keep_parts(&mut self, file: &File) {
+        self.parts.tests.extend(file.items.iter().filter_map(|item| test_of(file.id, item)));
         for item in &file.items {
             match &item.kind {
                 ItemKind::Data { name, source, columns, operators } => self.parts.data.push(DataItem {
@@ -271,8 +340,8 @@ fn apply_overrides(
     main: FileId,
     options: &Options,
     diagnostics: &mut Vec<Diagnostic>,
-) -> BTreeMap<String, (Expr, FileId, Span)> {
-    let mut settings = BTreeMap::new();
+) -> settings::Given {
+    let mut given = settings::Given::new();
     for (name, text) in &options.overrides {
         let id = sources.add(format!("--set {name}"), text.clone(), false);
         let e = match crate::syntax::parse_expression(sources, id) {
@@ -287,9 +356,9 @@ fn apply_overrides(
         if let Some(c) = constant.or(dim) {
             c.value = e;
             c.file = main;
-        } else if train::is_setting(name) {
+        } else if settings::is_setting(name) {
             let span = e.span;
-            settings.insert(name.clone(), (e, main, span));
+            given.insert(name.clone(), (e, main, span));
         } else {
             let known: Vec<&str> =
                 program.constants.iter().filter(|c| c.file == main).map(|c| c.name.text.as_str()).collect();
@@ -298,14 +367,14 @@ fn apply_overrides(
                 e.span,
                 format!("`--set {name}`: the file has no `const` and `train` no setting of this name"),
             );
-            d = match near(name, known.iter().copied().chain(["epochs", "steps", "batch", "seed", "optimizer"])) {
+            d = match near(name, known.iter().copied().chain(settings::SETTINGS)) {
                 Some(near) => d.help(format!("did you mean `{near}`?")),
                 None => d.help(format!("the constants are {}", list_words(&known))),
             };
             diagnostics.push(d);
         }
     }
-    settings
+    given
 }
 
 /// Runs `f` with an elaborator over the program as it is so far.

@@ -1,19 +1,28 @@
 //! What `train` does every so often: periods, actions, and the metrics they name.
 
+use super::compare::Verdict;
 use super::elab::{Elab, Failed, Res};
 use super::train::TrainItem;
 use super::value::Value;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Action, Period, Periodic, Program, ValueId};
+use crate::model::{Action, FieldSpec, Glance, Op, Period, Periodic, Program, ValueId};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{Block, Expr, Name, Stmt, StmtKind};
+use crate::types::TensorType;
+use std::collections::HashSet;
 
 /// Metrics with the patience that a run has with each.
 type Stops = Vec<(String, Period)>;
 
 impl Elab {
-    pub fn periodic(&mut self, item: &TrainItem, evaluation: &Program) -> Res<(Vec<Periodic>, Stops)> {
+    pub fn periodic(
+        &mut self,
+        item: &TrainItem,
+        evaluation: &Program,
+        glances: Vec<Glance>,
+    ) -> Res<(Vec<Periodic>, Stops)> {
         let (mut periodic, mut stop, mut failed) = (Vec::new(), Vec::new(), false);
+        let mut glances = glances.into_iter();
         for s in &item.body.statements {
             let outcome = match &s.kind {
                 StmtKind::Every(e, block) => self
@@ -23,15 +32,26 @@ impl Elab {
                 _ => continue,
             };
             match outcome {
-                Ok((every, actions)) => periodic.push(Periodic { every, actions }),
+                Ok((every, actions)) => {
+                    periodic.push(Periodic { every, actions, glance: glances.next().unwrap_or_default() });
+                }
                 Err(_) => failed = true,
+            }
+        }
+        for s in &item.body.statements {
+            let (StmtKind::Every(_, block) | StmtKind::AtEnd(block)) = &s.kind else { continue };
+            for s in &block.statements {
+                if let StmtKind::Evaluate(e) = &s.kind {
+                    failed |= self.same_fields(item.file, e, evaluation).is_err();
+                }
             }
         }
         if failed {
             return Err(Failed);
         }
-        // The metrics that evaluations give: `test.loss`, `test.accuracy`.
-        let mut known = Vec::new();
+        // The metrics that evaluations give, `test.loss` and `test.accuracy`, and what periodic parts report.
+        let glanced = periodic.iter().flat_map(|p: &Periodic| &p.glance.reports);
+        let mut known: Vec<String> = glanced.map(|r| r.name.clone()).collect();
         for action in periodic.iter().flat_map(|p: &Periodic| &p.actions) {
             if let Action::Evaluate(part) = action {
                 let split = self.program.data[part.data].splits[part.split].clone();
@@ -72,6 +92,42 @@ impl Elab {
         if failed { Err(Failed) } else { Ok((periodic, stop)) }
     }
 
+    /// Data that is evaluated has the fields that the training uses, of the same types.
+    fn same_fields(&mut self, file: FileId, e: &Expr, evaluation: &Program) -> Res<()> {
+        let data = match self.eval_static(file, e) {
+            Ok(Value::Data(part)) => part.data,
+            Ok(Value::DataSet(data)) => data,
+            _ => return Ok(()),
+        };
+        let program = self.program.clone();
+        let spec = &program.data[data];
+        let used: HashSet<ValueId> = evaluation.body.nodes.iter().flat_map(|n| n.args.iter().copied()).collect();
+        for (i, node) in evaluation.body.nodes.iter().enumerate() {
+            let Op::Input(name) = &node.op else { continue };
+            if !used.contains(&ValueId(i as u32)) {
+                continue;
+            }
+            let wanted: Vec<_> = node.ty.shape.iter().skip(1).cloned().collect();
+            let fits = |f: &&FieldSpec| {
+                let bound = match (&f.ty.below, &node.ty.below) {
+                    (Some(a), Some(b)) => self.at_most(a, b) != Verdict::Refuted,
+                    (a, b) => a.is_some() || b.is_none(),
+                };
+                f.name == **name && f.ty.dtype == node.ty.dtype && f.ty.shape == wanted && bound
+            };
+            if spec.fields.iter().any(|f| fits(&f)) {
+                continue;
+            }
+            let one = TensorType { shape: wanted, ..node.ty.clone() };
+            let d = Diagnostic::error("E0601", e.span, format!("`{}` has no field `{name}` of {one}", spec.name))
+                .says("evaluated here")
+                .label(node.span, format!("the training uses `{name}`"));
+            let have: Vec<String> = spec.fields.iter().map(|f| format!("{}: {}", f.name, f.ty)).collect();
+            return Err(self.fail(d.note(format!("its fields are {}", have.join(", ")))));
+        }
+        Ok(())
+    }
+
     pub fn metric_name(&mut self, metric: &[Name], known: &[String]) -> Res<String> {
         let name = metric.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(".");
         if known.contains(&name) {
@@ -101,12 +157,13 @@ impl Elab {
     }
 
     pub fn actions(&mut self, file: FileId, block: &Block) -> Res<Vec<Action>> {
-        let actions: Vec<Res<Action>> = block.statements.iter().map(|s| self.action(file, s)).collect();
-        actions.into_iter().collect()
+        let actions: Vec<Res<Option<Action>>> = block.statements.iter().map(|s| self.action(file, s)).collect();
+        actions.into_iter().filter_map(Res::transpose).collect()
     }
 
-    pub fn action(&mut self, file: FileId, s: &Stmt) -> Res<Action> {
-        match &s.kind {
+    /// What a statement does; `None` for those that are part of the glance.
+    fn action(&mut self, file: FileId, s: &Stmt) -> Res<Option<Action>> {
+        let action = match &s.kind {
             StmtKind::Evaluate(e) => {
                 let value = self.eval_static(file, e)?;
                 Ok(Action::Evaluate(self.part_of(value, e.span)?))
@@ -122,14 +179,16 @@ impl Elab {
                 let metric = metric.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(".");
                 Ok(Action::CheckpointBest { highest: *highest, metric })
             }
-            StmtKind::Save(_) => self.not_yet("`save images`", s.span),
             StmtKind::Error(_) => Err(Failed),
-            StmtKind::Let(..) | StmtKind::Report(_) => self.not_yet("`let` and `report` in a periodic part", s.span),
+            StmtKind::Save(_) | StmtKind::Let(..) | StmtKind::Report(_) => return Ok(None),
             _ => {
-                let d = Diagnostic::error("E0602", s.span, "this is not done every so often")
-                    .help("`evaluate`, `checkpoint keep 3` and `checkpoint highest test.accuracy` are");
+                let d = Diagnostic::error("E0602", s.span, "this is not done every so often").help(
+                    "`evaluate`, `checkpoint keep 3`, `checkpoint highest test.accuracy`, `save images`, `let` and \
+                     `report` are",
+                );
                 Err(self.fail(d))
             }
-        }
+        };
+        action.map(Some)
     }
 }

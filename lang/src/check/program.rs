@@ -4,8 +4,10 @@ use super::value::CallableId;
 use crate::diagnostic::Diagnostic;
 use crate::model::DataSpec;
 use crate::source::{FileId, Sources, Span};
+use crate::syntax::Late;
 use crate::syntax::ast::{Callable, CallableKind, Expr, File, Item, ItemKind, Name};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What a global name stands for.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -34,11 +36,21 @@ pub(super) struct Declared {
     pub doc: Vec<String>,
 }
 
+/// A callable that is there, or that is parsed when it is first asked for.
+#[derive(Clone, Debug)]
+struct Entry {
+    file: FileId,
+    late: Option<Late>,
+    declared: OnceLock<Declared>,
+}
+
 /// Everything that names can mean.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Program {
     pub sources: Sources,
-    pub callables: Vec<Declared>,
+    callables: Vec<Entry>,
+    /// What is wrong with the library's declarations that were parsed so far.
+    late_errors: Arc<Mutex<Vec<Diagnostic>>>,
     pub constants: Vec<Constant>,
     /// `dim` declarations with their sizes, once evaluated.
     pub dims: Vec<(Constant, Option<i64>)>,
@@ -53,8 +65,8 @@ pub(super) struct Program {
     pub cyclic: Vec<String>,
 }
 
-/// The module of a library file: `layers/dense.tfm` and `losses.tfm` are `std.layers`, `std.losses`.
-fn module_of(path: &str) -> String {
+/// The module of a library file: `layers/dense.tfm` and `losses/pairs.tfm` are in `std.layers`, `std.losses`.
+pub(crate) fn module_of(path: &str) -> String {
     format!("std.{}", path.split('/').next().unwrap_or(path).trim_end_matches(".tfm"))
 }
 
@@ -63,7 +75,26 @@ const PRELUDE: [&str; 3] = ["std.primitives", "std.functions", "std.init"];
 
 impl Program {
     pub fn callable(&self, id: CallableId) -> &Declared {
-        &self.callables[id.0 as usize]
+        let entry = &self.callables[id.0 as usize];
+        entry.declared.get_or_init(|| {
+            let (item, found) = entry.late.as_ref().expect("what was not parsed at once is late").parse();
+            self.late_errors.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+            let callable = match item.kind {
+                ItemKind::Callable(callable) => callable,
+                _ => nothing(item.span),
+            };
+            Declared { callable, file: entry.file, doc: item.doc }
+        })
+    }
+
+    /// Every callable, of the library too.
+    pub fn all_callables(&self) -> impl Iterator<Item = &Declared> {
+        (0..self.callables.len() as u32).map(|i| self.callable(CallableId(i)))
+    }
+
+    /// What was found wrong in the library since this was last asked.
+    pub fn late_errors(&self) -> Vec<Diagnostic> {
+        std::mem::take(&mut self.late_errors.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The size of a `dim`, by name.
@@ -83,18 +114,33 @@ impl Program {
         own.chain(self.prelude.keys()).map(String::as_str)
     }
 
-    /// Takes in the library's files, already parsed.
-    pub fn add_library(&mut self, files: Vec<(String, File)>, diagnostics: &mut Vec<Diagnostic>) {
+    /// Takes in the library's files. A callable of theirs is parsed when it is first asked for.
+    pub fn add_library(&mut self, files: Vec<(&str, FileId, Vec<Late>)>, diagnostics: &mut Vec<Diagnostic>) {
         let mut imports = Vec::new();
         let mut by_module: BTreeMap<String, Vec<FileId>> = BTreeMap::new();
-        for (path, file) in files {
-            let module = module_of(&path);
-            by_module.entry(module.clone()).or_default().push(file.id);
-            for item in file.items {
-                if let ItemKind::Import { path, names } = item.kind {
-                    imports.push((file.id, path, names));
-                } else if let Some((name, global)) = self.declare(file.id, item) {
-                    self.modules.entry(module.clone()).or_default().insert(name.text, global);
+        for (path, file, declarations) in files {
+            let module = module_of(path);
+            by_module.entry(module.clone()).or_default().push(file);
+            let names = self.modules.entry(module).or_default();
+            for late in declarations {
+                match late.word() {
+                    "test" => continue,
+                    "import" | "const" | "dim" => {}
+                    _ => {
+                        let name = late.name().unwrap_or_default().to_string();
+                        names.insert(name, Global::Callable(CallableId(self.callables.len() as u32)));
+                        self.callables.push(Entry { file, late: Some(late), declared: OnceLock::new() });
+                        continue;
+                    }
+                }
+                let (item, found) = late.parse();
+                diagnostics.extend(found);
+                match item.kind {
+                    ItemKind::Import { path, names } => imports.push((file, path, names)),
+                    kind => {
+                        let declared = declare(&mut self.constants, &mut self.dims, file, kind);
+                        names.extend(declared.map(|(name, global)| (name.text, global)));
+                    }
                 }
             }
         }
@@ -154,22 +200,13 @@ impl Program {
     }
 
     fn declare(&mut self, file: FileId, item: Item) -> Option<(Name, Global)> {
-        match item.kind {
-            ItemKind::Callable(callable) => {
-                let name = callable.name.clone();
-                self.callables.push(Declared { callable, file, doc: item.doc });
-                Some((name, Global::Callable(CallableId(self.callables.len() as u32 - 1))))
-            }
-            ItemKind::Const(name, value) => {
-                self.constants.push(Constant { name: name.clone(), value, file });
-                Some((name, Global::Const(self.constants.len() as u32 - 1)))
-            }
-            ItemKind::Dim(name, value) => {
-                self.dims.push((Constant { name: name.clone(), value, file }, None));
-                Some((name, Global::Dim(self.dims.len() as u32 - 1)))
-            }
-            _ => None,
-        }
+        let ItemKind::Callable(callable) = item.kind else {
+            return declare(&mut self.constants, &mut self.dims, file, item.kind);
+        };
+        let name = callable.name.clone();
+        let declared = OnceLock::from(Declared { callable, file, doc: item.doc });
+        self.callables.push(Entry { file, late: None, declared });
+        Some((name, Global::Callable(CallableId(self.callables.len() as u32 - 1))))
     }
 
     /// Registers a data declaration's name; its specification comes later.
@@ -186,30 +223,31 @@ impl Program {
 
     fn import(&mut self, file: FileId, path: &[Name], names: &[Name], diagnostics: &mut Vec<Diagnostic>) {
         let module: String = path.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(".");
-        let Some(exported) = self.modules.get(&module).cloned() else {
-            let span = path.first().map_or(Span::default(), |n| n.span.to(path[path.len() - 1].span));
-            let near = super::near(&module, self.modules.keys().map(String::as_str));
-            let modules: Vec<&str> = self.modules.keys().map(String::as_str).filter(|m| !PRELUDE.contains(m)).collect();
-            let mut d = Diagnostic::error("E0204", span, format!("there is no module `{module}`"))
-                .note(format!("the modules are {}", modules.join(", ")));
-            if let Some(near) = near {
-                d = d.help(format!("did you mean `{near}`?")).fix("correct the name", span, near);
+        let silent = |scope: &mut BTreeMap<String, (Global, Span)>| {
+            for name in names {
+                scope.entry(name.text.clone()).or_insert((Global::Broken, name.span));
             }
+        };
+        // What a cycle keeps from being known was reported with it.
+        if self.cyclic.contains(&module) {
+            return silent(self.scopes.entry(file).or_default());
+        }
+        let Some(exported) = self.modules.get(&module).cloned().filter(|_| !names.is_empty()) else {
+            let d = self.no_module(path, names, &module);
             diagnostics.push(d);
-            let scope = self.scopes.entry(file).or_default();
-            scope.extend(names.iter().map(|n| (n.text.clone(), (Global::Broken, n.span))));
-            return;
+            return silent(self.scopes.entry(file).or_default());
         };
         for name in names {
             match exported.get(&name.text) {
                 Some(global) => self.bind(file, name, *global, diagnostics),
-                None if self.cyclic.contains(&module) => {
-                    self.scopes.entry(file).or_default().insert(name.text.clone(), (Global::Broken, name.span));
-                }
                 None => {
                     let mut d = Diagnostic::error("E0204", name.span, format!("`{module}` has no `{}`", name.text));
                     let elsewhere = self.modules.iter().find(|(_, names)| names.contains_key(&name.text));
-                    if let Some(near) = super::near(&name.text, exported.keys().map(String::as_str)) {
+                    let theirs =
+                        super::foreign::name(self, file, &name.text).filter(|(h, _)| exported.contains_key(*h));
+                    if let Some((here, _)) = theirs {
+                        d = d.help(format!("it is called `{here}` here")).fix("write its name here", name.span, here);
+                    } else if let Some(near) = super::near(&name.text, exported.keys().map(String::as_str)) {
                         d = d.help(format!("did you mean `{near}`?")).fix("correct the name", name.span, near);
                     } else if let Some((other, _)) = elsewhere {
                         d = d.help(if PRELUDE.contains(&other.as_str()) {
@@ -228,9 +266,38 @@ impl Program {
         }
     }
 
+    /// An import of a module that is not there, or of a whole module.
+    fn no_module(&self, path: &[Name], names: &[Name], module: &str) -> Diagnostic {
+        let last = names.last().or(path.last()).map_or(Span::default(), |n| n.span);
+        let span = path.first().map_or(last, |n| n.span.to(path[path.len() - 1].span));
+        let whole = match names {
+            [] => module.to_string(),
+            [one] => format!("{module}.{}", one.text),
+            _ => String::new(),
+        };
+        if let Some(inner) = self.modules.get(&whole) {
+            let some: Vec<&str> = inner.keys().map(String::as_str).take(2).collect();
+            return Diagnostic::error("E0204", span.to(last), "this import does not say which names it brings")
+                .says(format!("`{whole}` is a module"))
+                .help(format!("write `import {whole}.{{{}, …}}`", some.join(", ")));
+        }
+        let near = super::near(module, self.modules.keys().map(String::as_str));
+        let modules: Vec<&str> = self.modules.keys().map(String::as_str).filter(|m| !PRELUDE.contains(m)).collect();
+        let d = Diagnostic::error("E0204", span, format!("there is no module `{module}`"))
+            .note(format!("the modules are {}", modules.join(", ")));
+        match near {
+            Some(near) => d.help(format!("did you mean `{near}`?")).fix("correct the name", span, near),
+            None if path.first().is_some_and(|n| n.text == "std") => d,
+            None => d.help(format!("a file beside this one would be `{}.tfm`", module.replace('.', "/"))),
+        }
+    }
+
     /// The callables that a file of the user's declares, in the order of the text.
     pub fn declared_in(&self, file: FileId) -> Vec<CallableId> {
-        (0..self.callables.len() as u32).map(CallableId).filter(|id| self.callable(*id).file == file).collect()
+        (0..self.callables.len() as u32)
+            .map(CallableId)
+            .filter(|id| self.callables[id.0 as usize].file == file)
+            .collect()
     }
 
     /// The primitive with this name.
@@ -239,5 +306,40 @@ impl Program {
             Global::Callable(id) if self.callable(*id).callable.kind == CallableKind::Primitive => Some(*id),
             _ => None,
         }
+    }
+}
+
+/// A `const` or a `dim`.
+fn declare(
+    constants: &mut Vec<Constant>,
+    dims: &mut Vec<(Constant, Option<i64>)>,
+    file: FileId,
+    kind: ItemKind,
+) -> Option<(Name, Global)> {
+    match kind {
+        ItemKind::Const(name, value) => {
+            constants.push(Constant { name: name.clone(), value, file });
+            Some((name, Global::Const(constants.len() as u32 - 1)))
+        }
+        ItemKind::Dim(name, value) => {
+            dims.push((Constant { name: name.clone(), value, file }, None));
+            Some((name, Global::Dim(dims.len() as u32 - 1)))
+        }
+        _ => None,
+    }
+}
+
+/// In the place of a declaration of the library that does not parse: a function without a body.
+fn nothing(span: Span) -> Callable {
+    Callable {
+        kind: CallableKind::Function,
+        name: Name { text: String::new(), span },
+        statics: None,
+        inputs: Vec::new(),
+        result: None,
+        body: None,
+        grad: None,
+        condition: None,
+        head: span,
     }
 }

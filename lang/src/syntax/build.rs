@@ -43,7 +43,8 @@ impl Builder {
         Builder { file, diagnostics: Vec::new(), map: Map::default(), blocks: VecDeque::new(), place: Place::Body }
     }
 
-    /// Parses a chunk by a rule and makes a node of it; `None` when that gave a diagnostic.
+    /// Parses a chunk by a rule and makes a node of it; `None` when that gave a diagnostic. Takes the chunk's
+    /// blocks, and leaves it its text.
     pub(super) fn chunk<T>(
         &mut self,
         chunk: &mut Chunk,
@@ -70,7 +71,7 @@ impl Builder {
                 }
             }
         }
-        self.map = map;
+        chunk.map = std::mem::replace(&mut self.map, map);
         let left = std::mem::replace(&mut self.blocks, blocks);
         let inner = std::mem::replace(&mut self.place, place);
         if !chunk.silent && !chunk.text.starts_with('{') {

@@ -49,9 +49,7 @@ impl Builder {
         Item { doc: Vec::new(), span, kind: ItemKind::Error(words::bound(&chunk.text, &chunk.map, self.file)) }
     }
 
-    fn declaration(&mut self, mut chunk: Chunk) -> Item {
-        let mut item = self.error_item(&chunk);
-        item.doc = std::mem::take(&mut chunk.docs);
+    pub(super) fn declaration(&mut self, mut chunk: Chunk) -> Item {
         let word = words::first(&chunk.text).to_string();
         let place = match word.as_str() {
             "train" => Place::Train,
@@ -70,8 +68,11 @@ impl Builder {
             }
             None
         };
-        item.kind = made.unwrap_or(item.kind);
-        item
+        let doc = std::mem::take(&mut chunk.docs);
+        match made {
+            Some(kind) => Item { doc, span: Span { file: self.file, start: chunk.start, end: chunk.end }, kind },
+            None => Item { doc, ..self.error_item(&chunk) },
+        }
     }
 
     /// Text between declarations that is none: one error, at the `}` too many that let it out of the

@@ -15,6 +15,7 @@ mod chunk;
 mod errors;
 mod expressions;
 mod items;
+mod late;
 mod literals;
 mod scan;
 mod statements;
@@ -28,6 +29,8 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Sources, Span};
 use build::Builder;
 use statements::Place;
+
+pub use late::{Late, late};
 
 /// Parses one file. Never fails: what does not parse is an `Error` node and a diagnostic.
 ///

@@ -53,13 +53,13 @@ impl Builder {
             "every" | "at" if place == Place::Train => Place::Periodic,
             _ => Place::Body,
         };
-        let bound = words::bound(&chunk.text, &chunk.map, self.file);
         let made = self.chunk(&mut chunk, Rule::stmt_only, inner, depth, |builder, node, depth| {
             let node = first(node);
             builder.stands_in(&node, place)?;
             builder.statement_kind(node, depth)
         });
-        Stmt { span, kind: made.unwrap_or(StmtKind::Error(bound)) }
+        let bound = || StmtKind::Error(words::bound(&chunk.text, &chunk.map, self.file));
+        Stmt { span, kind: made.unwrap_or_else(bound) }
     }
 
     /// Refuses commands outside the place they are for.

@@ -7,19 +7,23 @@
 //! **Invariants** (the verifier checks them): arguments stand before their node; entries and assigns
 //! point at existing nodes of the variable's type; `Read` has its variable's type; literals but
 //! `Numbers` have rank 0; elementwise operands agree in shape (broadcasts are nodes of their own);
-//! paths of variables and names of entries are unique. A read is the value before the step: assigns
+//! paths of variables and names of entries are unique; a read has its variable's device hint. A read is the value before the step: assigns
 //! of an entry take effect together, after everything was read.
 
 pub mod make;
 pub mod parse;
 pub mod proto;
 pub mod prune;
+pub mod scan;
 pub mod splice;
 pub mod text;
 pub mod verify;
 
+pub use scan::Scan;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tfm_lang::device::Device;
 use tfm_lang::dim::Dim;
 use tfm_lang::model::{Attrs, GradientRule, Literal, VariableKind, Word};
 use tfm_lang::source::Span;
@@ -81,6 +85,14 @@ pub enum Op {
     Read(Var),
     /// A primitive, by its name in the library.
     Primitive(Word, Attrs),
+    /// Runs a graph turn after turn; `Result` nodes take its values. Its own type, `bool[]`, says nothing.
+    Scan(Arc<Scan>),
+    /// Of the scan that is the argument: a carried value after the last turn, or, behind those, an output of
+    /// all turns along axis 0.
+    Result(u32),
+    /// The gradient of argument 0, a scalar, in the argument with this number. Only until
+    /// [`crate::differentiate()`] has written it out.
+    Gradient(u32),
 }
 
 /// One operation.
@@ -94,6 +106,8 @@ pub struct Node {
     pub ty: Type,
     /// The path of the instance it came from.
     pub scope: Word,
+    /// The hint where to compute it; a read has that of its variable.
+    pub device: Option<Arc<Device>>,
     /// Its place in the text; not kept by the text form.
     pub span: Option<Span>,
 }
@@ -107,6 +121,8 @@ pub struct Variable {
     pub kind: VariableKind,
     /// Its type; no unknowns.
     pub ty: Type,
+    /// The hint where to keep it.
+    pub device: Option<Arc<Device>>,
 }
 
 /// A named way into the graph.

@@ -4,9 +4,11 @@
 use super::parse::dim;
 use super::text::KINDS;
 use super::verify::VerifyError;
-use super::{Entry, Graph, Node, Op, Type, Value, Var, Variable};
+use super::{Entry, Graph, Node, Op, Scan, Type, Value, Var, Variable};
 use prost::Message;
 use std::fmt;
+use std::sync::Arc;
+use tfm_lang::device::Device;
 use tfm_lang::dim::Dim;
 use tfm_lang::model::{Attr, Literal};
 use tfm_lang::types::DType;
@@ -60,11 +62,13 @@ struct VariableMessage {
     kind: String,
     #[prost(message, optional, tag = "3")]
     ty: Option<TypeMessage>,
+    #[prost(string, tag = "4")]
+    device: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
 struct NodeMessage {
-    #[prost(oneof = "OpMessage", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "OpMessage", tags = "1, 2, 3, 4, 9, 10, 11")]
     op: Option<OpMessage>,
     #[prost(uint32, repeated, tag = "5")]
     args: Vec<u32>,
@@ -72,6 +76,8 @@ struct NodeMessage {
     ty: Option<TypeMessage>,
     #[prost(string, tag = "7")]
     scope: String,
+    #[prost(string, tag = "8")]
+    device: String,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -84,6 +90,24 @@ enum OpMessage {
     Read(u32),
     #[prost(message, tag = "4")]
     Primitive(PrimitiveMessage),
+    #[prost(message, tag = "9")]
+    Scan(ScanMessage),
+    #[prost(uint32, tag = "10")]
+    Result(u32),
+    #[prost(uint32, tag = "11")]
+    Gradient(u32),
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ScanMessage {
+    #[prost(string, tag = "1")]
+    length: String,
+    #[prost(bool, tag = "2")]
+    reverse: bool,
+    #[prost(bool, repeated, tag = "3")]
+    walked: Vec<bool>,
+    #[prost(message, optional, tag = "4")]
+    turn: Option<GraphMessage>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -177,12 +201,7 @@ struct AssignMessage {
 impl Graph {
     /// The graph as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        GraphMessage {
-            variables: self.variables.iter().map(encode_variable).collect(),
-            nodes: self.nodes.iter().map(encode_node).collect(),
-            entries: self.entries.iter().map(encode_entry).collect(),
-        }
-        .encode_to_vec()
+        encode_graph(self).encode_to_vec()
     }
 
     /// The graph that [`Graph::to_bytes`] wrote; every invariant has been checked.
@@ -194,6 +213,14 @@ impl Graph {
     }
 }
 
+fn encode_graph(graph: &Graph) -> GraphMessage {
+    GraphMessage {
+        variables: graph.variables.iter().map(encode_variable).collect(),
+        nodes: graph.nodes.iter().map(encode_node).collect(),
+        entries: graph.entries.iter().map(encode_entry).collect(),
+    }
+}
+
 fn texts(dims: &[Dim]) -> Vec<String> {
     dims.iter().map(Dim::to_string).collect()
 }
@@ -202,9 +229,18 @@ fn encode_type(ty: &Type) -> Option<TypeMessage> {
     Some(TypeMessage { dtype: ty.dtype.name().into(), shape: texts(&ty.shape) })
 }
 
+/// A hint as text; empty where there is none.
+fn device_out(device: &Option<Arc<Device>>) -> String {
+    device.as_ref().map_or(String::new(), |d| d.to_string())
+}
+
+fn device_in(text: &str) -> Result<Option<Arc<Device>>, String> {
+    if text.is_empty() { Ok(None) } else { text.parse().map(|d| Some(Arc::new(d))) }
+}
+
 fn encode_variable(v: &Variable) -> VariableMessage {
     let kind = KINDS.iter().find(|(k, _)| *k == v.kind).map_or("", |(_, n)| n);
-    VariableMessage { path: v.path.clone(), kind: kind.into(), ty: encode_type(&v.ty) }
+    VariableMessage { path: v.path.clone(), kind: kind.into(), ty: encode_type(&v.ty), device: device_out(&v.device) }
 }
 
 fn encode_node(node: &Node) -> NodeMessage {
@@ -223,12 +259,21 @@ fn encode_node(node: &Node) -> NodeMessage {
             name: name.to_string(),
             attributes: attrs.iter().map(|(name, attr)| encode_attr(name, attr)).collect(),
         }),
+        Op::Scan(scan) => OpMessage::Scan(ScanMessage {
+            length: scan.length.to_string(),
+            reverse: scan.reverse,
+            walked: scan.walked.clone(),
+            turn: Some(encode_graph(&scan.turn)),
+        }),
+        Op::Result(k) => OpMessage::Result(*k),
+        Op::Gradient(k) => OpMessage::Gradient(*k),
     };
     NodeMessage {
         op: Some(op),
         args: node.args.iter().map(|a| a.0).collect(),
         ty: encode_type(&node.ty),
         scope: node.scope.to_string(),
+        device: device_out(&node.device),
     }
 }
 
@@ -275,7 +320,7 @@ fn decode_type(ty: Option<TypeMessage>) -> Result<Type, String> {
 fn decode_variable(v: VariableMessage) -> Result<Variable, String> {
     let kind = KINDS.iter().find(|(_, n)| *n == v.kind).map(|(k, _)| *k);
     let kind = kind.ok_or_else(|| format!("`{}` is not a kind of variable", v.kind))?;
-    Ok(Variable { kind, ty: decode_type(v.ty)?, path: v.path })
+    Ok(Variable { kind, ty: decode_type(v.ty)?, path: v.path, device: device_in(&v.device)? })
 }
 
 fn decode_node(node: NodeMessage) -> Result<Node, String> {
@@ -292,9 +337,19 @@ fn decode_node(node: NodeMessage) -> Result<Node, String> {
             let attrs = p.attributes.into_iter().map(decode_attr).collect::<Result<_, _>>()?;
             Op::Primitive(p.name.into(), attrs)
         }
+        OpMessage::Scan(s) => {
+            let turn = decode_graph(s.turn.ok_or("a scan has no turn")?)?;
+            if turn.entries.len() != 1 {
+                return Err("a turn has one entry".into());
+            }
+            Op::Scan(Arc::new(Scan { length: dim(&s.length)?, reverse: s.reverse, walked: s.walked, turn }))
+        }
+        OpMessage::Result(k) => Op::Result(k),
+        OpMessage::Gradient(k) => Op::Gradient(k),
     };
     let args = node.args.into_iter().map(Value).collect();
-    Ok(Node { op, args, ty: decode_type(node.ty)?, scope: node.scope.into(), span: None })
+    let device = device_in(&node.device)?;
+    Ok(Node { op, args, ty: decode_type(node.ty)?, scope: node.scope.into(), span: None, device })
 }
 
 fn decode_attr(attr: AttributeMessage) -> Result<(tfm_lang::model::Word, Attr), String> {

@@ -1,20 +1,23 @@
 //! The text form of a graph, read back by [`super::parse`].
 //!
 //! ```text
-//! variable Mlp.dense_1.w : f32[784, 512] parameter
+//! variable Mlp.dense_1.w : f32[784, 512] parameter on "gpu:0"
 //! %0 = input image : f32[B, 784]
 //! %1 = read Mlp.dense_1.w : f32[784, 512]  # Mlp.dense_1
 //! %2 = matmul(%0, %1) : f32[B, 512]  # Mlp.dense_1
-//! %3 = sum(%2, axis: [], keep: false) : f32[]
+//! %3 = sum(%2, axis: [], keep: false) : f32[] on "gpu:0"
 //! entry mlp.step
 //!   output loss = %3
 //! ```
 //!
-//! One node a line; after `#` its scope. Names that are not plain words stand in quotes. Spans and
+//! The turn of a `scan` stands below it between `{` and `}`. One node a line; after `on` its device hint, after
+//! `#` its scope. Names that are not plain words stand in quotes. Spans and
 //! what is pending are not in it; everything else comes back exactly.
 
 use super::{Graph, Node, Op, Type};
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
+use tfm_lang::device::Device;
 use tfm_lang::dim::Dim;
 use tfm_lang::model::{Attr, Attrs, Literal, VariableKind};
 use tfm_lang::types::DType;
@@ -65,6 +68,18 @@ impl Display for Type {
     }
 }
 
+/// A hint at the end of a line, where there is one.
+struct On<'a>(Option<&'a Device>);
+
+impl Display for On<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(device) => write!(f, " on \"{device}\""),
+            None => Ok(()),
+        }
+    }
+}
+
 /// An attribute as the text form writes it; what could be read as another kind stands in brackets.
 pub(super) struct AttrText<'a>(pub &'a Attr);
 
@@ -108,6 +123,9 @@ impl Display for Op {
             }
             Op::Read(var) => write!(f, "read #{}", var.0),
             Op::Primitive(name, _) => write!(f, "{}", Quoted(name)),
+            Op::Scan(_) => f.write_str("scan"),
+            Op::Result(_) => f.write_str("result"),
+            Op::Gradient(_) => f.write_str("gradient"),
         }
     }
 }
@@ -122,7 +140,7 @@ impl Node {
             },
             op => write!(f, "{op}")?,
         }
-        if let Op::Primitive(_, attrs) = &self.op {
+        if let Some(attrs) = attributes(&self.op) {
             write!(f, "({}", Listed(&self.args))?;
             for (i, (name, attr)) in attrs.iter().enumerate() {
                 let comma = if i > 0 || !self.args.is_empty() { ", " } else { "" };
@@ -130,8 +148,24 @@ impl Node {
             }
             f.write_str(")")?;
         }
-        write!(f, " : {}", self.ty)?;
+        write!(f, " : {}{}", self.ty, On(self.device.as_deref()))?;
         if self.scope.is_empty() { Ok(()) } else { write!(f, "  # {}", Quoted(&self.scope)) }
+    }
+}
+
+/// What stands behind the arguments; `None` for leaves.
+fn attributes(op: &Op) -> Option<Cow<'_, Attrs>> {
+    let number = |n: usize| Attr::Int(Dim::constant(n as i64));
+    match op {
+        Op::Primitive(_, attrs) => Some(Cow::Borrowed(attrs)),
+        Op::Result(k) | Op::Gradient(k) => Some(Cow::Owned(vec![("of".into(), number(*k as usize))])),
+        Op::Scan(scan) => {
+            let walked = scan.walked.iter().map(|w| Dim::constant(i64::from(*w))).collect();
+            let length = ("length".into(), Attr::Int(scan.length.clone()));
+            let reverse = ("reverse".into(), Attr::Bool(scan.reverse));
+            Some(Cow::Owned(vec![length, reverse, ("walked".into(), Attr::Ints(walked))]))
+        }
+        Op::Input(_) | Op::Constant(_) | Op::Read(_) => None,
     }
 }
 
@@ -139,12 +173,17 @@ impl Display for Graph {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for v in &self.variables {
             let kind = KINDS.iter().find(|(k, _)| *k == v.kind).map_or("", |(_, n)| n);
-            writeln!(f, "variable {} : {} {kind}", Quoted(&v.path), v.ty)?;
+            writeln!(f, "variable {} : {} {kind}{}", Quoted(&v.path), v.ty, On(v.device.as_deref()))?;
         }
         for (i, node) in self.nodes.iter().enumerate() {
             write!(f, "%{i} = ")?;
             node.write(f, self)?;
             writeln!(f)?;
+            if let Op::Scan(scan) = &node.op {
+                writeln!(f, "{{")?;
+                scan.turn.to_string().lines().try_for_each(|line| writeln!(f, "  {line}"))?;
+                writeln!(f, "}}")?;
+            }
         }
         for entry in &self.entries {
             writeln!(f, "entry {}", Quoted(&entry.name))?;

@@ -71,7 +71,11 @@ impl Graph {
         }
         match &node.op {
             Op::Input(_) => Ok(()),
-            Op::Read(var) => same(&node.ty, self.variable_type(*var)?, "the variable's"),
+            Op::Read(var) => {
+                same(&node.ty, self.variable_type(*var)?, "the variable's")?;
+                let kept = &self.variables[var.0 as usize].device;
+                if node.device == *kept { Ok(()) } else { Err("its device hint is not that of its variable".into()) }
+            }
             Op::Constant(Literal::Numbers(xs)) => {
                 let size = node.ty.size();
                 let fits = size.as_constant() == Some(xs.len() as i64);
@@ -89,7 +93,14 @@ impl Graph {
                     None => Ok(()),
                 }
             }
-            Op::Primitive(..) => Ok(()),
+            Op::Primitive(..) | Op::Gradient(_) => Ok(()),
+            Op::Scan(scan) => scan.verify(&node.args.iter().map(|a| self.ty(*a)).collect::<Vec<_>>()),
+            Op::Result(k) => {
+                let scan = node.args.first().map(|a| &self.node(*a).op);
+                let Some(Op::Scan(scan)) = scan else { return Err("a result of what is no scan".into()) };
+                let ty = scan.result_type(*k as usize).ok_or("a result that its scan has not")?;
+                same(&node.ty, &ty, "the result's")
+            }
         }
     }
 

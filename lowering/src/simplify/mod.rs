@@ -11,8 +11,10 @@
 mod fold;
 mod numbers;
 pub mod rules;
-mod shapes;
+mod scans;
+pub(crate) mod shapes;
 
+use crate::graph::make::Site;
 use crate::graph::text::head;
 use crate::graph::{Graph, Node, Op, Type, Value};
 use rules::{RULES, Rule};
@@ -25,9 +27,14 @@ const MOST_ROUNDS: usize = 16;
 
 /// Rewrites the graph to a fixed point.
 pub fn simplify(graph: &mut Graph) {
+    graph.prune();
+    graph.prune_scans();
+    graph.for_each_turn(simplify);
     for _ in 0..MOST_ROUNDS {
         graph.prune();
-        if !round(graph) {
+        let went = graph.prune_scans();
+        graph.prune();
+        if !round(graph) && !went {
             break;
         }
     }
@@ -75,6 +82,7 @@ impl<'a> Rewriter<'a> {
         let name = match &node.op {
             Op::Primitive(name, _) => &**name,
             Op::Constant(_) => "constant",
+            Op::Result(_) => "result",
             _ => return self.intern(node),
         };
         let specific = self.rules.get(name).into_iter().flatten();
@@ -107,14 +115,14 @@ impl<'a> Rewriter<'a> {
     /// Adds a primitive in its simplest form.
     pub(crate) fn primitive(&mut self, name: &str, args: Vec<Value>, attrs: Attrs, ty: Type, like: &Node) -> Value {
         let op = Op::Primitive(name.into(), attrs);
-        self.write(Node { op, args, ty, scope: like.scope.clone(), span: like.span })
+        self.write(Site::of(like).node(op, args, ty))
     }
 
     /// Adds a number of rank 0.
     pub(crate) fn number(&mut self, x: f64, like: &Node) -> Value {
         let op = Op::Constant(Literal::Number(x));
         let ty = Type::scalar(like.ty.dtype);
-        self.write(Node { op, args: Vec::new(), ty, scope: like.scope.clone(), span: like.span })
+        self.write(Site::of(like).node(op, Vec::new(), ty))
     }
 
     /// Adds the broadcast of a value to the type of `like`.
@@ -160,17 +168,21 @@ fn hash_node(node: &Node, h: &mut DefaultHasher) {
         Op::Constant(Literal::Numbers(xs)) => xs.iter().for_each(|x| x.to_bits().hash(h)),
         Op::Constant(Literal::Dim(d)) => (4, d).hash(h),
         Op::Constant(Literal::Bool(b)) => (5, b).hash(h),
+        Op::Scan(scan) => (6, &scan.length, &scan.walked).hash(h),
+        Op::Result(k) => (7, k).hash(h),
+        Op::Gradient(k) => (8, k).hash(h),
     }
     node.args.hash(h);
     node.ty.dtype.hash(h);
     node.ty.shape.len().hash(h);
 }
 
-/// Equal in everything but scope and place; numbers by their bits, so that 0 and -0 differ.
+/// Equal in everything but scope and place in the text; numbers by their bits, so that 0 and -0 differ.
 fn same_node(a: &Node, b: &Node) -> bool {
     let bits = |xs: &[f64]| xs.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
     a.args == b.args
         && a.ty == b.ty
+        && a.device == b.device
         && match (&a.op, &b.op) {
             (Op::Constant(Literal::Number(x)), Op::Constant(Literal::Number(y))) => x.to_bits() == y.to_bits(),
             (Op::Constant(Literal::Numbers(x)), Op::Constant(Literal::Numbers(y))) => bits(x) == bits(y),
