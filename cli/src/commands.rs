@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod data;
 mod doc;
 mod eval;
 mod explain;
@@ -23,6 +24,8 @@ pub enum Command {
     Train(train::Train),
     /// Find the mistakes in files without running them
     Check(check::Check),
+    /// Look at data: write the declaration of a file, show the first records
+    Data(data::Data),
     /// Run the tests of files
     Test(test::Test),
     /// Evaluate a trained run on data
@@ -49,6 +52,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
     match args.command {
         Command::Train(c) => c.run(color),
         Command::Check(c) => c.run(color),
+        Command::Data(c) => c.run(color),
         Command::Test(c) => c.run(color),
         Command::Eval(c) => c.run(color),
         Command::Predict(c) => c.run(color),

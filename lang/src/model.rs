@@ -333,19 +333,34 @@ pub struct DataSpec {
     pub source: String,
     /// Its arguments, positional ones under the names of the source's parameters, defaults filled in.
     pub args: Vec<(String, Static)>,
-    /// The schema of a CSV, in the order of the file's columns.
+    /// The columns of a table, in the order of the file where it has no header.
     pub columns: Vec<ColumnSpec>,
-    /// `shuffle`, `split`, `take` in order.
+    /// `shuffle`, `split`, `take` and the like, in order.
     pub operators: Vec<Static>,
     /// What a record has; shapes of one record, without the batch.
     pub fields: Vec<FieldSpec>,
     /// The names of the parts: `train`, `test`.
     pub splits: Vec<String>,
+    /// For `zip`, what it joins; empty for every other source.
+    pub zipped: Vec<Zipped>,
     /// The declaration.
     pub span: Span,
 }
 
-/// A column of a CSV.
+/// One of the parts that `zip(a: x.train, b: y.train)` joins.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Zipped {
+    /// What its fields are written under: `a`.
+    pub name: String,
+    /// The data it is of.
+    pub data: DataSpec,
+    /// The part; index into the data's `splits`.
+    pub split: usize,
+    /// What is applied to it.
+    pub operators: Vec<Static>,
+}
+
+/// A column of a table.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ColumnSpec {
     /// Its name.

@@ -1,10 +1,11 @@
 //! Data declarations, and the parts of data that `train` and `evaluate` name.
 
 use super::elab::{Elab, Failed, Res};
+use super::program::Global;
 use super::sources::{self, Problem};
 use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
-use crate::model::{ColumnSpec, DataRef, DataSpec, Static};
+use crate::model::{ColumnSpec, DataRef, DataSpec, FieldSpec, Static, Zipped};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{Arg, AxisExpr, Column, Expr, ExprKind, Name, TypeExpr, TypeKind};
 
@@ -46,7 +47,8 @@ impl Elab {
             };
             return Err(self.fail(d));
         };
-        let given = self.static_args(file, args)?;
+        let zipped = if word == "zip" { self.zipped(file, source.span, args)? } else { Vec::new() };
+        let given = if zipped.is_empty() { self.static_args(file, args)? } else { Vec::new() };
         let bound = match sources::bind(&word, found.params, &given) {
             Ok(bound) => bound,
             Err(problem) => {
@@ -68,6 +70,10 @@ impl Elab {
             }
         }
         let mut schema = found.schema(&bound, &specs).map_err(|p| self.problem(source.span, p))?;
+        for z in &zipped {
+            let under = |f: &FieldSpec| FieldSpec { name: format!("{}.{}", z.name, f.name), ty: f.ty.clone() };
+            schema.fields.extend(z.data.fields.iter().map(under));
+        }
         let mut done = Vec::new();
         for operator in operators {
             let value = self.data_call(file, operator)?;
@@ -83,8 +89,51 @@ impl Elab {
             operators: done,
             fields: schema.fields,
             splits: schema.splits,
+            zipped,
             span: name.span,
         })
+    }
+
+    /// `a: x.train, b: y.train`
+    fn zipped(&mut self, file: FileId, span: Span, args: &[Arg]) -> Res<Vec<Zipped>> {
+        let mut out: Vec<Zipped> = Vec::new();
+        for arg in args {
+            let Some(name) = &arg.name else {
+                let d = Diagnostic::error("E0601", arg.value.span, "what `zip` joins has no name here")
+                    .help("write `zip(a: x.train, b: y.train)`; its fields are then `a.image`, `b.image`");
+                return Err(self.fail(d));
+            };
+            if out.iter().any(|z| z.name == name.text) {
+                return self.error("E0601", name.span, format!("`{}` is given twice", name.text));
+            }
+            self.declared_above(file, &arg.value)?;
+            let value = self.eval(&mut Env::new(file), &arg.value)?;
+            let part = self.part_of(value, arg.value.span)?;
+            let Some(data) = self.program.data.get(part.data).cloned() else { return Err(Failed) };
+            out.push(Zipped { name: name.text.clone(), data, split: part.split, operators: part.operators });
+        }
+        if out.len() > 1 {
+            return Ok(out);
+        }
+        let d = Diagnostic::error("E0601", span, "`zip` joins at least two parts of data")
+            .help("write `zip(a: x.train, b: y.train)`");
+        Err(self.fail(d))
+    }
+
+    /// Data is read in the order of the text, so what another declaration names stands above it.
+    fn declared_above(&mut self, file: FileId, e: &Expr) -> Res<()> {
+        match &*e.kind {
+            ExprKind::Field(base, _) | ExprKind::Pipe(base, _) => self.declared_above(file, base),
+            ExprKind::Name(name) => match self.program.lookup(file, name) {
+                Some(Global::Data(i)) if i as usize >= self.program.data.len() => {
+                    let d = Diagnostic::error("E0601", e.span, format!("`{name}` is declared below this"))
+                        .help(format!("move `data {name}` above what names it"));
+                    Err(self.fail(d))
+                }
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
     }
 
     /// The argument that a problem's message quotes by its parameter's name.

@@ -423,6 +423,7 @@ fn evaluate_data(program: &mut Program, parts: &Parts, diagnostics: &mut Vec<Dia
             operators: Vec::new(),
             fields: Vec::new(),
             splits: Vec::new(),
+            zipped: Vec::new(),
             span: item.name.span,
         }));
     }

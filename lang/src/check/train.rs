@@ -13,6 +13,7 @@ use crate::source::{FileId, Span};
 use crate::syntax::ast::{Block, CallableKind, Expr, ExprKind, Name, StmtKind};
 use crate::types::{Axis, TensorType};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A `train` block as parsed.
 pub(super) struct TrainItem<'a> {
@@ -173,7 +174,7 @@ impl Elab {
         let spec = &program.data[data.data];
         let batch = self.history.add(format!("B, the batch of `{}`", item.name.text), item.name.span, Vec::new());
         env.bind("B", Value::Int(Dim::var("B")), item.name.span);
-        let mut records: Vec<(String, Vec<(String, Value)>)> = Vec::new();
+        let mut values: Vec<(String, Value)> = Vec::new();
         for field in &spec.fields {
             let place = spec.columns.iter().find(|c| c.name == field.name).map_or(spec.span, |c| c.span);
             let mut shape = vec![Axis { dim: Dim::var("B"), origin: batch }];
@@ -188,17 +189,10 @@ impl Elab {
             let ty = TensorType { dtype: field.ty.dtype, shape, below: field.ty.below.clone() };
             self.keep("a field of the data", &field.name, &ty, place);
             let v = self.push(crate::model::Op::Input(field.name.as_str().into()), Vec::new(), ty, place);
-            match field.name.split_once('.') {
-                None => env.bind(&field.name, Value::Tensor(v), place),
-                // `past.x` is a field of `past`, as a named result of a model is.
-                Some((record, name)) => match records.iter_mut().find(|(r, _)| r == record) {
-                    Some((_, fields)) => fields.push((name.into(), Value::Tensor(v))),
-                    None => records.push((record.into(), vec![(name.into(), Value::Tensor(v))])),
-                },
-            }
+            values.push((field.name.clone(), Value::Tensor(v)));
         }
-        for (record, fields) in records {
-            env.bind(record, Value::Named(std::sync::Arc::new(fields)), spec.span);
+        for (name, value) in records(values) {
+            env.bind(name, value, spec.span);
         }
     }
 
@@ -485,4 +479,21 @@ impl Elab {
         }
         Ok(out)
     }
+}
+
+/// Fields by name, where `past.x` is the field `x` of `past`, as a named result of a model is.
+fn records(fields: Vec<(String, Value)>) -> Vec<(String, Value)> {
+    let mut out: Vec<(String, Value)> = Vec::new();
+    let mut inner: Vec<(String, Vec<(String, Value)>)> = Vec::new();
+    for (name, value) in fields {
+        match name.split_once('.') {
+            None => out.push((name, value)),
+            Some((record, field)) => match inner.iter_mut().find(|(r, _)| r == record) {
+                Some((_, fields)) => fields.push((field.into(), value)),
+                None => inner.push((record.into(), vec![(field.into(), value)])),
+            },
+        }
+    }
+    out.extend(inner.into_iter().map(|(record, fields)| (record, Value::Named(Arc::new(records(fields))))));
+    out
 }

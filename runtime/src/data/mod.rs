@@ -14,6 +14,7 @@ mod error;
 mod files;
 mod folders;
 mod idx;
+mod inspect;
 mod learned;
 mod loader;
 mod npy;
@@ -27,8 +28,10 @@ mod table;
 mod tests;
 mod text;
 mod wav;
+mod zip;
 
 pub use error::{At, DataError};
+pub use inspect::inspect;
 pub use learned::{Learned, LearnedColumn, Moments};
 pub use loader::{Batch, Loader, Order, Position, batches};
 pub use open::{Dataset, Options, open, open_file};

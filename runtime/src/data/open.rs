@@ -5,7 +5,7 @@ use super::error::DataError;
 use super::files::locate;
 use super::learned::Learned;
 use super::split::{Columns, Field, InMemory, Records, Rows, Split, with_fields};
-use super::{cifar, drawn, drawn_digits, drawn_shapes, folders, idx, synthetic, table, text};
+use super::{cifar, drawn, drawn_digits, drawn_shapes, folders, idx, synthetic, table, text, zip};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tfm_lang::check::sources::{self, Args, Operator};
@@ -78,6 +78,7 @@ pub(super) static READERS: &[Reader] = &[
     Reader { name: "jsonl", open: table::open_json, file: table::given_json },
     Reader { name: "parquet", open: table::open_parquet, file: table::given_parquet },
     Reader { name: "lines", open: table::open_lines, file: table::given_lines },
+    Reader { name: "zip", open: zip::open, file: no_file },
     Reader { name: "drawn_digits", open: drawn_digits::open, file: idx::open_digits_file },
     Reader { name: "synthetic.clicks", open: synthetic::clicks, file: no_file },
     Reader { name: "drawn_shapes", open: drawn_shapes::open, file: no_file },

@@ -55,6 +55,12 @@ pub(super) fn all(paths: &[PathBuf], shape: [usize; 3]) -> Result<Tensor, (usize
     }
 }
 
+/// Channels, height and width of a file's picture.
+pub(super) fn sizes(path: &Path) -> Result<(usize, usize, usize), DataError> {
+    let picture = decode(&files::read_plain(path)?).map_err(|(message, _)| DataError::of(path, message))?;
+    Ok((picture.channels, picture.height, picture.width))
+}
+
 /// One file, into `out`.
 fn one(path: &Path, shape: [usize; 3], out: &mut [u8]) -> Result<(), DataError> {
     let bytes = files::read_plain(path)?;

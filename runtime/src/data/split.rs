@@ -176,7 +176,12 @@ impl Split {
         assert_eq!(out.dtype, spec.dtype, "`{}` read as another dtype", spec.name);
         assert_eq!(out.shape.first(), Some(&indices.len()), "`{}` read into another number of examples", spec.name);
         assert_eq!(out.shape[1..], spec.shape, "`{}` read into another shape", spec.name);
-        self.records.read(field, &mut indices.iter().map(|&i| self.rows.get(i)), out);
+        self.read_rows(field, &mut indices.iter().copied(), out);
+    }
+
+    /// Writes one field of these examples into a tensor with room for them, whatever its sizes.
+    pub(super) fn read_rows(&self, field: usize, indices: &mut dyn Iterator<Item = usize>, out: &mut Tensor) {
+        self.records.read(field, &mut indices.map(|i| self.rows.get(i)), out);
     }
 
     /// One field of these examples; see [`Split::read`].

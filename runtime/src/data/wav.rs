@@ -27,6 +27,13 @@ pub(super) fn all(paths: &[PathBuf], rate: u32, length: usize) -> Result<Columns
     Ok(vec![("wave".into(), waves), ("length".into(), Tensor::of(&[lengths.len()], &lengths))])
 }
 
+/// The rate of a file and how many samples it has.
+pub(super) fn sizes(path: &Path) -> Result<(u32, usize), DataError> {
+    let bytes = files::read_plain(path)?;
+    let (form, data) = parse(&bytes).map_err(|message| DataError::of(path, message))?;
+    Ok((form.rate, (data.len() / (form.bits / 8 * form.channels)).max(1)))
+}
+
 /// How samples are written.
 struct Form {
     float: bool,

@@ -74,6 +74,19 @@ pub(super) const SOURCES: &[Source] = &[
         },
         splits: &["all"],
     },
+    Source {
+        name: "zip",
+        params: &[],
+        doc: "Parts of other data, joined record by record: the first of each, the second of each; what is longer loses \
+              its end. Each part is named, and its fields are written under that name, `a.image`. For two orders of one \
+              data set, shuffle one of them.",
+        example: "data ink = drawn_digits()\ndata more = drawn_digits(seed: 8) |> shuffle(seed: 2)\n\
+                  data pairs = zip(a: ink.train, b: more.train)",
+        column: None,
+        sequence: false,
+        fields: |_, _| Ok(Vec::new()),
+        splits: &["all"],
+    },
 ];
 
 fn line_column(spec: &ColumnSpec) -> Result<(), Problem> {

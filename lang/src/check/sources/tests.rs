@@ -194,7 +194,7 @@ fn shown(text: &str) -> String {
 fn the_examples_of_sources_check() {
     for s in SOURCES.iter().copied().flatten() {
         let data = checked(s.example).unwrap_or_else(|e| panic!("{}: {e}", s.example));
-        assert_eq!(data[0].source, s.name, "the example of `{}` shows another source", s.name);
+        assert_eq!(data.last().unwrap().source, s.name, "the example of `{}` shows another source", s.name);
     }
 }
 
@@ -204,7 +204,10 @@ fn windows_have_a_past_and_a_next() {
     let both = "past.load: f32[96, 6], past.oil: f32[96], past.kind: i32[96] below 3, next.load: f32[24, 6], \
                 next.oil: f32[24], next.kind: i32[24] below 3 | train, valid, test";
     assert_eq!(shown(&format!("{csv} |> split(0.7, valid: 0.1) |> windows(past: 96, next: 24)")), both);
-    assert_eq!(shown(&format!("{csv} |> windows(past: 2)")), "past.load: f32[2, 6], past.oil: f32[2], past.kind: i32[2] below 3 | all");
+    assert_eq!(
+        shown(&format!("{csv} |> windows(past: 2)")),
+        "past.load: f32[2, 6], past.oil: f32[2], past.kind: i32[2] below 3 | all"
+    );
     let wrong = |operators: &str| checked(&format!("{csv} |> {operators}")).unwrap_err();
     assert!(wrong("windows(past: 2) |> split(0.5)").contains("write `split` before `windows`"));
     assert!(wrong("shuffle() |> windows(past: 2)").contains("in the order of time"));
@@ -219,7 +222,9 @@ fn conditions_are_checked() {
     let csv = "data d = csv(\"a.csv\") { age: f32\n  load: f32[6]\n  id: skip\n  work: category(hash: 9)\n  \
                sex: category([\"f\", \"m\"])\n  label: label(3) }";
     let wrong = |condition: &str| checked(&format!("{csv} |> filter({condition})")).err().unwrap_or_default();
-    for right in ["age >= 18", "age * 2 - 1 < label", "work != \"Private\" and not (sex == \"f\")", "label % 2 == 0 or age > -1"] {
+    for right in
+        ["age >= 18", "age * 2 - 1 < label", "work != \"Private\" and not (sex == \"f\")", "label % 2 == 0 or age > -1"]
+    {
         assert_eq!(wrong(right), "", "{right}");
     }
     for (condition, expected) in [
@@ -252,10 +257,32 @@ fn columns_of_texts_and_pictures() {
     assert!(wrong("image([32])").contains("a list of two whole numbers"));
     assert!(wrong("f32[0]").contains("a size is a whole number from 1"));
     assert!(wrong("wrds(8, length: 2)").contains("did you mean `words`?"));
-    assert!(checked("data d = lines(\"a\") { x: chars(9, length: 4)\n  y: f32 }").unwrap_err().contains("has one column"));
+    assert!(
+        checked("data d = lines(\"a\") { x: chars(9, length: 4)\n  y: f32 }").unwrap_err().contains("has one column")
+    );
     assert!(checked("data d = npy(\"a\") { x: words(9, length: 4) }").unwrap_err().contains("an array holds numbers"));
     let few = checked("data d = synthetic.sequences(vocabulary: 5, classes: 4)").unwrap_err();
     assert!(few.contains("at least 6"), "{few}");
     let near = checked("data d = synthetic.click()").unwrap_err();
     assert!(near.contains("did you mean `synthetic.clicks`?"), "{near}");
+}
+
+#[test]
+fn zips_join_parts_by_name() {
+    let two = "data x = synthetic.blobs(features: 4) |> split(0.5)\ndata y = drawn_digits() |> filter(label < 5)\n";
+    let zip = |text: &str| checked(&format!("{two}data z = {text}"));
+    let z = zip("zip(a: x.train, b: y.test |> take(7)) |> shuffle() |> split(0.5)").unwrap().remove(2);
+    let fields: Vec<String> = z.fields.iter().map(|f| format!("{}: {}", f.name, f.ty)).collect();
+    assert_eq!(
+        fields.join(", "),
+        "a.x: f32[4], a.label: i32[] below 3, b.image: u8[1, 28, 28], b.label: i32[] below 10"
+    );
+    assert_eq!((z.splits.len(), z.zipped[1].split, z.zipped[1].operators.len()), (2, 1, 1));
+    let wrong = |text: &str| zip(text).unwrap_err();
+    assert!(wrong("zip(x.train, y.train)").contains("has no name here"));
+    assert!(wrong("zip(a: x.train)").contains("at least two"));
+    assert!(wrong("zip(a: x.train, a: y.train)").contains("`a` is given twice"));
+    assert!(wrong("zip(a: x, b: y.train)").contains("write `x.train`"));
+    assert!(wrong("zip(a: x.train, b: late.all)\ndata late = synthetic.series()").contains("move `data late` above"));
+    assert!(wrong("zip(a: x.tain, b: y.train)").contains("`train`"));
 }

@@ -1,10 +1,14 @@
 //! Data from small files made on the spot, from files gone wrong, and from real data where it is at hand.
 
+mod arrays;
 mod batches;
 mod drawn;
+mod garbage;
 mod images;
+mod inspected;
 mod made;
 mod real;
+mod rows;
 mod tables;
 mod texts;
 
@@ -54,6 +58,7 @@ pub(super) fn spec(source: &str, args: Args, columns: Vec<ColumnSpec>, operators
         operators: operators.to_vec(),
         fields: schema.fields,
         splits: schema.splits,
+        zipped: Vec::new(),
         span: Span::default(),
     }
 }

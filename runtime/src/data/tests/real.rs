@@ -3,7 +3,7 @@
 use super::*;
 
 /// The folder that has `name`, or a line that says the test is skipped.
-fn real(name: &str) -> Option<PathBuf> {
+pub(super) fn real(name: &str) -> Option<PathBuf> {
     let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|a| a.join("shared/data"));
     let found =
         std::env::var_os("TFM_DATA").map(PathBuf::from).into_iter().chain(above).find(|r| r.join(name).exists());
@@ -100,7 +100,14 @@ fn adult() {
 
     // The test file ends its labels in a full stop and has a line that is no row.
     let predict = open_file(&declared, &root.join("adult/adult.test"), &data.learned);
-    assert!(error_of(predict).contains("line 1: this row has 1 cell, and there are 15 columns"));
+    let message = error_of(predict);
+    assert!(message.contains("line 1: this row has 1 cell, and there are 15 columns"), "{message}");
+    assert!(message.contains("write `comment: \"|\"`"), "{message}");
+    let clean = [("comment", text("|")), ("trim", text(".")), ("test", text("adult/adult.test"))];
+    let args: Vec<(&str, Static)> = args.iter().cloned().chain(clean).collect();
+    let data = open_in(&root, &spec("csv", &args, declared.columns.clone(), &[])).unwrap();
+    assert_eq!((data.splits[0].1.len(), data.splits[1].1.len()), (32_561, 16_281));
+    assert_eq!(numbers(data.split("test").unwrap(), "income").iter().sum::<f64>(), 3846.0);
 }
 
 #[test]
@@ -119,4 +126,65 @@ fn tiny_shakespeare() {
     assert!(message.contains("65 different characters"), "{message}");
     let words = open_in(&root, &declared("words", 10_000)).unwrap();
     assert_eq!(words.learned.vocabulary.len(), 10_000);
+}
+
+#[test]
+fn spoken_digits() {
+    let Some(root) = real("fsdd") else { return };
+    let args = [
+        ("path", text("fsdd")),
+        ("classes", Static::Int(10)),
+        ("rate", Static::Int(8000)),
+        ("length", Static::Int(8000)),
+    ];
+    let data = open_in(
+        &root,
+        &spec("wav", &args, vec![], &[call("shuffle", &[]), call("split", &[("", Static::Float(0.8))])]),
+    )
+    .unwrap();
+    assert_eq!((data.splits[0].1.len(), data.splits[1].1.len()), (240, 60));
+    let labels: Vec<f64> = data.splits.iter().flat_map(|(_, s)| numbers(s, "label")).collect();
+    assert!((0..10).all(|c| labels.iter().filter(|&&l| l == f64::from(c)).count() == 30));
+    let train = &data.splits[0].1;
+    let loud = numbers(train, "wave").iter().fold(0.0f64, |m, x| m.max(x.abs()));
+    assert!(loud > 0.3 && loud <= 1.0, "{loud}");
+    assert!(numbers(train, "length").iter().all(|&n| n > 1000.0));
+}
+
+#[test]
+fn transformer_temperatures() {
+    let Some(root) = real("etth1/ETTh1.csv") else { return };
+    let seven = call("f32", &[("shape", Static::List(vec![Static::Int(7)]))]);
+    let columns = vec![column("date", call("skip", &[]), &[]), column("HUFL", seven, &["standardize"])];
+    let split = call("split", &[("", Static::Float(0.7)), ("", Static::Float(0.1))]);
+    let windows = call("windows", &[("", Static::Int(96)), ("", Static::Int(24))]);
+    let data = open_in(&root, &spec("csv", &[("", text("etth1/ETTh1.csv"))], columns, &[split, windows])).unwrap();
+    let lengths: Vec<usize> = data.splits.iter().map(|(_, s)| s.len()).collect();
+    assert_eq!(lengths, [12_194 - 119, 1742 - 119, 3484 - 119]);
+    // The seventh number is the oil's temperature, as its mean over the training part says.
+    let oil = data.learned.columns["HUFL.6"].standardize[0];
+    assert!((oil.mean - 16.3).abs() < 1.5 && oil.deviation > 5.0, "{oil:?}");
+}
+
+#[test]
+fn names() {
+    let Some(root) = real("names/names.txt") else { return };
+    let chars = call("chars", &[("", Static::Int(30)), ("", Static::Int(17)), ("", Static::Bool(true))]);
+    let declared = spec("lines", &[("", text("names/names.txt"))], vec![column("name", chars, &[])], &[]);
+    let data = open_in(&root, &declared).unwrap();
+    let all = data.split("all").unwrap();
+    assert_eq!((all.len(), data.learned.vocabularies["name"].len()), (32_033, 26));
+    // emma
+    assert_eq!(all.get(0, &[0]).to_f64()[..7], [2.0, 8.0, 16.0, 16.0, 4.0, 3.0, 0.0]);
+}
+
+#[test]
+fn fashion_in_an_array() {
+    let Some(root) = real("fashion-mnist/fashion_test_5class.npy") else { return };
+    let image = call("u8", &[("shape", Static::List([1, 28, 28].map(Static::Int).into()))]);
+    let columns = vec![column("image", image, &[]), column("label", call("label", &[("", Static::Int(5))]), &[])];
+    let data =
+        open_in(&root, &spec("npy", &[("", text("fashion-mnist/fashion_test_5class.npy"))], columns, &[])).unwrap();
+    let labels = numbers(data.split("all").unwrap(), "label");
+    assert!((0..5).all(|c| labels.iter().filter(|&&l| l == f64::from(c)).count() == 1000));
 }
