@@ -187,7 +187,8 @@ fn a_model_starts_from_a_file_or_a_run() {
     }
     // What goes on has its weights, and needs the file no more.
     fs::remove_file(dir.join("base.safetensors")).unwrap();
-    fs::write(dir.join("next.tfm"), TRANSFER.replace("BASE", "base.safetensors").replace("steps: 4", "steps: 6")).unwrap();
+    fs::write(dir.join("next.tfm"), TRANSFER.replace("BASE", "base.safetensors").replace("steps: 4", "steps: 6"))
+        .unwrap();
     good(dir, "train next.tfm --resume");
     let text = bad(dir, "train next.tfm", 1);
     assert!(text.contains("E0612") && text.contains("no `base.safetensors` to start from"), "{text}");
@@ -202,7 +203,10 @@ fn weights_that_do_not_fit_are_found_before_the_first_step() {
     fs::write(dir.join("next.tfm"), TRANSFER.replace("BASE", "runs/gan/001")).unwrap();
     for command in ["check", "train"] {
         let text = bad(dir, &format!("{command} next.tfm --set wide=17"), 1);
-        assert!(text.contains("Critic.dense_1.w: f32[784, 16] in the checkpoint, f32[784, 17] in the model as"), "{text}");
+        assert!(
+            text.contains("Critic.dense_1.w: f32[784, 16] in the checkpoint, f32[784, 17] in the model as"),
+            "{text}"
+        );
         assert!(text.contains("next.tfm:14:3"), "{text}");
     }
     fs::write(dir.join("next.tfm"), TRANSFER.replace("BASE", "runs/gan/001").replace("at Critic", "at Critc")).unwrap();
@@ -287,7 +291,10 @@ fn hints_change_no_number_and_are_noted() {
         .replace("Embedding(10, 10)(9 - label)", "on job(\"ps\", task: 1) { on cpu { Embedding(10, 10)(9 - label) } }")
         .replace("image |> Conv2d(4,", "on gpu(0) { image } |> Conv2d(4,")
         .replace("|> relu |> flatten |> Dense(10)", "|> relu |> flatten |> fn(y) { on gpu(1) { Dense(10)(y) } }")
-        .replace("steps: 12", "steps: 12\n  parallel: replicas(8, async: true)\n  parameters: job(\"ps\")\n  memory: 1 KB");
+        .replace(
+            "steps: 12",
+            "steps: 12\n  parallel: replicas(8, async: true)\n  parameters: job(\"ps\")\n  memory: 1 KB",
+        );
     let (same, notes) = trained(&hinted, "");
     assert_eq!(same, plain);
     assert!(notes.contains("`on gpu(…)`: 1 hint; there is no such device here"), "{notes}");
@@ -298,7 +305,10 @@ fn hints_change_no_number_and_are_noted() {
     let bench = bench(&hinted);
     assert!(good(bench.path(), "train net.tfm").contains("and `memory` says 1,000 bytes"));
     let graph = good(bench.path(), "graph net.tfm");
-    assert!(graph.contains("variable Net.embedding_1.table : f32[10, 10] parameter on \"job:ps/task:1/cpu\""), "{graph}");
+    assert!(
+        graph.contains("variable Net.embedding_1.table : f32[10, 10] parameter on \"job:ps/task:1/cpu\""),
+        "{graph}"
+    );
     assert!(graph.contains("optimizer on \"job:ps/task:1/cpu\""), "{graph}");
 }
 

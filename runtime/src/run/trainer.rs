@@ -310,7 +310,8 @@ impl Trainer<'_> {
             if reports.is_empty() || values.iter().any(|(n, _)| *n == name(0)) {
                 continue;
             }
-            let what = Evaluation { entry: &evaluate_entry(&self.job.train.name), reports, on, seed: self.progress.seed };
+            let what =
+                Evaluation { entry: &evaluate_entry(&self.job.train.name), reports, on, seed: self.progress.seed };
             let (stop, observer) = (self.job.stop, &mut *self.observer);
             let mut go_on = |examples| {
                 observer.on(Event::Evaluating { split: &split, examples });
