@@ -12,6 +12,7 @@ use crate::build::{evaluate_entry, every_entry, step_entry};
 use crate::graph::make::Site;
 use crate::graph::{Gradient, Graph, Op, PendingTrain, Value};
 use std::collections::HashMap;
+use std::sync::Arc;
 use tfm_lang::model::{Model, Train};
 use tfm_lang::types::DType;
 
@@ -51,7 +52,7 @@ fn is_product(primitive: &str) -> bool {
     primitive == "matmul" || primitive == "conv" || primitive.starts_with("conv_")
 }
 
-/// Writes the graph anew with casts before the products among the chosen nodes.
+/// Writes the graph anew with casts before the products among the chosen nodes, and in the turns of their scans.
 fn round(graph: &mut Graph, chosen: &[bool]) {
     let nodes = std::mem::take(&mut graph.nodes);
     let mut moved: Vec<Value> = Vec::with_capacity(nodes.len());
@@ -69,6 +70,10 @@ fn round(graph: &mut Graph, chosen: &[bool]) {
                     graph.cast(short, DType::F32, &site)
                 });
             }
+        }
+        if *chosen && let Op::Scan(scan) = &mut node.op {
+            let turn = &mut Arc::make_mut(scan).turn;
+            round(turn, &vec![true; turn.nodes.len()]);
         }
         moved.push(graph.push(node));
     }

@@ -258,6 +258,7 @@ fn describe(graph: &Graph, value: Value) -> Cause {
         Op::Constant(_) => "constant".into(),
         Op::Read(var) => graph.variables[var.0 as usize].path.clone(),
         Op::Primitive(name, _) => name.to_string(),
+        Op::Scan(_) | Op::Result(_) | Op::Gradient(_) => node.op.to_string(),
     };
     Cause { operation, scope: node.scope.to_string(), span: node.span }
 }

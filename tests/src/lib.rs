@@ -3,8 +3,11 @@
 //! The tests are in `tests/`, a file for each stage; their `.tfm` files lie in folders beside it.
 
 pub mod examples;
+pub mod expected;
 pub mod gradients;
+pub mod mutate;
 mod probe;
+pub mod two_steps;
 
 use std::path::{Path, PathBuf};
 use tfm_lang::check::{Checked, Options, check};

@@ -10,7 +10,7 @@ use super::program::Program;
 use super::value::{CallableId, Value};
 use crate::device::Device;
 use crate::diagnostic::{Diagnostic, Label};
-use crate::dim::{Dim, Facts};
+use crate::dim::{Dim, Facts, Symbol};
 use crate::model::{Attrs, Body, Literal, Node, Op, ValueId, VarId, Variable, Word};
 use crate::source::Span;
 use crate::types::{Axis, DType, OriginId, TensorType};
@@ -33,17 +33,27 @@ pub(super) struct Frame {
     pub call: Span,
     /// The dtype that new tensors have in it.
     pub float: DType,
+    /// Its dimension variables, with their history.
+    pub dims: Vec<(String, Axis)>,
+    /// Its tensors: parameter and type.
+    pub tensors: Vec<(String, TensorType)>,
 }
 
 /// An instance whose body is being evaluated: where its parameters and layers get their paths.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
     /// `ConvNet.conv2d_1`; empty at the top.
-    pub path: String,
+    pub path: Word,
     /// How many unnamed layers of each kind it has so far.
     pub counters: HashMap<String, u32>,
     /// Which instance has which name.
     pub used: HashMap<String, u64>,
+}
+
+impl Scope {
+    pub fn new(path: impl Into<Word>) -> Scope {
+        Scope { path: path.into(), ..Scope::default() }
+    }
 }
 
 /// The sums over all parameters that an update asks for; see `update.rs`.
@@ -68,6 +78,15 @@ pub(super) struct UpdateTarget {
     pub rows: Option<Dim>,
     /// States made or found so far: path, the input for the value before, the value now.
     pub states: Vec<(String, ValueId, ValueId, bool)>,
+    /// In a test or an example: one parameter by itself, whose states have their first values.
+    pub alone: bool,
+}
+
+impl UpdateTarget {
+    /// A parameter by itself, with no states yet.
+    pub fn alone(path: String, full: TensorType) -> UpdateTarget {
+        UpdateTarget { path, full, rows: None, states: Vec::new(), alone: true }
+    }
 }
 
 #[derive(Clone)]
@@ -81,6 +100,8 @@ pub(super) struct Elab {
     pub testing: bool,
     /// A body is checked by itself: what is undecided is no error.
     pub generic: bool,
+    /// In a body by itself: the unknown sizes that stand for static parameters, which may have any value.
+    pub open: Vec<Symbol>,
     pub variables: Vec<Variable>,
     pub by_path: HashMap<String, VarId>,
     /// What each variable is worth at this point of the text.
@@ -106,8 +127,12 @@ pub(super) struct Elab {
     pub device: Option<Arc<Device>>,
     pub update: Option<UpdateTarget>,
     pub totals: Totals,
-    /// The step and the number of steps, while an update is written.
-    pub clock: Option<(ValueId, ValueId)>,
+    /// What schedules go by, while an update is written.
+    pub clock: Option<super::schedules::Clock>,
+    /// The scans whose bodies are being evaluated, innermost last.
+    pub scans: Vec<super::scan::Turn>,
+    /// How many `grad` blocks are being evaluated.
+    pub in_grad: u32,
     /// How deep expressions are nested at the moment.
     pub depth: u32,
     /// A statement of `train` did not parse, or was refused: nothing is reported as missing there.
@@ -116,6 +141,11 @@ pub(super) struct Elab {
     pub applied: std::collections::HashSet<CallableId>,
     /// What conditions that were not decided say about sizes, in the block at hand.
     pub facts: Facts,
+    /// Whether named values are kept for `tfm why`, and those kept so far: path, kind, type, place.
+    pub keep_names: bool,
+    pub named: Vec<(String, &'static str, TensorType, Span)>,
+    /// The `train` block at hand.
+    pub block: String,
 }
 
 impl Elab {
@@ -128,12 +158,13 @@ impl Elab {
             training: true,
             testing: false,
             generic: false,
+            open: Vec::new(),
             variables: Vec::new(),
             by_path: HashMap::new(),
             current: HashMap::new(),
             assigned: Vec::new(),
             frames: Vec::new(),
-            scopes: vec![Scope::default()],
+            scopes: vec![Scope::new("")],
             paths: HashMap::new(),
             hints: HashMap::new(),
             next_id: 0,
@@ -146,10 +177,15 @@ impl Elab {
             update: None,
             totals: Totals::default(),
             clock: None,
+            scans: Vec::new(),
+            in_grad: 0,
             depth: 0,
             holes: false,
             applied: Default::default(),
             facts: Facts::default(),
+            keep_names: false,
+            named: Vec::new(),
+            block: String::new(),
         }
     }
 
@@ -166,6 +202,13 @@ impl Elab {
         self.frames.iter().rev().map(|f| f.call).find(|c| !self.in_library(*c)).unwrap_or(span)
     }
 
+    /// For a place in the library, what the user applied that led there: its name and the application.
+    pub fn applied_at(&self, span: Span) -> Option<(String, Frame)> {
+        let frame = self.frames.iter().rev().find(|f| self.in_library(span) && !self.in_library(f.call))?;
+        let name = self.program.callable(frame.callable?).callable.name.text.clone();
+        Some((name, frame.clone()))
+    }
+
     /// Reports an error. One that was found inside the library is shown at the application in the
     /// user's text that led there. The same error is reported once, however often its place is
     /// evaluated.
@@ -173,11 +216,12 @@ impl Elab {
         let inner = d.span();
         let outer = self.user_span(inner);
         if outer != inner {
-            if d.labels[0].text.is_empty() {
-                d.labels[0].text = "here in the library".into();
-            }
             // A label at that place already says why it matters.
             let told = d.labels.iter().position(|l| l.span == outer).map(|i| d.labels.remove(i).text);
+            // A place in the library that says nothing is no help.
+            if d.labels[0].text.is_empty() {
+                d.labels.remove(0);
+            }
             let text = told.unwrap_or_else(|| "in this application".into());
             d.labels.insert(0, Label { span: outer, text });
         }
@@ -217,7 +261,7 @@ impl Elab {
 
     pub fn push(&mut self, op: Op, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {
         let span = self.user_span(span);
-        let scope: Word = self.scopes.last().map_or("", |s| s.path.as_str()).into();
+        let scope = self.scopes.last().map_or_else(|| "".into(), |s| s.path.clone());
         let device = match op {
             Op::Read(id) => self.variables[id.0 as usize].device.clone(),
             _ => self.device.clone(),
@@ -303,8 +347,16 @@ impl Elab {
                 match self.scalar(other, dtype, span) {
                     Some(result) => result,
                     None => {
-                        let d =
-                            Diagnostic::error("E0402", span, format!("a tensor is wanted, this is {}", other.kind()));
+                        let told = self.describe(other);
+                        let mut d = Diagnostic::error("E0402", span, format!("a tensor is wanted, this is {told}"));
+                        d = match other {
+                            Value::Bound(_) => d.help(format!("apply it: `x |> {}`", self.quote(span))),
+                            Value::Tuple(items) => d.help(format!(
+                                "it has {} parts: `let (a, b) = …` names them; in a `fold` each carried value has a name",
+                                items.len()
+                            )),
+                            _ => d,
+                        };
                         Err(self.fail(d))
                     }
                 }

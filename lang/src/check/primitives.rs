@@ -113,8 +113,8 @@ impl Elab {
 
     /// The identity of a random draw: the instance it stands in, and which draw of it.
     fn draw_key(&mut self, primitive: &str) -> i64 {
-        let path = self.scopes.last().map_or(String::new(), |s| s.path.clone());
-        let n = self.draws.entry(path.clone()).or_insert(0);
+        let path = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
+        let n = self.draws.entry(path.to_string()).or_insert(0);
         *n += 1;
         super::stable_hash(&format!("{path}/{primitive}#{n}"))
     }
@@ -186,10 +186,20 @@ impl Elab {
                     return Ok(());
                 }
                 let Some(Value::List(items)) = sig.env.get(name).cloned() else { return Err(Failed) };
-                for item in items.iter() {
+                let user = self.user_span(span);
+                let by = self.quote(user);
+                // Sizes that are given come from the axes at the same places of the first argument, counted from the
+                // end: a transposed convolution of an image.
+                let first = sig.tensors.iter().flatten().next().map(|v| self.ty(*v).shape.clone()).unwrap_or_default();
+                for (i, item) in items.iter().enumerate() {
                     let dim = self.dim_of(item, span)?;
                     self.positive(&dim, &dim.to_string(), span)?;
-                    shape.push(Axis { dim, origin: Default::default() });
+                    let source = (first.len() + i).checked_sub(items.len()).and_then(|k| first.get(k));
+                    let source = source.filter(|_| first.len() > items.len()).map(|a| a.origin);
+                    let origin = source.map_or(Default::default(), |source| {
+                        self.history.add(format!("{dim}, from `{by}`"), user, vec![source])
+                    });
+                    shape.push(Axis { dim, origin });
                 }
                 Ok(())
             }
@@ -223,13 +233,12 @@ impl Elab {
         let dim = self.dim_of(&value, span)?;
         let told = self.arithmetic(&env, e);
         self.positive(&dim, &told, span)?;
-        let mut parents = Vec::new();
-        for (name, (axis, _)) in &sig.dims {
-            if self.program.sources.text(e.span).contains(name.as_str()) {
-                parents.push(axis.origin);
-            }
-        }
         let user = self.user_span(span);
+        // What the same application brought along, its kernel, is told by the application.
+        let used = |name: &str| super::shape_errors::words(self.program.sources.text(e.span)).any(|w| w == name);
+        let mut parents: Vec<_> = sig.dims.iter().filter(|(name, _)| used(name)).map(|(_, (a, _))| a.origin).collect();
+        parents.retain(|p| self.history.place(*p) != Some(user));
+        parents.sort_unstable();
         let by = self.quote(user);
         let text = if told == dim.to_string() {
             format!("{dim}, from `{by}`")
@@ -240,7 +249,7 @@ impl Elab {
         Ok(Axis { dim, origin })
     }
 
-    fn positive(&mut self, dim: &Dim, told: &str, span: Span) -> Res<()> {
+    pub fn positive(&mut self, dim: &Dim, told: &str, span: Span) -> Res<()> {
         if self.at_most(&Dim::constant(1), dim) != super::compare::Verdict::Refuted {
             return Ok(());
         }

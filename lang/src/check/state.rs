@@ -21,7 +21,8 @@ impl Elab {
         v
     }
 
-    fn kind_here(&self) -> Option<CallableKind> {
+    /// What kind of declaration is being applied.
+    pub fn kind_here(&self) -> Option<CallableKind> {
         self.frames.iter().rev().find_map(|f| f.callable).map(|id| self.program.callable(id).callable.kind)
     }
 
@@ -39,13 +40,13 @@ impl Elab {
         let kind = match (self.kind_here(), trained) {
             (Some(CallableKind::Layer | CallableKind::Model), true) => VariableKind::Parameter,
             (Some(CallableKind::Layer | CallableKind::Model), false) => VariableKind::State,
-            (Some(CallableKind::Optimizer), false) => VariableKind::Optimizer,
+            (Some(CallableKind::Optimizer | CallableKind::Schedule), false) => VariableKind::Optimizer,
             (Some(CallableKind::Metric), false) => VariableKind::Metric,
             _ => {
                 let d = Diagnostic::error("E0405", span, format!("`{word}` does not belong here")).help(if trained {
                     "parameters are declared in a `layer` or a `model`"
                 } else {
-                    "a state is declared in a `layer`, a `model`, a `metric` or an `optimizer`"
+                    "a state is declared in a `layer`, a `model`, a `metric`, an `optimizer` or a `schedule`"
                 });
                 return Err(self.fail(d));
             }
@@ -62,7 +63,7 @@ impl Elab {
         if kind == VariableKind::Optimizer {
             return self.optimizer_state(env, name, declared, init, span);
         }
-        let path = match self.scopes.last().map(|s| s.path.as_str()) {
+        let path = match self.scopes.last().map(|s| &*s.path) {
             Some("") | None => name.text.clone(),
             Some(scope) => format!("{scope}.{}", name.text),
         };
@@ -131,7 +132,7 @@ impl Elab {
         // Tensors of the step are not there when variables get their first values.
         env.names.retain(|(_, v, _)| !matches!(v, Value::Tensor(_)));
         let expected = declared.as_ref().map(|t| (t.dtype, t.shape.clone()));
-        let scope = super::elab::Scope { path: format!("init:{path}"), ..Default::default() };
+        let scope = super::elab::Scope::new(format!("init:{path}"));
         let before = std::mem::replace(&mut self.expected, expected.clone());
         self.scopes.push(scope);
         let (body, result) = self.in_fresh_body(|e| {
@@ -201,6 +202,7 @@ impl Elab {
             let d = Diagnostic::error("E0201", name.span, format!("there is no `{}` to change here", name.text));
             return Err(self.fail(d));
         };
+        self.not_in_scan(&format!("the change of `{}`", name.text), name.span)?;
         let Value::Tensor(old) = before else { return Err(Failed) };
         let have = self.ty(old).clone();
         let mut new = self.tensor(&value, Some(have.dtype), span)?;
@@ -215,7 +217,7 @@ impl Elab {
             let d = Diagnostic::error("E0302", span, format!("`{}` is {have}, this would make it {got}", name.text));
             return Err(self.fail(d));
         }
-        if self.kind_here() == Some(CallableKind::Optimizer) {
+        if let Some(CallableKind::Optimizer | CallableKind::Schedule) = self.kind_here() {
             self.optimizer_assign(name, new);
             env.rebind(&name.text, Value::Tensor(new));
             return Ok(());
