@@ -7,6 +7,7 @@ mod explain;
 mod export;
 mod graph;
 mod predict;
+mod test;
 mod train;
 
 use crate::args::Arguments;
@@ -20,6 +21,8 @@ pub enum Command {
     Train(train::Train),
     /// Find the mistakes in files without running them
     Check(check::Check),
+    /// Run the tests of files
+    Test(test::Test),
     /// Evaluate a trained run on data
     Eval(eval::Eval),
     /// Compute a model's outputs for a file of inputs
@@ -40,6 +43,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
     match args.command {
         Command::Train(c) => c.run(color),
         Command::Check(c) => c.run(color),
+        Command::Test(c) => c.run(color),
         Command::Eval(c) => c.run(color),
         Command::Predict(c) => c.run(color),
         Command::Export(c) => c.run(),

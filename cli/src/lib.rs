@@ -8,12 +8,15 @@ pub mod args;
 mod bug;
 mod commands;
 pub mod failure;
+mod notes;
 mod output;
 pub mod pipeline;
 mod progress;
 mod settings;
 mod signals;
+mod starts;
 mod target;
+pub mod testing;
 mod values;
 
 use failure::Failure;

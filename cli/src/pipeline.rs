@@ -6,6 +6,7 @@ use tfm_lang::diagnostic::{Diagnostic, Severity};
 use tfm_lang::model::Model;
 use tfm_lang::source::{FileId, Sources};
 use tfm_lowering::graph::Graph;
+use tfm_lowering::place::Fallback;
 use tfm_lowering::{build, differentiate, partition, place, simplify, update};
 
 /// A checked file and its graph.
@@ -20,6 +21,8 @@ pub struct Compiled {
     pub graph: Graph,
     /// Warnings.
     pub warnings: Vec<Diagnostic>,
+    /// The hints that this machine cannot honour.
+    pub fallbacks: Vec<Fallback>,
 }
 
 /// A file with errors.
@@ -47,7 +50,9 @@ pub fn compile(
     };
     adjust(&mut model);
     match lower(&model) {
-        Ok(graph) => Ok(Compiled { sources, files: checked.files, model, graph, warnings: checked.diagnostics }),
+        Ok((graph, fallbacks)) => {
+            Ok(Compiled { sources, files: checked.files, model, graph, warnings: checked.diagnostics, fallbacks })
+        }
         Err(error) => {
             let mut diagnostics = checked.diagnostics;
             diagnostics.push(*error);
@@ -56,16 +61,17 @@ pub fn compile(
     }
 }
 
-/// From a checked file to the graph that the device runs.
-fn lower(model: &Model) -> Result<Graph, Box<Diagnostic>> {
+/// From a checked file to the graph that the device runs, and the hints that it cannot honour.
+fn lower(model: &Model) -> Result<(Graph, Vec<Fallback>), Box<Diagnostic>> {
     let mut graph = build(model);
     differentiate(&mut graph, model).map_err(Box::new)?;
     update(&mut graph, model).map_err(Box::new)?;
     simplify(&mut graph);
     let placement = place(&graph, &["cpu".to_string()]);
+    let fallbacks = placement.as_ref().map_or(Vec::new(), |p| p.fallbacks().to_vec());
     // One device has all of the work, and so its part is the whole graph.
     let part = placement.and_then(|p| partition(&graph, &p).into_iter().next());
-    Ok(part.map_or(graph, |part| part.graph))
+    Ok((part.map_or(graph, |part| part.graph), fallbacks))
 }
 
 /// [`compile`] for a file on disk.

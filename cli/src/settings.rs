@@ -31,7 +31,7 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 impl Settings {
     /// What the checker is told.
     pub fn options(&self, only: Option<&str>) -> Options {
-        Options { overrides: self.set.clone(), only: only.map(str::to_string) }
+        Options { overrides: self.set.clone(), only: only.map(str::to_string), tests: false }
     }
 
     /// How many threads to use.

@@ -3,6 +3,7 @@
 //! No I/O and no threads: the command line, an editor and a web page hold the same code.
 
 pub mod check;
+pub mod device;
 pub mod diagnostic;
 pub mod dim;
 pub mod model;

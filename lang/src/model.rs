@@ -10,6 +10,7 @@
 //!
 //! Sizes known only when data is opened are symbols: `B` (batch), `steps_per_epoch`.
 
+use crate::device::Device;
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
 use crate::source::Span;
@@ -90,6 +91,8 @@ pub struct Node {
     pub span: Span,
     /// The path of the instance it stands in, `ConvNet.conv2d_1`; empty at the top.
     pub scope: Word,
+    /// The hint it stands under, `on gpu(0) { … }`; a read has that of its variable.
+    pub device: Option<Arc<Device>>,
 }
 
 /// Operations in topological order.
@@ -155,6 +158,8 @@ pub struct Variable {
     pub init: (Body, ValueId),
     /// Its declaration.
     pub span: Span,
+    /// The hint it was made under.
+    pub device: Option<Arc<Device>>,
 }
 
 /// A checked file.
@@ -370,6 +375,8 @@ pub struct Train {
     pub length: Period,
     /// The seed.
     pub seed: u64,
+    /// How it is run, where the file says more than that.
+    pub settings: Settings,
     /// The step's forward part, with `training` true.
     pub training: Program,
     /// The same with `training` false.
@@ -380,8 +387,67 @@ pub struct Train {
     pub periodic: Vec<Periodic>,
     /// `stop when … stalls for …`: the metric and the patience.
     pub stop: Vec<(String, Period)>,
+    /// `start … from …`, in the order of the text.
+    pub starts: Vec<Start>,
+    /// Parameters and states that `freeze` keeps as they are.
+    pub frozen: Vec<VarId>,
     /// The block's head.
     pub span: Span,
+}
+
+/// Settings that say how a block is run. None of them changes what it computes but by rounding.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Settings {
+    /// `micro: 32`: gradients are averaged over parts of a batch with so many examples.
+    pub micro: Option<i64>,
+    /// `precision: bf16`: products and convolutions round what they multiply to bf16, and add in f32.
+    pub rounds_to_bf16: bool,
+    /// `parallel: replicas(4)`.
+    pub parallel: Option<Replicas>,
+    /// `parameters: job("ps")`: where parameters are kept.
+    pub parameters: Option<Device>,
+    /// `memory: 2 GB`: the bytes that a step may use.
+    pub memory: Option<u64>,
+}
+
+/// `replicas(50, backup: 2)`, `replicas(8, async: true)`, `replicas(16, groups: 4)`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Replicas {
+    /// How many.
+    pub count: i64,
+    /// How many of them are not waited for.
+    pub backup: i64,
+    /// Each updates the parameters by itself.
+    pub is_async: bool,
+    /// How many groups they are in.
+    pub groups: i64,
+}
+
+/// `start Encoder from "base.safetensors" at vit.encoder`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Start {
+    /// The path of what starts, `Encoder`; empty: everything.
+    pub target: String,
+    /// The file, or the folder of a run or of a checkpoint.
+    pub file: String,
+    /// The path in the file that stands for the target's.
+    pub at: String,
+    /// Parameters and states of layers below the target.
+    pub variables: Vec<VarId>,
+    /// The statement.
+    pub span: Span,
+}
+
+impl Start {
+    /// The name in the file of a variable.
+    pub fn name_of(&self, path: &str) -> String {
+        let below = path.strip_prefix(&self.target).unwrap_or(path).trim_start_matches('.');
+        match (self.at.as_str(), below) {
+            ("", below) => below.into(),
+            (at, "") => at.into(),
+            (at, below) => format!("{at}.{below}"),
+        }
+    }
 }
 
 /// One `minimize`.
@@ -396,12 +462,42 @@ pub struct Minimize {
 }
 
 /// Something done now and then.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Periodic {
     /// `None`: at the end.
     pub every: Option<Period>,
     /// What is done.
     pub actions: Vec<Action>,
+    /// What is looked at.
+    pub glance: Glance,
+}
+
+/// What a periodic part computes of the last batch with `training` false. The values are of the body of
+/// [`Train::evaluation`].
+#[derive(Clone, Debug, Default)]
+pub struct Glance {
+    /// `report`.
+    pub reports: Vec<Report>,
+    /// `save images`.
+    pub images: Vec<Images>,
+    /// The states of its metrics, which start anew each time.
+    pub assigns: Vec<(VarId, ValueId)>,
+}
+
+impl Glance {
+    /// True when there is nothing to compute.
+    pub fn is_empty(&self) -> bool {
+        self.reports.is_empty() && self.images.is_empty()
+    }
+}
+
+/// `save images fake`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Images {
+    /// `fake`; the files are `images/fake-step-004690.png`.
+    pub name: String,
+    /// `[N, H, W]`, or `[N, C, H, W]` with 1 or 3 for C; floating, or u8.
+    pub value: ValueId,
 }
 
 /// One periodic action.

@@ -1,9 +1,10 @@
 //! Model → Graph: the forward parts of every `train` block, and how all variables start.
 
-use crate::differentiate::drop_custom_gradients;
+use crate::differentiate::{drop_custom_gradients, gradients};
 use crate::graph::splice::splice;
 use crate::graph::{Entry, Graph, PendingTrain, Type, Value, Var, Variable};
-use tfm_lang::model::{self, Body, Model, Op, Program, ValueId, VariableKind};
+use tfm_lang::diagnostic::Diagnostic;
+use tfm_lang::model::{self, Body, Glance, Model, Op, Program, Rules, ValueId, VarId, VariableKind};
 
 /// The entry that gives every variable its first value.
 pub const INIT: &str = "init";
@@ -21,12 +22,23 @@ pub fn evaluate_entry(train: &str) -> String {
     format!("{train}.evaluate")
 }
 
+/// The entry of what the periodic part with this number, counted from 0, looks at.
+pub fn every_entry(train: &str, part: usize) -> String {
+    format!("{train}.every_{}", part + 1)
+}
+
+/// The output of [`every_entry`] that `save images` writes.
+pub fn images_output(images: &str) -> String {
+    format!("images/{images}")
+}
+
 /// Writes a checked model as one graph.
 ///
 /// Entries: [`INIT`]; [`RESET`]; for each `train` block [`step_entry`], whose outputs are the losses
 /// and reports and whose assigns are the states that change, and [`evaluate_entry`], with what each
 /// model gave as further outputs. A single loss is called `loss`; of several, one that is not
-/// reported is called `loss_1`, `loss_2`, by its place.
+/// reported is called `loss_1`, `loss_2`, by its place. For each periodic part that looks at values there is
+/// [`every_entry`].
 ///
 /// The variables of the graph are those of the model under the same numbers. Gradients and updates
 /// are still pending: see [`crate::differentiate()`] and [`crate::update()`].
@@ -50,6 +62,10 @@ pub fn build(model: &Model) -> Graph {
         graph.pending.trains.push(PendingTrain { losses, gradients: Vec::new() });
         let (evaluate, _) = program(&mut graph, &train.evaluation, evaluate_entry(&train.name));
         graph.entries.push(evaluate);
+        for (i, part) in train.periodic.iter().enumerate().filter(|(_, part)| !part.glance.is_empty()) {
+            let entry = glance(&mut graph, &train.evaluation.body, &part.glance, every_entry(&train.name, i));
+            graph.entries.push(entry);
+        }
     }
     graph.debug_verify("build");
     graph
@@ -73,6 +89,35 @@ pub fn build_body(variables: &[model::Variable], body: &Body, name: &str, output
     graph
 }
 
+/// Writes a scalar that stands by itself with its gradient in some of the variables: [`INIT`], and an entry of
+/// this name whose outputs are `loss` and, by the numbers of the variables, `gradient 3`. For checking gradients.
+///
+/// # Errors
+/// Those of the rule of a primitive: it is not differentiable.
+pub fn build_gradients(
+    variables: &[model::Variable],
+    body: &Body,
+    name: &str,
+    loss: ValueId,
+    parameters: &[VarId],
+    rules: &(dyn Rules + Send + Sync),
+) -> Result<Graph, Diagnostic> {
+    let mut graph = Graph::default();
+    let mut init = Entry { name: INIT.into(), ..Entry::default() };
+    for variable in variables {
+        add_variable(&mut graph, &mut init, variable, variable.path.clone());
+    }
+    let loss = splice(&mut graph, body, &[], &[loss], None)[0];
+    let mut outputs = vec![("loss".to_string(), loss)];
+    let found = gradients(&mut graph, rules, loss, parameters)?;
+    outputs.extend(parameters.iter().zip(found).map(|(p, v)| (format!("gradient {}", p.0), v)));
+    graph.entries.extend([init, Entry { name: name.into(), outputs, assigns: Vec::new() }]);
+    drop_custom_gradients(&mut graph);
+    graph.prune();
+    graph.debug_verify("build");
+    Ok(graph)
+}
+
 /// Adds a variable with its first value. An initial value that reads a variable means that one's
 /// first value, since nothing else is there yet.
 pub(crate) fn add_variable(graph: &mut Graph, init: &mut Entry, variable: &model::Variable, path: String) -> Var {
@@ -83,9 +128,22 @@ pub(crate) fn add_variable(graph: &mut Graph, init: &mut Entry, variable: &model
     });
     let value = splice(graph, body, &reads.collect::<Vec<_>>(), &[*root], None)[0];
     let var = Var(graph.variables.len() as u32);
-    graph.variables.push(Variable { path, kind: variable.kind, ty: Type::from(&variable.ty) });
+    let (ty, device) = (Type::from(&variable.ty), variable.device.clone());
+    graph.variables.push(Variable { path, kind: variable.kind, ty, device });
     init.assigns.push((var, value));
     var
+}
+
+/// Copies what a periodic part looks at.
+fn glance(graph: &mut Graph, body: &Body, glance: &Glance, name: String) -> Entry {
+    let reports = glance.reports.iter().map(|r| (r.name.clone(), r.value));
+    let images = glance.images.iter().map(|i| (images_output(&i.name), i.value));
+    let (names, values): (Vec<String>, Vec<ValueId>) = reports.chain(images).unzip();
+    let roots: Vec<ValueId> = values.into_iter().chain(glance.assigns.iter().map(|(_, v)| *v)).collect();
+    let values = splice(graph, body, &[], &roots, None);
+    let (outputs, assigned) = values.split_at(names.len());
+    let assigns = glance.assigns.iter().zip(assigned).map(|((var, _), value)| (Var(var.0), *value)).collect();
+    Entry { name, outputs: names.into_iter().zip(outputs.iter().copied()).collect(), assigns }
 }
 
 /// Copies a program; gives its entry and the values of its losses.

@@ -34,6 +34,27 @@ pub fn differentiate(graph: &mut Graph, model: &Model) -> Result<(), Diagnostic>
     Ok(())
 }
 
+/// The gradient of a scalar in each of the parameters, as a tensor of its type.
+pub(crate) fn gradients(
+    graph: &mut Graph,
+    rules: &(dyn Rules + Send + Sync),
+    loss: Value,
+    parameters: &[VarId],
+) -> Result<Vec<Value>, Diagnostic> {
+    let mut rules = RuleCache { rules, known: HashMap::new() };
+    let found = backward(graph, &mut rules, loss, parameters)?;
+    let dense = found.into_iter().map(|(var, gradient)| match gradient {
+        Gradient::Dense(v) => v,
+        Gradient::Sparse(rows) => {
+            let ty = graph.variables[var.0 as usize].ty.clone();
+            let rows: Vec<Contribution> = rows.into_iter().map(Contribution::Rows).collect();
+            let site = Site::default();
+            sum(graph, &rows, &ty, &site).unwrap_or_else(|| graph.filled(0.0, ty, &site))
+        }
+    });
+    Ok(dense.collect())
+}
+
 /// What one use of a value adds to its gradient.
 #[derive(Clone, Copy)]
 enum Contribution {

@@ -16,7 +16,7 @@ pub mod plan;
 pub mod simplify;
 pub mod update;
 
-pub use build::{build, build_body};
+pub use build::{build, build_body, build_gradients};
 pub use differentiate::differentiate;
 pub use fuse::fuse;
 pub use partition::partition;

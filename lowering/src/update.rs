@@ -8,10 +8,10 @@
 //! p' = write_rows(p, at, update(read_rows(p, at), g))
 //! ```
 
-use crate::build::{INIT, add_variable, evaluate_entry, step_entry};
+use crate::build::{INIT, add_variable, evaluate_entry, every_entry, step_entry};
 use crate::graph::make::Site;
 use crate::graph::splice::splice;
-use crate::graph::{Entry, Gradient, Graph, Node, Op, SparseRows, Type, Value, Var, Variable};
+use crate::graph::{Entry, Gradient, Graph, Op, SparseRows, Type, Value, Var, Variable};
 use tfm_lang::diagnostic::Diagnostic;
 use tfm_lang::dim::Dim;
 use tfm_lang::model::{
@@ -83,7 +83,7 @@ fn descend(
     let settings = UpdateSettings { total_steps: total_steps(train) };
     let update = model.rules.update(minimize.optimizer, &parameters, &settings)?;
 
-    let states = add_states(graph, &update, &train.name);
+    let states = add_states(graph, &update, &slopes, &train.name);
     let values = apply(graph, &update, &slopes, &states);
     for ((parameter, slope), new) in update.parameters.iter().zip(&slopes).zip(values) {
         assign(graph, train, parameter, slope, &states, new);
@@ -122,13 +122,18 @@ fn flat(graph: &mut Graph, part: &SparseRows, row: &[Dim], site: &Site) -> (Valu
 }
 
 /// Adds the optimizer's variables; gives their numbers in its order.
-fn add_states(graph: &mut Graph, update: &Update, train: &str) -> Vec<Var> {
+fn add_states(graph: &mut Graph, update: &Update, slopes: &[Slope], train: &str) -> Vec<Var> {
     let mut init = take_entry(graph, INIT);
-    let states = update.variables.iter().map(|variable| {
+    let states = update.variables.iter().enumerate().map(|(i, variable)| {
         // A second `train` block with the same optimizer has states of its own.
         let taken = graph.variable(&variable.path).is_some();
         let path = if taken { format!("{}/{train}", variable.path) } else { variable.path.clone() };
-        add_variable(graph, &mut init, variable, path)
+        let var = add_variable(graph, &mut init, variable, path);
+        let owner = update.parameters.iter().position(|p| p.states.iter().any(|s| s.variable == i));
+        // States are kept where their parameter is.
+        let device = owner.and_then(|o| graph.variables[slopes[o].var.0 as usize].device.clone());
+        graph.variables[var.0 as usize].device = device;
+        var
     });
     let states = states.collect();
     put_entry(graph, init);
@@ -145,13 +150,7 @@ struct NewValues {
 /// Copies the optimizer's body with the old values bound.
 fn apply(graph: &mut Graph, update: &Update, slopes: &[Slope], states: &[Var]) -> Vec<NewValues> {
     let site = Site::default();
-    let step = Node {
-        op: Op::Input("step".into()),
-        args: Vec::new(),
-        ty: Type::from(update.body.ty(update.step)),
-        scope: site.path(),
-        span: None,
-    };
+    let step = site.node(Op::Input("step".into()), Vec::new(), Type::from(update.body.ty(update.step)));
     let mut bound = vec![(update.step, graph.push(step))];
     let mut roots: Vec<ValueId> = Vec::new();
     for (parameter, slope) in update.parameters.iter().zip(slopes) {
@@ -176,10 +175,9 @@ fn apply(graph: &mut Graph, update: &Update, slopes: &[Slope], states: &[Var]) -
 
 /// A variable before the step, or its rows.
 fn read(graph: &mut Graph, var: Var, rows: Option<Value>) -> Value {
-    let site = Site::default();
-    let ty = graph.variables[var.0 as usize].ty.clone();
-    let table =
-        graph.push(Node { op: Op::Read(var), args: Vec::new(), ty: ty.clone(), scope: site.path(), span: None });
+    let Variable { ty, device, .. } = graph.variables[var.0 as usize].clone();
+    let site = Site { device, ..Site::default() };
+    let table = graph.push(site.node(Op::Read(var), Vec::new(), ty.clone()));
     let Some(rows) = rows else { return table };
     let mut shape = ty.shape;
     shape[0] = graph.ty(rows).shape[0].clone();
@@ -211,7 +209,10 @@ fn assign(
     if let Some(value) = new.average {
         let average = add_average(graph, slope.var);
         assigns.push((average, whole(graph, average, slope.rows, value)));
-        read_instead(graph, &evaluate_entry(&train.name), slope.var, average);
+        let glances = (0..train.periodic.len()).map(|i| every_entry(&train.name, i));
+        for entry in glances.chain([evaluate_entry(&train.name)]) {
+            read_instead(graph, &entry, slope.var, average);
+        }
     }
     let entry = graph.entry_mut(&step_entry(&train.name));
     entry.expect("build made an entry for each block").assigns.extend(assigns);
@@ -219,14 +220,14 @@ fn assign(
 
 /// The variable of a parameter's average, which an earlier block may have made.
 fn add_average(graph: &mut Graph, parameter: Var) -> Var {
-    let Variable { path, ty, .. } = graph.variables[parameter.0 as usize].clone();
+    let Variable { path, ty, device, .. } = graph.variables[parameter.0 as usize].clone();
     let path = average_path(&path);
     if let Some(var) = graph.variable(&path) {
         return var;
     }
     let mut init = take_entry(graph, INIT);
     let var = Var(graph.variables.len() as u32);
-    graph.variables.push(Variable { path, kind: VariableKind::Optimizer, ty });
+    graph.variables.push(Variable { path, kind: VariableKind::Optimizer, ty, device });
     let start = init.assigns.iter().find(|(v, _)| *v == parameter).map(|(_, value)| *value);
     init.assigns.extend(start.map(|value| (var, value)));
     put_entry(graph, init);

@@ -110,7 +110,7 @@ fn the_verifier_names_node_and_pass() {
     let mixed = broken(|g| {
         let args = vec![Value(0), Value(2)];
         let ty = Type::new(DType::F32, g.ty(Value(0)).shape.clone());
-        g.push(Node { op: Op::Primitive("add".into(), vec![]), args, ty, scope: Site::default().path(), span: None });
+        g.push(Site::default().node(Op::Primitive("add".into(), vec![]), args, ty));
     });
     assert!(mixed.contains("%8: `add` of f32[B, 512] gives f32[B, 784]"), "{mixed}");
 }

@@ -133,26 +133,18 @@ fn convolutions(b: &Bench) -> Result<(), KernelError> {
         let flops = 2.0 * (y.iter().product::<usize>() * w[1] * w[2] * w[3]) as f64;
         let name = |what: &str| format!("{what} {x:?} {w:?}");
         let how = [("stride", 1), ("pad", 0)];
-        b.time(
-            &name("conv2d"),
-            primitive("conv2d", &how),
-            vec![dense(&x), dense(&w)],
-            vec![dense(&y)],
-            flops,
-            "GFLOP/s",
-        )?;
-        let sized = |h: usize, w: usize| [("height", h as i64), ("width", w as i64), how[0], how[1]];
-        let input = primitive("conv2d_input", &sized(x[2], x[3]));
-        b.time(&name("conv2d_input"), input, vec![dense(&y), dense(&w)], vec![dense(&x)], flops, "GFLOP/s")?;
-        let kernel = primitive("conv2d_kernel", &sized(w[2], w[3]));
-        b.time(&name("conv2d_kernel"), kernel, vec![dense(&x), dense(&y)], vec![dense(&w)], flops, "GFLOP/s")?;
+        b.time(&name("conv"), primitive("conv", &how), vec![dense(&x), dense(&w)], vec![dense(&y)], flops, "GFLOP/s")?;
+        let input = primitive("conv_input", &how);
+        b.time(&name("conv_input"), input, vec![dense(&y), dense(&w)], vec![dense(&x)], flops, "GFLOP/s")?;
+        let kernel = primitive("conv_kernel", &how);
+        b.time(&name("conv_kernel"), kernel, vec![dense(&x), dense(&y)], vec![dense(&w)], flops, "GFLOP/s")?;
     }
     let (x, y) = ([128, 64, 24, 24], [128, 64, 12, 12]);
     let how = [("size", 2), ("stride", 2), ("pad", 0)];
     let bytes = 4.0 * (x.iter().product::<usize>() + y.iter().product::<usize>()) as f64;
-    b.time("max_pool2d", primitive("max_pool2d", &how), vec![dense(&x)], vec![dense(&y)], bytes, "GB/s")?;
-    let gradient = primitive("max_pool2d_gradient", &how);
-    b.time("max_pool2d_gradient", gradient, vec![dense(&x), dense(&y)], vec![dense(&x)], bytes * 2.0, "GB/s")
+    b.time("max_pool", primitive("max_pool", &how), vec![dense(&x)], vec![dense(&y)], bytes, "GB/s")?;
+    let gradient = primitive("max_pool_gradient", &how);
+    b.time("max_pool_gradient", gradient, vec![dense(&x), dense(&y)], vec![dense(&x)], bytes * 2.0, "GB/s")
 }
 
 fn instruction(op: &str, args: &[u16]) -> Instruction {

@@ -16,7 +16,7 @@ mod weights;
 pub use folder::{CheckpointError, export, load, load_model, read_manifest, write};
 pub use manifest::{Best, FileSum, Manifest, Position, Progress, Series, Stall, VariableSignature};
 pub use store::{Retention, Store, Which};
-pub use weights::load_weights;
+pub use weights::{Wanted, Weights};
 
 #[cfg(test)]
 mod tests;

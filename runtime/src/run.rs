@@ -15,6 +15,7 @@ mod evaluate;
 mod event;
 mod feed;
 mod folder;
+mod images;
 mod metrics;
 pub mod period;
 mod trainer;

@@ -1,4 +1,4 @@
-//! The losses of training are those of PyTorch, where a Python that has it is at hand.
+//! Losses of training, and the library's functions one by one, are those of PyTorch, where a Python that has it is at hand.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -27,17 +27,38 @@ fn tfm() -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-#[test]
-fn the_first_losses_are_those_of_pytorch() {
+/// Runs a script with this binary and gives what it printed; or says why that cannot be and gives nothing.
+fn run(script: &str) -> Option<String> {
     let (python, tfm) = match (python(), tfm()) {
         (Ok(python), Some(tfm)) => (python, tfm),
-        (Err(why), _) => return println!("skipped: {why}; TFM_PYTHON names a Python with numpy and torch"),
-        (_, None) => return println!("skipped: `tfm` is not built; `cargo build -p tfm` does it"),
+        (Err(why), _) => {
+            println!("skipped: {why}; TFM_PYTHON names a Python with numpy and torch");
+            return None;
+        }
+        (_, None) => {
+            println!("skipped: `tfm` is not built; `cargo build -p tfm` does it");
+            return None;
+        }
     };
-    let script = root().join("tests/agree_with_torch.py");
-    let done = Command::new(python).arg(script).arg("--tfm").arg(tfm).output().expect("the script can be started");
+    let done = Command::new(python).arg(root().join(script)).arg("--tfm").arg(tfm).output();
+    let done = done.expect("the script can be started");
     let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     println!("{out}");
     assert!(done.status.success(), "{out}{err}");
-    assert_eq!(out.matches(": agrees").count(), 3, "mlp, cnn and gpt:\n{out}");
+    Some(out.into_owned())
+}
+
+#[test]
+fn the_first_losses_are_those_of_pytorch() {
+    if let Some(out) = run("tests/agree_with_torch.py") {
+        assert_eq!(out.matches(": agrees").count(), 3, "mlp, cnn and gpt:\n{out}");
+    }
+}
+
+#[test]
+fn the_library_gives_the_numbers_of_pytorch() {
+    let modules = tfm_tests::files(&root().join("tests/torch"), "py").len() - 2;
+    if let Some(out) = run("tests/torch/agree.py") {
+        assert_eq!(out.matches("rows: agrees").count(), modules, "one line for each file of rows:\n{out}");
+    }
 }

@@ -1,12 +1,13 @@
 //! Every code that the checker can report is explained, and its example has it.
 
+use tfm::testing::{Form, failures};
 use tfm_lang::check::{Options, check};
 use tfm_lang::diagnostic::codes;
 use tfm_lang::source::Sources;
 use tfm_tests::{files, read, root};
 
-/// Codes that no file gives: a fault of ours.
-const NO_EXAMPLE: [&str; 1] = ["E0600"];
+/// Codes that no text gives: a fault of ours, and weights that are read from a file.
+const NO_EXAMPLE: [&str; 2] = ["E0600", "E0612"];
 
 #[test]
 fn each_example_has_its_error() {
@@ -15,8 +16,11 @@ fn each_example_has_its_error() {
         let mut sources = Sources::default();
         let main = sources.add("example.tfm", entry.example, false);
         let mut load = |name: &str| (name == "itself.tfm").then(|| "import itself.f\n".to_string());
-        let checked = check(&mut sources, tfm_stdlib::FILES, main, &mut load, &Options::default());
-        let got: Vec<String> = checked.diagnostics.iter().map(|d| format!("{}: {}", d.code, d.message)).collect();
+        let options = Options { tests: true, ..Options::default() };
+        let checked = check(&mut sources, tfm_stdlib::FILES, main, &mut load, &options);
+        let ran = checked.tests.iter().flat_map(|test| failures(test, Form::Simplified)).collect::<Vec<_>>();
+        let found = checked.diagnostics.iter().chain(&ran);
+        let got: Vec<String> = found.map(|d| format!("{}: {}", d.code, d.message)).collect();
         if !got.iter().any(|line| line.starts_with(entry.code)) {
             wrong.push(format!("{}: {got:?}", entry.code));
         }

@@ -1,32 +1,22 @@
 //! The library's doc comments are true: every example gives what it says, and every gradient agrees with
 //! differences. All from the `.tfm` files; nothing is written here about any one operation.
 
-use tfm_lang::source::Sources;
+use tfm::testing::tests_of_library;
 use tfm_runtime::cpu::Cpu;
 use tfm_runtime::run::Engine;
 use tfm_runtime::session::{Context, Session};
 use tfm_runtime::tensor::Tensor;
-use tfm_tests::examples::run_example;
+use tfm_tests::examples::run_test;
 use tfm_tests::gradients::{Outcome, check_gradient, declared_in, library, lower};
-use tfm_tests::one_line;
 
 #[test]
-fn every_example_of_the_library_is_true() {
-    let mut sources = Sources::default();
-    let examples = tfm_lang::check::examples(&mut sources, tfm_stdlib::FILES);
-    let mut wrong = Vec::new();
-    for example in &examples {
-        match example {
-            Ok(example) => {
-                let ran = run_example(example);
-                wrong.extend(ran.err().map(|e| format!("{}: {}: {e}", example.name, example.text)));
-            }
-            Err((text, d)) => wrong.push(format!("{text}: {}", one_line(&sources, d))),
-        }
-    }
-    println!("{} examples", examples.len());
-    assert!(wrong.is_empty(), "{} of {} examples:\n{}", wrong.len(), examples.len(), wrong.join("\n"));
-    assert!(examples.len() >= library().iter().filter(|d| d.lines("example:").next().is_some()).count());
+fn every_test_and_example_of_the_library_holds() {
+    let (sources, tests) = tests_of_library();
+    let wrong: Vec<String> = tests.iter().flat_map(|test| run_test(&sources, test)).collect();
+    println!("{} tests and examples", tests.len());
+    assert!(wrong.is_empty(), "of {} tests and examples:\n{}", tests.len(), wrong.join("\n"));
+    let examples = tests.iter().filter(|t| t.example.is_some()).count();
+    assert_eq!(examples, library().iter().map(|d| d.lines("example:").count()).sum::<usize>());
 }
 
 #[test]

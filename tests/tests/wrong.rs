@@ -30,7 +30,7 @@ fn wrong_files_show_what_is_wrong_and_nothing_else() {
 /// What differs between a file's expectations and its findings, when something does.
 fn disagreement(path: &Path) -> Option<String> {
     let expected = expectations(path);
-    let (sources, checked) = check_file(path, &Options::default());
+    let (sources, checked) = check_file(path, &Options { tests: true, ..Options::default() });
     let mut found: Vec<&Diagnostic> = checked.diagnostics.iter().collect();
     let mut out = String::new();
     for e in &expected {

@@ -1,11 +1,14 @@
 //! `tfm check`: the mistakes in files.
 
 use crate::failure::Failure;
-use crate::output::{Color, Format, diagnostics_json, say, show_diagnostics};
+use crate::output::{Color, Format, complain, diagnostics_json, say, show_diagnostics};
 use crate::pipeline::compile_file;
 use crate::settings::Settings;
+use crate::target::parent;
+use crate::{notes, starts};
 use clap::Args;
 use std::path::PathBuf;
+use tfm_lang::check::Options;
 
 /// Names, types and shapes, for every batch size at once. No data is read.
 #[derive(Args, Clone, Debug)]
@@ -28,19 +31,26 @@ impl Check {
     pub fn run(&self, color: Color) -> Result<(), Failure> {
         let mut good = true;
         for file in &self.files {
-            let options = self.settings.options(None);
+            let options = Options { tests: true, ..self.settings.options(None) };
             let result = compile_file(file, &options, &|m| self.settings.apply(m)).map_err(Failure::file(file))?;
-            let (sources, diagnostics) = match &result {
-                Ok(compiled) => (&compiled.sources, &compiled.warnings),
-                Err(rejected) => (&rejected.sources, &rejected.diagnostics),
+            let (sources, mut diagnostics) = match &result {
+                Ok(compiled) => (&compiled.sources, compiled.warnings.clone()),
+                Err(rejected) => (&rejected.sources, rejected.diagnostics.clone()),
             };
+            let unfit = match &result {
+                Ok(compiled) => starts::unfit(compiled, &compiled.model.trains, &parent(file), false),
+                Err(_) => Vec::new(),
+            };
+            let is_good = result.is_ok() && unfit.is_empty();
+            diagnostics.extend(unfit);
             match self.format {
-                Format::Plain => show_diagnostics(sources, diagnostics, color),
+                Format::Plain => show_diagnostics(sources, &diagnostics, color),
                 Format::Json if diagnostics.is_empty() => {}
-                Format::Json => say(&diagnostics_json(sources, diagnostics))?,
+                Format::Json => say(&diagnostics_json(sources, &diagnostics))?,
             }
-            good &= result.is_ok();
-            if let (Ok(compiled), Format::Plain) = (&result, self.format) {
+            good &= is_good;
+            if let (Ok(compiled), Format::Plain, true) = (&result, self.format, is_good) {
+                notes::of(compiled, &compiled.model.trains).iter().for_each(|note| complain(note));
                 let blocks: Vec<&str> = compiled.model.trains.iter().map(|t| t.name.as_str()).collect();
                 let of = if blocks.is_empty() { String::new() } else { format!(": {}", blocks.join(", ")) };
                 say(&format!("{} is correct{of}", file.display()))?;

@@ -1,19 +1,19 @@
 //! `tfm train`: what the file says, from data to checkpoints.
 
 use crate::failure::Failure;
-use crate::output::{Color, Format, say, table};
+use crate::output::{Color, Format, complain, say, show_diagnostics, table};
 use crate::pipeline::Compiled;
 use crate::settings::Settings;
 use crate::target::{LearnedByName, block, compile, open_data, parent};
 use crate::values::{bytes, count, duration, value};
-use crate::{progress, signals};
+use crate::{notes, progress, signals, starts};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tfm_lang::model::Action;
-use tfm_lowering::build::{evaluate_entry, step_entry};
-use tfm_runtime::checkpoint::{Progress, Store, Which, load_weights};
+use tfm_lowering::build::{evaluate_entry, every_entry, step_entry};
+use tfm_runtime::checkpoint::{Progress, Store, Weights, Which};
 use tfm_runtime::cpu::Cpu;
 use tfm_runtime::data::Dataset;
 use tfm_runtime::run::{self, DataFeed, Ended, Engine, Event, Feed, Folder, Job, Outcome, RunError, RunInfo, Summary};
@@ -88,13 +88,14 @@ impl Train {
         let options = self.settings.options(self.name.as_deref());
         let compiled = compile(&file, &options, &|m| self.settings.apply(m), color)?;
         let blocks = self.blocks(&compiled, &file)?;
+        self.notes(&compiled, &blocks);
         let directory = std::path::absolute(parent(&file)).map_err(Failure::file(&file))?;
         let datasets = self.open_data(&compiled, &blocks, &directory)?;
         let mut session = Session::new(compiled.graph.clone(), Cpu::new(self.settings.threads()));
         session.initialize(compiled.model.trains[blocks[0]].seed)?;
         if let Some(file) = &self.start {
             let variables = session.variables().to_vec();
-            load_weights(file, &variables, session.tensors_mut())?;
+            Weights::open(file)?.set_all(&variables, session.tensors_mut())?;
         }
         if self.dry_run {
             return self.describe(&compiled, &blocks, &datasets, &mut session);
@@ -104,12 +105,35 @@ impl Train {
             None => None,
         };
         let first = resumed.as_ref().map_or(0, |r| blocks.iter().position(|b| *b == r.train).unwrap_or(0));
+        // The block that goes on has read its weights when it began.
+        let begin = blocks[first..].iter().skip(usize::from(resumed.is_some()));
+        let begin: Vec<_> = begin.map(|b| compiled.model.trains[*b].clone()).collect();
+        let unfit = starts::unfit(&compiled, &begin, &directory, true);
+        if !unfit.is_empty() {
+            show_diagnostics(&compiled.sources, &unfit, color);
+            return Err(Failure::Shown);
+        }
         for &train in &blocks[first..] {
             let going_on = resumed.take().filter(|r| r.train == train);
             let block = Block { train, command: self, compiled: &compiled, file: &file, directory: &directory };
             block.run(&datasets, &mut session, going_on)?;
         }
         Ok(())
+    }
+
+    /// Says what is run otherwise than the file has it.
+    fn notes(&self, compiled: &Compiled, blocks: &[usize]) {
+        if self.quiet {
+            return;
+        }
+        let notes = notes::of(compiled, blocks.iter().map(|b| &compiled.model.trains[*b]));
+        match self.format {
+            Format::Plain => notes.iter().for_each(|note| complain(note)),
+            Format::Json => {
+                let mut observer = progress::observer(self.format, false, &self.runs);
+                notes.iter().for_each(|note| observer.on(Event::Note(note)));
+            }
+        }
     }
 
     /// The indices of the blocks to be run.
@@ -178,7 +202,7 @@ impl Train {
         let store = Store::open(&folder.checkpoints())?;
         let variables = session.variables().to_vec();
         let (manifest, passed_over) = store.restore(which, &variables, session.tensors_mut())?;
-        passed_over.iter().for_each(|e| crate::output::complain(&format!("warning: {e}; an earlier one is used")));
+        passed_over.iter().for_each(|e| complain(&format!("warning: {e}; an earlier one is used")));
         Ok(Resumed { train, folder, progress: manifest.progress })
     }
 
@@ -231,8 +255,14 @@ fn feed<'a>(
     session: &Session,
 ) -> Result<DataFeed<'a>, Failure> {
     let train = &compiled.model.trains[block(compiled, name)?];
-    let inputs = [session.inputs(&step_entry(name)), session.inputs(&evaluate_entry(name))];
-    Ok(DataFeed::new(datasets, train, &inputs[0], &inputs[1])?)
+    let mut inputs = session.inputs(&step_entry(name));
+    // What is looked at now and then comes with every batch.
+    for input in (0..train.periodic.len()).flat_map(|i| session.inputs(&every_entry(name, i))) {
+        if !inputs.contains(&input) {
+            inputs.push(input);
+        }
+    }
+    Ok(DataFeed::new(datasets, train, &inputs, &session.inputs(&evaluate_entry(name)))?)
 }
 
 /// One block of a command.
@@ -256,7 +286,10 @@ impl Block<'_> {
         let stop = signals::listen().map_err(|e| Failure::Message(format!("signals cannot be heard: {e}")))?;
         let (folder, from) = match resumed {
             Some(r) => (r.folder, Some(r.progress)),
-            None => (self.new_folder(datasets, session)?, None),
+            None => {
+                self.start(session)?;
+                (self.new_folder(datasets, session)?, None)
+            }
         };
         self.greet(&feed, &folder, from.as_ref())?;
         let mut observer = progress::observer(command.format, command.quiet, &command.runs);
@@ -269,6 +302,18 @@ impl Block<'_> {
         let outcome = run::train(session, &feed, job, &mut *observer);
         drop(observer);
         self.finish(outcome.map_err(|e| self.explain(e))?, &folder)
+    }
+
+    /// Reads what the block starts from.
+    fn start(&self, session: &mut Session) -> Result<(), Failure> {
+        let is_quiet = self.command.quiet || self.command.format == Format::Json;
+        for start in &self.compiled.model.trains[self.train].starts {
+            let from = starts::begin(start, self.directory, session)?;
+            if !is_quiet {
+                let _ = say(&from);
+            }
+        }
+        Ok(())
     }
 
     /// Makes the folder of a run, with everything that says what is run.
@@ -348,7 +393,7 @@ impl Block<'_> {
         let command = format!("tfm train {} {} --resume", self.file.display(), progress.train);
         let runs = &self.command.runs;
         let runs = if runs == Path::new("runs") { String::new() } else { format!(" --runs {}", runs.display()) };
-        crate::output::complain(&format!("interrupted at step {}; go on with: {command}{runs}", progress.step));
+        complain(&format!("interrupted at step {}; go on with: {command}{runs}", progress.step));
         Err(Failure::Signal(signal))
     }
 

@@ -26,6 +26,7 @@ impl Observer for Json {
                 let values: Map<String, Value> = values.iter().map(|(n, v)| (n.clone(), json_number(*v))).collect();
                 json!({ "event": "evaluated", "step": step, "epoch": epoch, "values": values })
             }
+            Event::Images { step, path } => json!({ "event": "images", "step": step, "path": path }),
             Event::Saved { step, path, best } => {
                 json!({ "event": "saved", "step": step, "path": path, "best": best })
             }

@@ -46,6 +46,10 @@ impl Observer for Plain {
                 self.pause();
                 evaluated(step, epoch, values)
             }
+            Event::Images { path, .. } => {
+                self.pause();
+                format!("images {}", self.runs.path(path).display())
+            }
             Event::Saved { path, best, .. } => {
                 self.pause();
                 saved(self.runs.path(path), best)

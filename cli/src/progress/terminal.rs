@@ -105,6 +105,7 @@ impl Observer for Terminal {
             Event::Step(stepped) => self.step(stepped),
             Event::Evaluating { split, examples } => self.evaluating(split, examples),
             Event::Evaluated { step, epoch, values } => self.keep(&evaluated(step, epoch, values)),
+            Event::Images { path, .. } => self.keep(&format!("images {}", self.runs.path(path).display())),
             Event::Saved { path, best, .. } => self.keep(&saved(self.runs.path(path), best)),
             Event::Note(text) => self.keep(text),
         }

@@ -227,15 +227,18 @@ impl Elab {
         let env = Env::new(declared.file);
         let sig = self.bind(callable, &callable.inputs, args, env, span, false)?;
         let is_model = callable.kind == CallableKind::Model;
+        let training = self.training;
         if callable.kind == CallableKind::Metric {
             let path = self.metric_path(&callable.name.text);
             self.scopes.push(Scope::new(path));
         } else if is_model {
             self.scopes.push(Scope::new(callable.name.text.as_str()));
+            self.training &= !self.is_frozen(&callable.name.text);
         }
         self.frame(Some(id), span, sig.float());
         let result = self.run_body(callable, sig, span);
         self.frames.pop();
+        self.training = training;
         if is_model || callable.kind == CallableKind::Metric {
             self.scopes.pop();
         }
@@ -290,10 +293,9 @@ impl Elab {
         match callable.kind {
             CallableKind::Layer => {}
             CallableKind::Optimizer => return self.apply_optimizer(bound, callable, env, args, span),
-            // In the library's examples a schedule is applied to a step and a number of steps.
-            _ if self.in_library(span) => {
-                let values: Vec<Value> = args.into_iter().map(|a| a.value).collect();
-                return self.schedule_example(Value::Bound(bound.clone()), &values, span);
+            // In tests and examples a schedule is applied to a step and a number of steps.
+            _ if self.testing => {
+                return self.schedule_example(Value::Bound(bound.clone()), &args, span);
             }
             _ => {
                 let d = Diagnostic::error(
@@ -307,12 +309,20 @@ impl Elab {
         }
         let sig = self.bind(callable, &callable.inputs, args, env, span, false)?;
         let path = self.instance_path(bound, &callable.name.text);
+        let training = self.training;
+        self.training &= !self.is_frozen(&path);
         self.scopes.push(Scope::new(path));
         self.frame(Some(bound.callable), span, sig.float());
         let result = self.run_body(callable, sig, span);
         self.frames.pop();
+        self.training = training;
         self.scopes.pop();
         result
+    }
+
+    /// True for what `freeze` names: inside, `training` is false.
+    fn is_frozen(&self, path: &str) -> bool {
+        self.frozen.iter().any(|f| super::targets::lies_in(path, f))
     }
 
     /// The path of an instance: given where it is first applied, by its `let` name or by its layer's

@@ -27,7 +27,7 @@ impl std::fmt::Debug for Builtin {
     }
 }
 
-const BUILTINS: [Builtin; 26] = [
+const BUILTINS: [Builtin; 27] = [
     Builtin { name: "shape", params: &["x"], run: shape },
     Builtin { name: "sizes", params: &["x"], run: shape },
     Builtin { name: "dtype_of", params: &["x"], run: dtype },
@@ -49,6 +49,7 @@ const BUILTINS: [Builtin; 26] = [
     Builtin { name: "repeat", params: &[], run: super::einops::repeat },
     Builtin { name: "total", params: &["x"], run: super::update::total },
     Builtin { name: "kept", params: &["shape", "axis"], run: kept },
+    Builtin { name: "each", params: &["values", "n"], run: super::windows::each },
     Builtin { name: "inverse", params: &["order"], run: inverse },
     Builtin { name: "minus", params: &["a", "b"], run: minus },
     Builtin { name: "cut", params: &["x", "parts", "axis"], run: cut },
@@ -368,6 +369,7 @@ fn split(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
                     )
                     .label(x.span, format!("{ty}"))
                     .help("a list of sizes makes unequal parts, `split(x, [10, 20], axis: 0)`");
+                    let d = e.with_story(d, &[&whole]);
                     return Err(e.fail(d));
                 }
             }

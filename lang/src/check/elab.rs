@@ -8,8 +8,9 @@
 use super::history::History;
 use super::program::Program;
 use super::value::{CallableId, Value};
+use crate::device::Device;
 use crate::diagnostic::{Diagnostic, Label};
-use crate::dim::Dim;
+use crate::dim::{Dim, Facts};
 use crate::model::{Attrs, Body, Literal, Node, Op, ValueId, VarId, Variable, Word};
 use crate::source::Span;
 use crate::types::{Axis, DType, OriginId, TensorType};
@@ -75,12 +76,15 @@ pub(super) struct UpdateTarget {
     pub states: Vec<(String, ValueId, ValueId, bool)>,
 }
 
+#[derive(Clone)]
 pub(super) struct Elab {
     pub program: Arc<Program>,
     pub body: Body,
     pub diagnostics: Vec<Diagnostic>,
     pub history: History,
     pub training: bool,
+    /// The text is a test or an example: schedules may be applied.
+    pub testing: bool,
     /// A body is checked by itself: what is undecided is no error.
     pub generic: bool,
     pub variables: Vec<Variable>,
@@ -100,8 +104,12 @@ pub(super) struct Elab {
     pub draws: HashMap<String, u32>,
     /// What the models gave, for `predict`.
     pub outputs: Vec<(String, ValueId)>,
-    /// `train` or `evaluate`: which set of metric states.
-    pub phase: &'static str,
+    /// `train`, `evaluate`, `every_1`: which set of metric states.
+    pub phase: String,
+    /// The paths that `freeze` names: inside, `training` is false.
+    pub frozen: Vec<String>,
+    /// The device hints around what is evaluated.
+    pub device: Option<Arc<Device>>,
     pub update: Option<UpdateTarget>,
     pub totals: Totals,
     /// The step and the number of steps, while an update is written.
@@ -112,6 +120,8 @@ pub(super) struct Elab {
     pub holes: bool,
     /// Every declaration that was applied.
     pub applied: std::collections::HashSet<CallableId>,
+    /// What conditions that were not decided say about sizes, in the block at hand.
+    pub facts: Facts,
 }
 
 impl Elab {
@@ -122,6 +132,7 @@ impl Elab {
             diagnostics: Vec::new(),
             history: History::default(),
             training: true,
+            testing: false,
             generic: false,
             variables: Vec::new(),
             by_path: HashMap::new(),
@@ -135,13 +146,16 @@ impl Elab {
             expected: None,
             draws: HashMap::new(),
             outputs: Vec::new(),
-            phase: "train",
+            phase: "train".into(),
+            frozen: Vec::new(),
+            device: None,
             update: None,
             totals: Totals::default(),
             clock: None,
             depth: 0,
             holes: false,
             applied: Default::default(),
+            facts: Facts::default(),
         }
     }
 
@@ -175,6 +189,7 @@ impl Elab {
         }
         let seen = self.diagnostics.iter().any(|o| o.span() == d.span() && (o.code == d.code || outer != inner));
         if !seen {
+            let d = self.with_applications(d);
             self.diagnostics.push(d);
         }
         Failed
@@ -210,7 +225,11 @@ impl Elab {
     pub fn push(&mut self, op: Op, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {
         let span = self.user_span(span);
         let scope = self.scopes.last().map_or_else(|| "".into(), |s| s.path.clone());
-        self.body.push(Node { op, args, ty, span, scope })
+        let device = match op {
+            Op::Read(id) => self.variables[id.0 as usize].device.clone(),
+            _ => self.device.clone(),
+        };
+        self.body.push(Node { op, args, ty, span, scope, device })
     }
 
     pub fn primitive(&mut self, name: &str, attrs: Attrs, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {

@@ -52,7 +52,11 @@ impl Elab {
             ExprKind::If { condition, then, otherwise } => self.condition(env, condition, then, otherwise.as_ref()),
             ExprKind::Loop { scan: false, carries, each, body } => self.fold(env, carries, each, body, e.span),
             ExprKind::Loop { scan: true, .. } => self.not_yet("`scan`", e.span),
-            ExprKind::Placed(_, _) => self.not_yet("a device hint, `on …`,", e.span),
+            ExprKind::Placed(hint, block) => self.placed(env, hint, block),
+            ExprKind::Bytes(_) => {
+                let d = Diagnostic::error("E0402", e.span, "an amount of memory stands where a value is wanted");
+                Err(self.fail(d.help("it is for the setting `memory: 2 GB` of `train`")))
+            }
             ExprKind::Lambda(params, body) => {
                 let lambda = Lambda { params: params.clone(), body: body.clone(), env: env.clone(), span: e.span };
                 Ok(Value::Lambda(Arc::new(lambda)))
@@ -132,6 +136,9 @@ impl Elab {
             d = d.help(format!("it is in the library: write `import {module}.{name}` at the top of the file"));
         } else if let Some(near) = near {
             d = d.help(format!("did you mean `{near}`?")).fix("correct the name", span, near);
+        }
+        if d.labels.len() == 1 && module.is_none() {
+            d = self.with_declaration(d, env, name, near);
         }
         self.fail(d)
     }
@@ -307,8 +314,14 @@ impl Elab {
                 None => Ok(Value::Tuple(Arc::new(Vec::new()))),
             },
             Ok(Value::Opaque) => {
+                // Each branch is checked with the condition known.
+                let known = self.facts.clone();
+                self.learn(env, condition, true);
                 let first = self.block(env, then);
+                self.facts = known.clone();
+                self.learn(env, condition, false);
                 let second = otherwise.map(|b| self.block(env, b));
+                self.facts = known;
                 match second {
                     Some(second) => first.and(second),
                     None => first,

@@ -101,7 +101,7 @@ impl Elab {
     }
 
     /// A tensor of the declared type with unknown sizes; `..S` has this rank.
-    fn stand_in(&mut self, env: &mut Env, p: &Param, rank: usize) -> Option<Value> {
+    pub fn stand_in(&mut self, env: &mut Env, p: &Param, rank: usize) -> Option<Value> {
         let Some(ty) = &p.ty else { return Some(Value::Opaque) };
         let TypeKind::Tensor { dtype, axes, below } = &ty.kind else { return Some(opaque(p)) };
         let element = DType::from_name(&dtype.text).unwrap_or(match dtype.text.as_str() {

@@ -12,11 +12,13 @@ mod apply;
 mod builtins;
 mod compare;
 mod data;
+mod devices;
 mod einops;
 mod elab;
 mod examples;
 mod expr;
 mod generic;
+mod glance;
 mod gradients;
 mod history;
 mod index;
@@ -26,28 +28,34 @@ mod primitives;
 mod program;
 mod rule;
 mod rules;
+mod settings;
 mod shape_errors;
 mod shapes;
 mod signature;
 pub mod sources;
 mod state;
 mod statements;
+mod targets;
+pub mod testing;
 mod train;
+mod unknown;
 mod update;
 mod value;
+mod windows;
 mod words;
 mod written;
 
-pub use examples::{Example, examples};
+pub use examples::library_tests;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{DataSpec, Model};
 use crate::source::{FileId, Sources, Span};
-use crate::syntax::ast::{Block, Column, Expr, File, ItemKind, Name, StringLit};
+use crate::syntax::ast::{Block, Column, Expr, File, Item, ItemKind, Name, StringLit};
 use elab::Elab;
 use program::Program;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use testing::{Test, TestItem};
 use train::TrainItem;
 use words::{list_words, near, snake_case, stable_hash};
 
@@ -61,6 +69,8 @@ pub struct Options {
     pub overrides: Vec<(String, String)>,
     /// Only this `train` block, where one is named.
     pub only: Option<String>,
+    /// Also evaluates `test` declarations and the examples in doc comments.
+    pub tests: bool,
 }
 
 /// The result of a check: a model when there is no error.
@@ -71,6 +81,9 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
     /// Every file that was read, the main one first; what watch mode watches.
     pub files: Vec<FileId>,
+    /// The tests and examples of the main file, where they were asked for. What is wrong with a `test` is among the
+    /// diagnostics too, but not what is wrong with an example.
+    pub tests: Vec<Test>,
 }
 
 /// A `data` declaration as parsed.
@@ -88,6 +101,7 @@ struct Parts {
     data: Vec<DataItem>,
     trains: Vec<(FileId, Name, Expr, Block)>,
     requires: Vec<(FileId, Expr, Option<StringLit>)>,
+    tests: Vec<TestItem>,
 }
 
 /// Checks the file `main` with the library and what it imports. `load` reads a file beside it by
@@ -105,6 +119,10 @@ pub fn check(
     loader.file(sources, &mut program, main, "", &mut Vec::new(), &mut diagnostics);
     let Loader { files, parts, .. } = loader;
     let overrides = apply_overrides(sources, &mut program, main, options, &mut diagnostics);
+    let examples = match options.tests {
+        true => examples::parse_examples(sources, program.declared_in(main).into_iter().map(|id| program.callable(id))),
+        false => Vec::new(),
+    };
     program.sources = sources.clone();
     let mut optimizers = Vec::new();
     for (i, item) in parts.data.iter().enumerate() {
@@ -145,12 +163,22 @@ pub fn check(
         }
     }
     e.check_by_itself(&files);
+    let mut tests: Vec<Test> = examples.iter().map(|x| x.elaborate(&program, x.file)).collect();
+    if options.tests {
+        let own = parts.tests.iter().filter(|t| t.file == main);
+        tests.extend(own.map(|item| testing::elaborate(&program, item, main)));
+    }
     let mut diagnostics = std::mem::take(&mut e.diagnostics);
+    for d in tests.iter().filter(|t| t.example.is_none()).flat_map(|t| &t.diagnostics) {
+        if !diagnostics.iter().any(|o| o.span() == d.span() && o.code == d.code) {
+            diagnostics.push(d.clone());
+        }
+    }
     diagnostics.extend(e.program.late_errors());
     diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let model = (!failed).then(|| finish(e, trains, optimizers));
-    Checked { model, diagnostics, files }
+    Checked { model, diagnostics, files, tests }
 }
 
 fn finish(mut e: Elab, mut trains: Vec<crate::model::Train>, optimizers: Vec<value::Value>) -> Model {
@@ -179,6 +207,13 @@ fn parse_library(sources: &mut Sources, library: &[(&str, &str)], diagnostics: &
     let mut program = Program::default();
     program.add_library(files, diagnostics);
     program
+}
+
+fn test_of(file: FileId, item: &Item) -> Option<TestItem> {
+    match &item.kind {
+        ItemKind::Test(title, block) => Some(TestItem { file, title: title.clone(), block: block.clone() }),
+        _ => None,
+    }
 }
 
 /// Reads files as they are imported, each once, refusing cycles.
@@ -247,6 +282,7 @@ impl Loader<'_> {
     }
 
     fn keep_parts(&mut self, file: &File) {
+        self.parts.tests.extend(file.items.iter().filter_map(|item| test_of(file.id, item)));
         for item in &file.items {
             match &item.kind {
                 ItemKind::Data { name, source, columns, operators } => self.parts.data.push(DataItem {
@@ -273,8 +309,8 @@ fn apply_overrides(
     main: FileId,
     options: &Options,
     diagnostics: &mut Vec<Diagnostic>,
-) -> BTreeMap<String, (Expr, FileId, Span)> {
-    let mut settings = BTreeMap::new();
+) -> settings::Given {
+    let mut given = settings::Given::new();
     for (name, text) in &options.overrides {
         let id = sources.add(format!("--set {name}"), text.clone(), false);
         let e = match crate::syntax::parse_expression(sources, id) {
@@ -289,9 +325,9 @@ fn apply_overrides(
         if let Some(c) = constant.or(dim) {
             c.value = e;
             c.file = main;
-        } else if train::is_setting(name) {
+        } else if settings::is_setting(name) {
             let span = e.span;
-            settings.insert(name.clone(), (e, main, span));
+            given.insert(name.clone(), (e, main, span));
         } else {
             let known: Vec<&str> =
                 program.constants.iter().filter(|c| c.file == main).map(|c| c.name.text.as_str()).collect();
@@ -300,14 +336,14 @@ fn apply_overrides(
                 e.span,
                 format!("`--set {name}`: the file has no `const` and `train` no setting of this name"),
             );
-            d = match near(name, known.iter().copied().chain(["epochs", "steps", "batch", "seed", "optimizer"])) {
+            d = match near(name, known.iter().copied().chain(settings::SETTINGS)) {
                 Some(near) => d.help(format!("did you mean `{near}`?")),
                 None => d.help(format!("the constants are {}", list_words(&known))),
             };
             diagnostics.push(d);
         }
     }
-    settings
+    given
 }
 
 /// Runs `f` with an elaborator over the program as it is so far.

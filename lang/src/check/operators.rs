@@ -30,13 +30,17 @@ const OPERATORS: [(BinaryOp, &str, &str); 15] = [
     (BinaryOp::Pow, "^", "power"),
 ];
 
-fn sign(op: BinaryOp) -> &'static str {
+pub(super) fn sign(op: BinaryOp) -> &'static str {
     OPERATORS.iter().find(|(o, ..)| *o == op).map_or("?", |(_, s, _)| s)
 }
 
 /// The sign of the operator that a primitive is written with, `+` for `add`; else its name.
 pub(super) fn sign_of_primitive(name: &str) -> &str {
     OPERATORS.iter().find(|(.., p)| *p == name).map_or(name, |(_, s, _)| s)
+}
+
+fn is_function(value: &Value) -> bool {
+    matches!(value, Value::Callable(_) | Value::Lambda(_) | Value::Builtin(_))
 }
 
 impl Elab {
@@ -100,6 +104,18 @@ impl Elab {
                 NotEqual => return Ok(Value::Bool(x != y)),
                 _ => {}
             },
+            (Value::List(_) | Value::Tuple(_), Value::List(_) | Value::Tuple(_)) if matches!(op, Equal | NotEqual) => {
+                match self.equal_statics(&a, &b) {
+                    Some(same) => return Ok(Value::Bool(same == (op == Equal))),
+                    None if self.generic => return Ok(Value::Opaque),
+                    None => {}
+                }
+            }
+            // A function is the same as another when both are one declaration: `reduce == mean`.
+            _ if matches!(op, Equal | NotEqual) && is_function(&a) && is_function(&b) => {
+                let same = matches!((&a, &b), (Value::Callable(x), Value::Callable(y)) if x == y);
+                return Ok(Value::Bool(same == (op == Equal)));
+            }
             (Value::List(x), Value::List(y)) if op == Add => {
                 return Ok(Value::list(x.iter().chain(y.iter()).cloned().collect()));
             }
@@ -142,6 +158,29 @@ impl Elab {
             return self.error("E0201", at, format!("the library has no primitive `{name}`"));
         };
         self.apply_primitive(id, vec![Argument::of(a, l.span), Argument::of(b, r.span)], at, span)
+    }
+
+    /// Whether two static values are the same; `None` where that is not known, or they are none.
+    fn equal_statics(&self, a: &Value, b: &Value) -> Option<bool> {
+        match (a, b) {
+            (Value::List(x), Value::List(y)) | (Value::Tuple(x), Value::Tuple(y)) if x.len() == y.len() => {
+                let parts: Vec<Option<bool>> = x.iter().zip(y.iter()).map(|(a, b)| self.equal_statics(a, b)).collect();
+                if parts.contains(&Some(false)) {
+                    Some(false)
+                } else {
+                    parts.into_iter().collect::<Option<Vec<_>>>().map(|_| true)
+                }
+            }
+            (Value::List(_), Value::List(_)) | (Value::Tuple(_), Value::Tuple(_)) => Some(false),
+            (Value::Int(x), Value::Int(y)) => match self.same(x, y) {
+                Verdict::Undecided => None,
+                verdict => Some(verdict == Verdict::Proved),
+            },
+            (Value::Bool(x), Value::Bool(y)) => Some(x == y),
+            (Value::Str(x), Value::Str(y)) => Some(x == y),
+            (Value::DType(x), Value::DType(y)) => Some(x == y),
+            _ => Some(a.as_f64()? == b.as_f64()?),
+        }
     }
 
     fn int_binary(&mut self, op: BinaryOp, x: &Dim, y: &Dim, l: &Expr, r: &Expr, span: Span) -> Res<Value> {

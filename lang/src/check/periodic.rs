@@ -4,7 +4,7 @@ use super::elab::{Elab, Failed, Res};
 use super::train::TrainItem;
 use super::value::Value;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Action, Period, Periodic, Program, ValueId};
+use crate::model::{Action, Glance, Period, Periodic, Program, ValueId};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{Block, Expr, Name, Stmt, StmtKind};
 
@@ -12,8 +12,14 @@ use crate::syntax::ast::{Block, Expr, Name, Stmt, StmtKind};
 type Stops = Vec<(String, Period)>;
 
 impl Elab {
-    pub fn periodic(&mut self, item: &TrainItem, evaluation: &Program) -> Res<(Vec<Periodic>, Stops)> {
+    pub fn periodic(
+        &mut self,
+        item: &TrainItem,
+        evaluation: &Program,
+        glances: Vec<Glance>,
+    ) -> Res<(Vec<Periodic>, Stops)> {
         let (mut periodic, mut stop, mut failed) = (Vec::new(), Vec::new(), false);
+        let mut glances = glances.into_iter();
         for s in &item.body.statements {
             let outcome = match &s.kind {
                 StmtKind::Every(e, block) => self
@@ -23,15 +29,18 @@ impl Elab {
                 _ => continue,
             };
             match outcome {
-                Ok((every, actions)) => periodic.push(Periodic { every, actions }),
+                Ok((every, actions)) => {
+                    periodic.push(Periodic { every, actions, glance: glances.next().unwrap_or_default() });
+                }
                 Err(_) => failed = true,
             }
         }
         if failed {
             return Err(Failed);
         }
-        // The metrics that evaluations give: `test.loss`, `test.accuracy`.
-        let mut known = Vec::new();
+        // The metrics that evaluations give, `test.loss` and `test.accuracy`, and what periodic parts report.
+        let glanced = periodic.iter().flat_map(|p: &Periodic| &p.glance.reports);
+        let mut known: Vec<String> = glanced.map(|r| r.name.clone()).collect();
         for action in periodic.iter().flat_map(|p: &Periodic| &p.actions) {
             if let Action::Evaluate(part) = action {
                 let split = self.program.data[part.data].splits[part.split].clone();
@@ -101,12 +110,13 @@ impl Elab {
     }
 
     pub fn actions(&mut self, file: FileId, block: &Block) -> Res<Vec<Action>> {
-        let actions: Vec<Res<Action>> = block.statements.iter().map(|s| self.action(file, s)).collect();
-        actions.into_iter().collect()
+        let actions: Vec<Res<Option<Action>>> = block.statements.iter().map(|s| self.action(file, s)).collect();
+        actions.into_iter().filter_map(Res::transpose).collect()
     }
 
-    pub fn action(&mut self, file: FileId, s: &Stmt) -> Res<Action> {
-        match &s.kind {
+    /// What a statement does; `None` for those that are part of the glance.
+    fn action(&mut self, file: FileId, s: &Stmt) -> Res<Option<Action>> {
+        let action = match &s.kind {
             StmtKind::Evaluate(e) => {
                 let value = self.eval_static(file, e)?;
                 Ok(Action::Evaluate(self.part_of(value, e.span)?))
@@ -122,14 +132,16 @@ impl Elab {
                 let metric = metric.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(".");
                 Ok(Action::CheckpointBest { highest: *highest, metric })
             }
-            StmtKind::Save(_) => self.not_yet("`save images`", s.span),
             StmtKind::Error(_) => Err(Failed),
-            StmtKind::Let(..) | StmtKind::Report(_) => self.not_yet("`let` and `report` in a periodic part", s.span),
+            StmtKind::Save(_) | StmtKind::Let(..) | StmtKind::Report(_) => return Ok(None),
             _ => {
-                let d = Diagnostic::error("E0602", s.span, "this is not done every so often")
-                    .help("`evaluate`, `checkpoint keep 3` and `checkpoint highest test.accuracy` are");
+                let d = Diagnostic::error("E0602", s.span, "this is not done every so often").help(
+                    "`evaluate`, `checkpoint keep 3`, `checkpoint highest test.accuracy`, `save images`, `let` and \
+                     `report` are",
+                );
                 Err(self.fail(d))
             }
-        }
+        };
+        action.map(Some)
     }
 }

@@ -5,6 +5,7 @@ use super::compare::Verdict;
 use super::elab::{Elab, Failed, Res};
 use super::signature::Signature;
 use super::value::Value;
+use super::windows::{divided, unwindowed, windowed};
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
 use crate::source::Span;
@@ -23,7 +24,7 @@ pub(super) struct Place<'a> {
 /// the static arguments it is called with into normal form.
 type Rule = fn(&mut Elab, &mut Signature, &[&str], &Place) -> Res<Vec<Axis>>;
 
-const RULES: [(&str, Rule); 9] = [
+const RULES: [(&str, Rule); 12] = [
     ("reduced", reduced),
     ("along", along),
     ("summed", summed),
@@ -33,17 +34,20 @@ const RULES: [(&str, Rule); 9] = [
     ("sliced", sliced),
     ("padded", padded),
     ("joined", joined),
+    ("windowed", windowed),
+    ("unwindowed", unwindowed),
+    ("divided", divided),
 ];
 
 pub(super) fn find(name: &str) -> Option<Rule> {
     RULES.iter().find(|(n, _)| *n == name).map(|(_, r)| *r)
 }
 
-fn rest(sig: &Signature, names: &[&str], i: usize) -> Res<Vec<Axis>> {
+pub(super) fn rest(sig: &Signature, names: &[&str], i: usize) -> Res<Vec<Axis>> {
     names.get(i).and_then(|n| sig.rests.get(*n)).map(|(a, _)| a.clone()).ok_or(Failed)
 }
 
-fn ints(e: &mut Elab, sig: &Signature, names: &[&str], i: usize, place: &Place) -> Res<Vec<Dim>> {
+pub(super) fn ints(e: &mut Elab, sig: &Signature, names: &[&str], i: usize, place: &Place) -> Res<Vec<Dim>> {
     match names.get(i).and_then(|n| sig.env.get(n)).cloned() {
         Some(Value::List(items)) => items.iter().map(|v| e.dim_of(v, place.span)).collect(),
         Some(value) => Ok(vec![e.dim_of(&value, place.span)?]),

@@ -15,7 +15,7 @@ fn product(axes: &[Axis]) -> Dim {
 }
 
 impl Elab {
-    fn with_story(&self, mut d: Diagnostic, axes: &[&Axis]) -> Diagnostic {
+    pub fn with_story(&self, mut d: Diagnostic, axes: &[&Axis]) -> Diagnostic {
         for axis in axes {
             for line in self.story(axis.origin) {
                 if !d.notes.contains(&line) {

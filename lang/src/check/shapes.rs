@@ -138,6 +138,7 @@ impl Elab {
                 )
                 .says(format!("{have}: `{name}` is {}", axis.dim))
                 .label(first_place, format!("`{name}` is {}", first.dim));
+                d = self.with_declared(d, ty.span, "declared here");
                 for line in self.story(axis.origin).into_iter().chain(self.story(first.origin)) {
                     d = d.note(line);
                 }
@@ -206,7 +207,7 @@ impl Elab {
                 d = d.note(line);
             }
         }
-        d = d.help(format!("make it {have} instead of {limit}"));
+        d = self.with_field(d, v, &have).help(format!("make it {have} instead of {limit}"));
         Err(self.fail(d))
     }
 }

@@ -165,6 +165,7 @@ impl Elab {
             format!("`{}` of `{}` wants {wanted}", param.name.text, callable.name.text),
         )
         .says(format!("this is {}", value.kind()));
+        d = self.with_declared(d, ty.span, "declared here");
         if let (Value::Float(x), "an int") = (&value, wanted.as_str()) {
             d = d.help(format!("write a whole number, {}", x.round()));
         }
@@ -346,6 +347,7 @@ impl Elab {
             let d = Diagnostic::error("E0401", place, format!("`{what}` wants {want}, this is {have}"))
                 .says(format!("{}", self.ty(*v)))
                 .help(format!("convert it: `{want}(…)`"));
+            let d = self.with_declared(d, dtype.span, "declared here");
             return Err(self.fail(d));
         }
         if !CLASSES.contains(&name) {
@@ -359,6 +361,7 @@ impl Elab {
             };
             let mut d = Diagnostic::error("E0401", place, format!("`{what}` wants {words}, this is {have}"))
                 .says(format!("{}", self.ty(*v)));
+            d = self.with_declared(d, dtype.span, "declared here");
             d = match (name, have.is_float()) {
                 ("float" | "number", false) => d.help("convert it first: `f32(…)`"),
                 ("int", true) => d.help("convert it first, `i32(…)`, or pass the class numbers themselves"),

@@ -98,7 +98,8 @@ impl Elab {
             return Err(self.fail(d));
         }
         let id = VarId(self.variables.len() as u32);
-        self.variables.push(Variable { path: path.clone(), kind, ty, init: (body, value), span: name.span });
+        let device = self.device.clone();
+        self.variables.push(Variable { path: path.clone(), kind, ty, init: (body, value), span: name.span, device });
         self.by_path.insert(path, id);
         Ok(Value::Tensor(self.read(id, span)))
     }
@@ -240,7 +241,7 @@ impl Elab {
 
     /// Where a metric's states are kept: one set for training, one for evaluation.
     pub fn metric_path(&mut self, metric: &str) -> String {
-        let phase = self.phase;
+        let phase = &self.phase;
         let base = format!("metrics.{phase}.{}", super::snake_case(metric));
         let scope = self.scopes.first_mut();
         let Some(scope) = scope else { return base };

@@ -11,6 +11,7 @@ impl Elab {
     /// A block's statements, each tried whatever happened to those before it.
     pub fn block(&mut self, env: &mut Env, block: &Block) -> Res<Value> {
         let outer = env.names.len();
+        let known = self.generic.then(|| self.facts.clone());
         let mut value = Ok(Value::Tuple(Arc::new(Vec::new())));
         for (i, statement) in block.statements.iter().enumerate() {
             let last = i + 1 == block.statements.len();
@@ -20,6 +21,9 @@ impl Elab {
             value = Err(Failed);
         }
         env.names.truncate(outer);
+        if let Some(known) = known {
+            self.facts = known;
+        }
         value
     }
 
@@ -142,7 +146,11 @@ impl Elab {
 
     pub fn require(&mut self, env: &mut Env, condition: &Expr, text: Option<&str>) -> Res<()> {
         match self.eval(env, condition)? {
-            Value::Bool(true) | Value::Opaque => Ok(()),
+            Value::Bool(true) => Ok(()),
+            Value::Opaque => {
+                self.learn(env, condition, true);
+                Ok(())
+            }
             Value::Bool(false) => {
                 let told = self.tell_values(env, condition);
                 let message = text.map_or_else(|| "this requirement does not hold".into(), String::from);

@@ -1,36 +1,18 @@
 //! `train` blocks: settings, the step with `training` true and false, what is done every so often.
 
 use super::elab::{Elab, Failed, Res, Scope};
-use super::gradients::Reach;
+use super::settings::Given;
+use super::targets::Target;
 use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
 use crate::model::{
-    Body, DataRef, Minimize, Op, OptimizerId, Period, Program, Report, Train, ValueId, VarId, VariableKind,
+    DataRef, Glance, Minimize, OptimizerId, Program, Report, Start, Train, ValueId, VarId, VariableKind,
 };
 use crate::source::{FileId, Span};
-use crate::syntax::ast::{Block, CallableKind, Expr, ExprKind, Name, StmtKind, Unit};
+use crate::syntax::ast::{Block, CallableKind, Expr, ExprKind, Name, StmtKind};
 use crate::types::{Axis, TensorType};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The settings of `train`, and whether they work in this version.
-const SETTINGS: [(&str, bool); 10] = [
-    ("optimizer", true),
-    ("batch", true),
-    ("epochs", true),
-    ("steps", true),
-    ("seed", true),
-    ("micro", false),
-    ("precision", false),
-    ("parallel", false),
-    ("parameters", false),
-    ("memory", false),
-];
-
-/// True for the name of a setting.
-pub(super) fn is_setting(name: &str) -> bool {
-    SETTINGS.iter().any(|(n, _)| *n == name)
-}
 
 /// A `train` block as parsed.
 pub(super) struct TrainItem<'a> {
@@ -40,56 +22,76 @@ pub(super) struct TrainItem<'a> {
     pub body: &'a Block,
 }
 
-/// A setting's expression and the file that it stands in.
-type Settings = BTreeMap<String, (Expr, FileId, Span)>;
+/// A block's body, evaluated once.
+struct Pass {
+    program: Program,
+    descents: Vec<Descent>,
+    /// One per periodic part, where `training` is false.
+    glances: Vec<Glance>,
+}
+
+/// Frozen variables, each with the place that says so.
+type Frozen = BTreeMap<VarId, Span>;
 
 /// One `minimize` as evaluated: loss, what it is over, its optimizer.
 struct Descent {
     loss: ValueId,
-    over: Vec<Value>,
+    over: Vec<Target>,
     with: Option<Value>,
     span: Span,
 }
 
 impl Elab {
-    pub fn train(&mut self, item: &TrainItem, overrides: &Settings, optimizers: &mut Vec<Value>) -> Res<Train> {
+    pub fn train(&mut self, item: &TrainItem, overrides: &Given, optimizers: &mut Vec<Value>) -> Res<Train> {
         let mut env = Env::new(item.file);
         let data = self.eval(&mut env, item.data).and_then(|v| self.part_of(v, item.data.span));
         self.holes = item.body.statements.iter().any(|s| matches!(s.kind, StmtKind::Error(_)));
-        let settings = self.settings(item, overrides);
-        let batch = self.positive_setting(&settings, "batch", item);
-        let length = self.length(&settings, item);
-        let seed = match settings.get("seed") {
+        let given = self.settings(item, overrides);
+        let batch = self.batch(&given, item);
+        let length = self.length(&given, item);
+        let settings = self.run_settings(&given, &batch);
+        let seed = match given.get("seed") {
             Some((e, file, _)) => self.eval_static(*file, e).and_then(|v| self.whole(&v, e.span)),
             None => Ok(0),
         };
-        let optimizer = match settings.get("optimizer") {
+        let optimizer = match given.get("optimizer") {
             Some((e, file, _)) => self.eval_static(*file, e).and_then(|v| self.optimizer_value(v, e.span)).map(Some),
             None => Ok(None),
         };
+        let freezes = self.freezes(item);
         let data = data?;
+        self.frozen = freezes.as_ref().map_or_else(|_| Vec::new(), |f| f.iter().map(|t| t.path.clone()).collect());
         let training = self.pass(item, &data, true);
         let evaluation = self.pass(item, &data, false);
-        let (training, descents) = training?;
-        let (evaluation, _) = evaluation?;
+        self.frozen.clear();
+        let Pass { program: training, descents, .. } = training?;
+        let Pass { program: evaluation, glances, .. } = evaluation?;
         let optimizer = optimizer?;
+
+        let used = self.used(&[&training.body, &evaluation.body]);
+        let frozen = self.frozen_variables(&freezes?, &used)?;
+        let starts = self.starts(item, &used)?;
         let mut minimize = Vec::new();
         for (i, d) in descents.iter().enumerate() {
-            minimize.push(self.descent(i, d, &training, optimizer.as_ref(), optimizers, item)?);
+            minimize.push(self.descent(i, d, &training, (&used, &frozen), optimizer.as_ref(), optimizers, item)?);
         }
-        self.every_parameter_moves(&minimize, [&training.body, &evaluation.body], item)?;
-        let (periodic, stop) = self.periodic(item, &evaluation)?;
+        self.descend_apart(&minimize, &descents)?;
+        self.every_parameter_moves(&minimize, &used, &frozen, item)?;
+        let (periodic, stop) = self.periodic(item, &evaluation, glances)?;
         Ok(Train {
             name: item.name.text.clone(),
             data,
             batch: batch?,
             length: length?,
             seed: seed? as u64,
+            settings: settings?,
             training,
             evaluation,
             minimize,
             periodic,
             stop,
+            starts,
+            frozen: frozen.into_keys().collect(),
             span: item.name.span,
         })
     }
@@ -119,100 +121,6 @@ impl Elab {
         }
     }
 
-    fn settings(&mut self, item: &TrainItem, overrides: &Settings) -> Settings {
-        let mut out = Settings::new();
-        for s in &item.body.statements {
-            let StmtKind::Setting(name, value) = &s.kind else { continue };
-            match SETTINGS.iter().find(|(n, _)| *n == name.text) {
-                Some((_, true)) => {
-                    if let Some((_, _, first)) = out.get(&name.text) {
-                        let d = Diagnostic::error("E0203", name.span, format!("`{}` is set twice", name.text))
-                            .label(*first, "first here");
-                        self.fail(d);
-                    }
-                    out.insert(name.text.clone(), (value.clone(), item.file, name.span));
-                }
-                Some((_, false)) => {
-                    self.holes = true;
-                    let _ = self.not_yet::<()>(&format!("the setting `{}`", name.text), name.span);
-                }
-                None => {
-                    self.holes = true;
-                    let names: Vec<&str> = SETTINGS.iter().map(|(n, _)| *n).collect();
-                    let mut d =
-                        Diagnostic::error("E0602", name.span, format!("`train` has no setting `{}`", name.text));
-                    d = match super::near(&name.text, names.iter().copied()) {
-                        Some(near) => {
-                            d.help(format!("did you mean `{near}`?")).fix("correct the name", name.span, near)
-                        }
-                        None => d.help(format!("the settings are {}", super::list_words(&names))),
-                    };
-                    self.fail(d);
-                }
-            }
-        }
-        out.extend(overrides.iter().map(|(k, v)| (k.clone(), v.clone())));
-        if overrides.contains_key("epochs") && !overrides.contains_key("steps") {
-            out.remove("steps");
-        }
-        if overrides.contains_key("steps") && !overrides.contains_key("epochs") {
-            out.remove("epochs");
-        }
-        out
-    }
-
-    fn positive_setting(&mut self, settings: &Settings, name: &str, item: &TrainItem) -> Res<i64> {
-        let Some((e, file, _)) = settings.get(name) else {
-            if self.holes {
-                return Err(Failed);
-            }
-            let d = Diagnostic::error(
-                "E0603",
-                item.name.span,
-                format!("`train {}` does not say its {name}", item.name.text),
-            )
-            .help(format!("add `{name}: 32`"));
-            return Err(self.fail(d));
-        };
-        let value = self.eval_static(*file, e)?;
-        match self.whole(&value, e.span)? {
-            n if n >= 1 => Ok(n),
-            n => self.error("E0503", e.span, format!("`{name}` is at least 1, this is {n}")),
-        }
-    }
-
-    fn length(&mut self, settings: &Settings, item: &TrainItem) -> Res<Period> {
-        let (unit, other) = match (settings.get("epochs"), settings.get("steps")) {
-            (Some((_, _, a)), Some((_, _, b))) => {
-                let d = Diagnostic::error("E0602", *b, "`epochs` and `steps` both say how long the training is")
-                    .label(*a, "and here")
-                    .help("keep one of them");
-                return Err(self.fail(d));
-            }
-            (Some(e), None) => (Unit::Epochs, e),
-            (None, Some(s)) => (Unit::Steps, s),
-            (None, None) if self.holes => return Err(Failed),
-            (None, None) => {
-                let d = Diagnostic::error(
-                    "E0603",
-                    item.name.span,
-                    format!("`train {}` does not say how long it runs", item.name.text),
-                )
-                .help("add `epochs: 5` or `steps: 2000`");
-                return Err(self.fail(d));
-            }
-        };
-        let (e, file, _) = other;
-        let value = self.eval_static(*file, e)?;
-        match value.as_f64() {
-            Some(n) if n > 0.0 && (unit == Unit::Epochs || n.fract() == 0.0) => Ok(Period { count: n, unit }),
-            _ => {
-                let kind = value.kind();
-                self.error("E0503", e.span, format!("a number above 0 is wanted, this is {kind}"))
-            }
-        }
-    }
-
     fn optimizer_value(&mut self, value: Value, span: Span) -> Res<Value> {
         match &value {
             Value::Bound(b) if self.program.callable(b.callable).callable.kind == CallableKind::Optimizer => Ok(value),
@@ -233,10 +141,10 @@ impl Elab {
         }
     }
 
-    /// The body once, with `training` true or false.
-    fn pass(&mut self, item: &TrainItem, data: &DataRef, training: bool) -> Res<(Program, Vec<Descent>)> {
+    /// The body once, with `training` true or false; the periodic parts see its names when it is false.
+    fn pass(&mut self, item: &TrainItem, data: &DataRef, training: bool) -> Res<Pass> {
         self.training = training;
-        self.phase = if training { "train" } else { "evaluate" };
+        self.phase = if training { "train" } else { "evaluate" }.into();
         self.scopes = vec![Scope::default()];
         self.frames.clear();
         for map in [&mut self.paths, &mut self.hints] {
@@ -247,14 +155,17 @@ impl Elab {
         let (body, result) = self.in_fresh_body(|e| {
             let mut env = Env::new(item.file);
             e.bind_fields(&mut env, data, item);
+            let outer = env.names.len();
             let outcome = e.walk(item, &mut env);
-            let assigns = e.assigned.iter().filter_map(|id| e.current.get(id).map(|v| (*id, *v))).collect();
-            outcome.map(|(descents, reports)| (descents, reports, assigns))
+            let assigns: Vec<_> = e.assigned.iter().filter_map(|id| e.current.get(id).map(|v| (*id, *v))).collect();
+            let outputs = std::mem::take(&mut e.outputs);
+            let (descents, reports) = outcome?;
+            let glances = if training { Vec::new() } else { e.glances(item, &env, outer, &reports)? };
+            Ok((descents, reports, assigns, outputs, glances))
         });
-        let (descents, reports, assigns) = result?;
-        let losses = descents.iter().map(|d| d.loss).collect();
-        let outputs = std::mem::take(&mut self.outputs);
-        Ok((Program { body, losses, reports, outputs, assigns }, descents))
+        let (descents, reports, assigns, outputs, glances) = result?;
+        let losses = descents.iter().map(|d: &Descent| d.loss).collect();
+        Ok(Pass { program: Program { body, losses, reports, outputs, assigns }, descents, glances })
     }
 
     fn bind_fields(&mut self, env: &mut Env, data: &DataRef, item: &TrainItem) {
@@ -288,9 +199,12 @@ impl Elab {
                     self.minimize(env, loss, over, with.as_ref(), s.span).map(|d| descents.push(d))
                 }
                 StmtKind::Report(values) => self.reports(env, values, &mut reports),
-                StmtKind::Setting(..) | StmtKind::Every(..) | StmtKind::AtEnd(_) | StmtKind::Stop { .. } => Ok(()),
-                StmtKind::Start { .. } => self.not_yet("`start … from`", s.span),
-                StmtKind::Freeze(_) => self.not_yet("`freeze`", s.span),
+                StmtKind::Setting(..)
+                | StmtKind::Every(..)
+                | StmtKind::AtEnd(_)
+                | StmtKind::Stop { .. }
+                | StmtKind::Start { .. }
+                | StmtKind::Freeze(_) => Ok(()),
                 StmtKind::Evaluate(_)
                 | StmtKind::CheckpointKeep(_)
                 | StmtKind::CheckpointBest(..)
@@ -321,7 +235,8 @@ impl Elab {
 
     fn minimize(&mut self, env: &mut Env, loss: &Expr, over: &[Expr], with: Option<&Expr>, span: Span) -> Res<Descent> {
         let value = self.eval(env, loss);
-        let over = self.eval_all(env, over);
+        let over: Vec<Res<Target>> = over.iter().map(|e| self.target(env.file, e)).collect();
+        let over: Res<Vec<Target>> = over.into_iter().collect();
         let with = match with {
             Some(e) => self.eval(env, e).and_then(|v| self.optimizer_value(v, e.span)).map(Some),
             None => Ok(None),
@@ -351,7 +266,7 @@ impl Elab {
         Ok(v)
     }
 
-    fn reports(&mut self, env: &mut Env, values: &[Expr], reports: &mut Vec<Report>) -> Res<()> {
+    pub fn reports(&mut self, env: &mut Env, values: &[Expr], reports: &mut Vec<Report>) -> Res<()> {
         let mut failed = false;
         for e in values {
             let assigned = self.assigned.len();
@@ -420,6 +335,7 @@ impl Elab {
         index: usize,
         d: &Descent,
         training: &Program,
+        (used, frozen): (&BTreeSet<VarId>, &Frozen),
         optimizer: Option<&Value>,
         optimizers: &mut Vec<Value>,
         item: &TrainItem,
@@ -434,57 +350,119 @@ impl Elab {
                     .help("add `optimizer: Adam(lr: 1e-3)`, with `import std.optim.Adam`");
             return Err(self.fail(diagnostic));
         };
-        let Reach { parameters } = self.reach(&training.body, d.loss)?;
-        let chosen: Vec<VarId> = if d.over.is_empty() {
-            parameters
-        } else {
-            parameters.into_iter().filter(|id| self.is_over(*id, &d.over)).collect()
-        };
+        for target in &d.over {
+            let named = self.lying_in(target, used)?;
+            if let Some((id, freeze)) = named.iter().find_map(|id| Some((id, frozen.get(id)?))) {
+                let path = self.variables[id.0 as usize].path.clone();
+                let diagnostic = Diagnostic::error("E0609", target.span, format!("`{path}` is frozen"))
+                    .says("descended here")
+                    .label(*freeze, "frozen here")
+                    .help("leave it out of one of them");
+                return Err(self.fail(diagnostic));
+            }
+        }
+        let reached = self.reach(&training.body, d.loss)?.parameters;
+        let path = |id: &VarId| self.variables[id.0 as usize].path.as_str();
+        let is_over = |id: &VarId| d.over.is_empty() || d.over.iter().any(|t| t.covers(path(id)));
+        let chosen: Vec<VarId> = reached.iter().copied().filter(|id| is_over(id) && !frozen.contains_key(id)).collect();
         if chosen.is_empty() {
-            let diagnostic = Diagnostic::error("E0606", d.span, "this loss reaches no parameter")
-                .help("a loss is made from what a model or a layer gives");
-            return Err(self.fail(diagnostic));
+            let (message, help) = if reached.is_empty() {
+                ("this loss reaches no parameter".to_string(), "a loss is made from what a model or a layer gives")
+            } else if let [target, ..] = d.over.as_slice() {
+                (format!("this loss does not depend on `{}`", target.path), "say `over` what the loss is made from")
+            } else {
+                ("every parameter that this loss reaches is frozen".to_string(), "leave one out of `freeze`")
+            };
+            return Err(self.fail(Diagnostic::error("E0606", d.span, message).help(help)));
         }
         optimizers.push(optimizer.clone());
         Ok(Minimize { loss: index, parameters: chosen, optimizer: OptimizerId(optimizers.len() as u32 - 1) })
     }
 
-    fn is_over(&self, id: VarId, over: &[Value]) -> bool {
-        let path = &self.variables[id.0 as usize].path;
-        over.iter().any(|v| {
-            let prefix = match v {
-                Value::Callable(c) => Some(self.program.callable(*c).callable.name.text.clone()),
-                Value::Bound(b) => self.paths.get(&b.id).cloned(),
-                _ => None,
-            };
-            prefix.is_some_and(|p| path.strip_prefix(&p).is_some_and(|rest| rest.starts_with('.')))
-        })
+    /// No parameter is moved by two losses.
+    fn descend_apart(&mut self, minimize: &[Minimize], descents: &[Descent]) -> Res<()> {
+        for (i, later) in minimize.iter().enumerate() {
+            for (j, first) in minimize[..i].iter().enumerate() {
+                let Some(id) = later.parameters.iter().find(|id| first.parameters.contains(id)) else { continue };
+                let path = self.variables[id.0 as usize].path.clone();
+                let place = |d: &Descent| d.over.iter().find(|t| t.covers(&path)).map_or(d.span, |t| t.span);
+                let (here, there) = (place(&descents[i]), place(&descents[j]));
+                let d = Diagnostic::error("E0609", here, format!("two losses move the parameter `{path}`"))
+                    .says("moved here")
+                    .label(there, "and here")
+                    .help("say what each one is `over`, without overlap; or add them up, `minimize a + b`");
+                return Err(self.fail(d));
+            }
+        }
+        Ok(())
     }
 
-    /// A parameter that no loss moves is a mistake.
-    fn every_parameter_moves(&mut self, minimize: &[Minimize], bodies: [&Body; 2], item: &TrainItem) -> Res<()> {
+    /// A parameter that no loss moves is a mistake, unless it is frozen.
+    fn every_parameter_moves(
+        &mut self,
+        minimize: &[Minimize],
+        used: &BTreeSet<VarId>,
+        frozen: &Frozen,
+        item: &TrainItem,
+    ) -> Res<()> {
         let moved: BTreeSet<VarId> = minimize.iter().flat_map(|m| m.parameters.iter().copied()).collect();
-        // What only other blocks read is theirs to move.
-        let nodes = bodies.into_iter().flat_map(|body| &body.nodes);
-        let read: BTreeSet<VarId> =
-            nodes.filter_map(|n| if let Op::Read(id) = n.op { Some(id) } else { None }).collect();
-        let left: Vec<(String, Span)> = read
-            .difference(&moved)
-            .map(|id| &self.variables[id.0 as usize])
-            .filter(|v| v.kind == VariableKind::Parameter)
-            .map(|v| (v.path.clone(), v.span))
-            .collect();
-        let Some((path, _)) = left.first() else { return Ok(()) };
-        let d = Diagnostic::error(
+        let is_left = |id: &&VarId| {
+            let kind = self.variables[id.0 as usize].kind;
+            kind == VariableKind::Parameter && !moved.contains(id) && !frozen.contains_key(id)
+        };
+        let left: Vec<VarId> = used.iter().filter(is_left).copied().collect();
+        let Some(first) = left.first() else { return Ok(()) };
+        let variable = &self.variables[first.0 as usize];
+        let (path, declared) = (variable.path.clone(), variable.span);
+        let owner = path.rsplit_once('.').map_or(path.as_str(), |(owner, _)| owner);
+        let help = format!("use what it is for in the loss, leave it out, or write `freeze {owner}`");
+        let mut d = Diagnostic::error(
             "E0606",
             item.name.span,
             format!("no loss of `train {}` moves the parameter `{path}`", item.name.text),
         )
-        .note(format!(
-            "{} in all",
-            if left.len() == 1 { "1 parameter".to_string() } else { format!("{} parameters", left.len()) }
-        ))
-        .help("use its layer's output in the loss, or remove the layer");
+        .help(help);
+        if !self.in_library(declared) {
+            d = d.label(declared, "it is made here");
+        }
+        if left.len() > 1 {
+            d = d.note(format!("nor {} others", left.len() - 1));
+        }
         Err(self.fail(d))
+    }
+
+    /// What `freeze` names.
+    fn freezes(&mut self, item: &TrainItem) -> Res<Vec<Target>> {
+        let frozen = item.body.statements.iter().filter_map(|s| match &s.kind {
+            StmtKind::Freeze(targets) => Some(targets),
+            _ => None,
+        });
+        let targets: Vec<Res<Target>> = frozen.flatten().map(|e| self.target(item.file, e)).collect();
+        targets.into_iter().collect()
+    }
+
+    /// The variables that are frozen, each with the place that says so.
+    fn frozen_variables(&mut self, targets: &[Target], used: &BTreeSet<VarId>) -> Res<Frozen> {
+        let mut frozen = Frozen::new();
+        for target in targets {
+            frozen.extend(self.lying_in(target, used)?.into_iter().map(|id| (id, target.span)));
+        }
+        Ok(frozen)
+    }
+
+    /// `start … from …`, with what each one sets.
+    fn starts(&mut self, item: &TrainItem, used: &BTreeSet<VarId>) -> Res<Vec<Start>> {
+        let mut out = Vec::new();
+        for s in &item.body.statements {
+            let StmtKind::Start { target, file, at } = &s.kind else { continue };
+            let words: Vec<&str> = target.iter().map(|n| n.text.as_str()).collect();
+            let span = target.first().map_or(s.span, |n| n.span.to(target[target.len() - 1].span));
+            let target = self.named(item.file, &words, span)?;
+            let variables = self.lying_in(&target, used)?;
+            let there = at.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(".");
+            let at = if at.is_empty() { target.path.clone() } else { there };
+            out.push(Start { target: target.path, file: file.text.clone(), at, variables, span: s.span });
+        }
+        Ok(out)
     }
 }

@@ -291,6 +291,7 @@ impl Elab {
             ty,
             init: (body, value),
             span: name.span,
+            device: None,
         });
         let before = self.push(Op::Input(path.as_str().into()), Vec::new(), declared, span);
         if let Some(target) = &mut self.update {

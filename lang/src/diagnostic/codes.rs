@@ -5,6 +5,7 @@
 mod names;
 mod shapes;
 mod syntax;
+mod testing;
 mod training;
 mod types;
 mod values;
@@ -23,7 +24,8 @@ pub struct Code {
 }
 
 /// The groups, by the first two digits.
-const GROUPS: [&[Code]; 6] = [syntax::CODES, names::CODES, shapes::CODES, types::CODES, values::CODES, training::CODES];
+const GROUPS: [&[Code]; 7] =
+    [syntax::CODES, names::CODES, shapes::CODES, types::CODES, values::CODES, training::CODES, testing::CODES];
 
 /// Every code, in rising order.
 pub fn all() -> impl Iterator<Item = &'static Code> {

@@ -416,6 +416,8 @@ pub enum ExprKind {
     Bool(bool),
     /// `5 epochs`
     Duration(f64, Unit),
+    /// `2 GB`
+    Bytes(u64),
     /// `x`
     Name(String),
     /// `digits.train`

@@ -182,6 +182,11 @@ impl Builder {
                 let value = literals::float(next(&mut inner).as_str());
                 ExprKind::Duration(value, literals::unit(next(&mut inner).as_str()))
             }
+            Rule::bytes => {
+                let mut inner = node.into_inner();
+                let value = literals::float(next(&mut inner).as_str());
+                ExprKind::Bytes((value * literals::bytes(next(&mut inner).as_str())) as u64)
+            }
             Rule::string => ExprKind::Str(self.string(&node)?.text),
             Rule::boolean => ExprKind::Bool(node.as_str() == "true"),
             Rule::einops => ExprKind::Einops(self.einops(node)?),

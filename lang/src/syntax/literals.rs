@@ -43,6 +43,15 @@ pub(super) fn unit(word: &str) -> Unit {
     }
 }
 
+/// The bytes that a unit of memory stands for.
+pub(super) fn bytes(word: &str) -> f64 {
+    match word.as_bytes() {
+        [b'K', ..] => 1e3,
+        [b'M', ..] => 1e6,
+        _ => 1e9,
+    }
+}
+
 fn open_group(open: Span) -> Diagnostic {
     Diagnostic::error("E0112", open, "this `(` is never closed")
         .says("in this pattern")

@@ -3,24 +3,27 @@
 use super::{Graph, Node, Op, Type, Value};
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
+use tfm_lang::device::Device;
 use tfm_lang::dim::Dim;
 use tfm_lang::model::{Attr, Attrs, Literal, Word};
 use tfm_lang::source::Span;
 use tfm_lang::types::DType;
 
-/// Where a node that a pass writes belongs: the scope and place of the node it was made for.
+/// Where a node that a pass writes belongs: the scope, place and hint of the node it was made for.
 #[derive(Clone, Debug, Default)]
 pub struct Site {
     /// The path of the instance.
     pub scope: Option<Word>,
     /// The place in the text.
     pub span: Option<Span>,
+    /// The hint where to compute it.
+    pub device: Option<Arc<Device>>,
 }
 
 impl Site {
     /// The site of a node.
     pub fn of(node: &Node) -> Site {
-        Site { scope: Some(node.scope.clone()), span: node.span }
+        Site { scope: Some(node.scope.clone()), span: node.span, device: node.device.clone() }
     }
 
     /// The path, empty where there is none.
@@ -29,16 +32,22 @@ impl Site {
     }
 }
 
+impl Site {
+    /// A node that belongs here.
+    pub fn node(&self, op: Op, args: Vec<Value>, ty: Type) -> Node {
+        Node { op, args, ty, scope: self.path(), span: self.span, device: self.device.clone() }
+    }
+}
+
 impl Graph {
     /// Adds a primitive.
     pub fn primitive(&mut self, name: &str, args: Vec<Value>, attrs: Attrs, ty: Type, site: &Site) -> Value {
-        self.push(Node { op: Op::Primitive(name.into(), attrs), args, ty, scope: site.path(), span: site.span })
+        self.push(site.node(Op::Primitive(name.into(), attrs), args, ty))
     }
 
     /// Adds a number of rank 0.
     pub fn number(&mut self, x: f64, dtype: DType, site: &Site) -> Value {
-        let op = Op::Constant(Literal::Number(x));
-        self.push(Node { op, args: Vec::new(), ty: Type::scalar(dtype), scope: site.path(), span: site.span })
+        self.push(site.node(Op::Constant(Literal::Number(x)), Vec::new(), Type::scalar(dtype)))
     }
 
     /// Adds a tensor that is the number everywhere.

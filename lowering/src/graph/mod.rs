@@ -7,7 +7,7 @@
 //! **Invariants** (the verifier checks them): arguments stand before their node; entries and assigns
 //! point at existing nodes of the variable's type; `Read` has its variable's type; literals but
 //! `Numbers` have rank 0; elementwise operands agree in shape (broadcasts are nodes of their own);
-//! paths of variables and names of entries are unique. A read is the value before the step: assigns
+//! paths of variables and names of entries are unique; a read has its variable's device hint. A read is the value before the step: assigns
 //! of an entry take effect together, after everything was read.
 
 pub mod make;
@@ -20,6 +20,7 @@ pub mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tfm_lang::device::Device;
 use tfm_lang::dim::Dim;
 use tfm_lang::model::{Attrs, GradientRule, Literal, VariableKind, Word};
 use tfm_lang::source::Span;
@@ -94,6 +95,8 @@ pub struct Node {
     pub ty: Type,
     /// The path of the instance it came from.
     pub scope: Word,
+    /// The hint where to compute it; a read has that of its variable.
+    pub device: Option<Arc<Device>>,
     /// Its place in the text; not kept by the text form.
     pub span: Option<Span>,
 }
@@ -107,6 +110,8 @@ pub struct Variable {
     pub kind: VariableKind,
     /// Its type; no unknowns.
     pub ty: Type,
+    /// The hint where to keep it.
+    pub device: Option<Arc<Device>>,
 }
 
 /// A named way into the graph.

@@ -5,6 +5,8 @@ use super::{Entry, Graph, Node, Op, Type, Value, Var, Variable};
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+use tfm_lang::device::Device;
 use tfm_lang::dim::Dim;
 use tfm_lang::model::{Attr, Literal};
 use tfm_lang::types::DType;
@@ -67,7 +69,8 @@ impl Reader {
                 if self.variables.insert(path.clone(), Var(self.graph.variables.len() as u32)).is_some() {
                     return Err(format!("`{path}` stands here twice"));
                 }
-                self.graph.variables.push(Variable { path, kind, ty });
+                let device = line.device()?;
+                self.graph.variables.push(Variable { path, kind, ty, device });
             }
             "entry" => self.graph.entries.push(Entry { name: line.word()?, ..Entry::default() }),
             "output" => {
@@ -113,9 +116,10 @@ impl Reader {
         };
         line.expect(":")?;
         let ty = line.ty()?;
+        let device = line.device()?;
         let scope = if line.expect("#").is_ok() { line.word()? } else { String::new() };
         line.end()?;
-        let value = self.graph.push(Node { op, args, ty, scope: scope.into(), span: None });
+        let value = self.graph.push(Node { op, args, ty, scope: scope.into(), span: None, device });
         match self.values.insert(name.clone(), value) {
             Some(_) => Err(format!("`%{name}` stands here twice")),
             None => Ok(()),
@@ -205,6 +209,14 @@ impl<'a> Cursor<'a> {
         let dtype = DType::from_name(&word).ok_or_else(|| format!("`{word}` is not a dtype"))?;
         let shape = split(self.enclosed('[', ']')?).into_iter().map(dim).collect::<Result<_, _>>()?;
         Ok(Type { dtype, shape })
+    }
+
+    /// `on "gpu:0"`, where it comes next.
+    fn device(&mut self) -> Result<Option<Arc<Device>>, String> {
+        if self.expect("on ").is_err() {
+            return Ok(None);
+        }
+        self.word()?.parse().map(|device| Some(Arc::new(device)))
     }
 
     fn literal(&mut self) -> Result<Literal, String> {

@@ -7,6 +7,8 @@ use super::verify::VerifyError;
 use super::{Entry, Graph, Node, Op, Type, Value, Var, Variable};
 use prost::Message;
 use std::fmt;
+use std::sync::Arc;
+use tfm_lang::device::Device;
 use tfm_lang::dim::Dim;
 use tfm_lang::model::{Attr, Literal};
 use tfm_lang::types::DType;
@@ -60,6 +62,8 @@ struct VariableMessage {
     kind: String,
     #[prost(message, optional, tag = "3")]
     ty: Option<TypeMessage>,
+    #[prost(string, tag = "4")]
+    device: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -72,6 +76,8 @@ struct NodeMessage {
     ty: Option<TypeMessage>,
     #[prost(string, tag = "7")]
     scope: String,
+    #[prost(string, tag = "8")]
+    device: String,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -202,9 +208,18 @@ fn encode_type(ty: &Type) -> Option<TypeMessage> {
     Some(TypeMessage { dtype: ty.dtype.name().into(), shape: texts(&ty.shape) })
 }
 
+/// A hint as text; empty where there is none.
+fn device_out(device: &Option<Arc<Device>>) -> String {
+    device.as_ref().map_or(String::new(), |d| d.to_string())
+}
+
+fn device_in(text: &str) -> Result<Option<Arc<Device>>, String> {
+    if text.is_empty() { Ok(None) } else { text.parse().map(|d| Some(Arc::new(d))) }
+}
+
 fn encode_variable(v: &Variable) -> VariableMessage {
     let kind = KINDS.iter().find(|(k, _)| *k == v.kind).map_or("", |(_, n)| n);
-    VariableMessage { path: v.path.clone(), kind: kind.into(), ty: encode_type(&v.ty) }
+    VariableMessage { path: v.path.clone(), kind: kind.into(), ty: encode_type(&v.ty), device: device_out(&v.device) }
 }
 
 fn encode_node(node: &Node) -> NodeMessage {
@@ -229,6 +244,7 @@ fn encode_node(node: &Node) -> NodeMessage {
         args: node.args.iter().map(|a| a.0).collect(),
         ty: encode_type(&node.ty),
         scope: node.scope.to_string(),
+        device: device_out(&node.device),
     }
 }
 
@@ -275,7 +291,7 @@ fn decode_type(ty: Option<TypeMessage>) -> Result<Type, String> {
 fn decode_variable(v: VariableMessage) -> Result<Variable, String> {
     let kind = KINDS.iter().find(|(_, n)| *n == v.kind).map(|(k, _)| *k);
     let kind = kind.ok_or_else(|| format!("`{}` is not a kind of variable", v.kind))?;
-    Ok(Variable { kind, ty: decode_type(v.ty)?, path: v.path })
+    Ok(Variable { kind, ty: decode_type(v.ty)?, path: v.path, device: device_in(&v.device)? })
 }
 
 fn decode_node(node: NodeMessage) -> Result<Node, String> {
@@ -294,7 +310,8 @@ fn decode_node(node: NodeMessage) -> Result<Node, String> {
         }
     };
     let args = node.args.into_iter().map(Value).collect();
-    Ok(Node { op, args, ty: decode_type(node.ty)?, scope: node.scope.into(), span: None })
+    let device = device_in(&node.device)?;
+    Ok(Node { op, args, ty: decode_type(node.ty)?, scope: node.scope.into(), span: None, device })
 }
 
 fn decode_attr(attr: AttributeMessage) -> Result<(tfm_lang::model::Word, Attr), String> {

@@ -1,7 +1,7 @@
 //! Copying a checked body into the graph: programs, initial values, gradients, updates.
 
 use super::make::Site;
-use super::{Graph, Node, Op, Type, Value, Var};
+use super::{Graph, Op, Type, Value, Var};
 use std::collections::HashMap;
 use tfm_lang::model::{Body, Op as BodyOp, ValueId};
 
@@ -37,11 +37,9 @@ pub fn splice(
                 Op::Primitive("custom_gradient".into(), Vec::new())
             }
         };
-        let (scope, span) = match site {
-            Some(site) => (site.path(), site.span),
-            None => (node.scope.clone(), Some(node.span)),
-        };
-        let value = graph.push(Node { op, args, ty: Type::from(&node.ty), scope, span });
+        let own = || Site { scope: Some(node.scope.clone()), span: Some(node.span), device: node.device.clone() };
+        let site = site.cloned().unwrap_or_else(own);
+        let value = graph.push(site.node(op, args, Type::from(&node.ty)));
         done.insert(ValueId(i as u32), value);
     }
     roots.iter().map(|id| done[id]).collect()

@@ -1,20 +1,21 @@
 //! The text form of a graph, read back by [`super::parse`].
 //!
 //! ```text
-//! variable Mlp.dense_1.w : f32[784, 512] parameter
+//! variable Mlp.dense_1.w : f32[784, 512] parameter on "gpu:0"
 //! %0 = input image : f32[B, 784]
 //! %1 = read Mlp.dense_1.w : f32[784, 512]  # Mlp.dense_1
 //! %2 = matmul(%0, %1) : f32[B, 512]  # Mlp.dense_1
-//! %3 = sum(%2, axis: [], keep: false) : f32[]
+//! %3 = sum(%2, axis: [], keep: false) : f32[] on "gpu:0"
 //! entry mlp.step
 //!   output loss = %3
 //! ```
 //!
-//! One node a line; after `#` its scope. Names that are not plain words stand in quotes. Spans and
+//! One node a line; after `on` its device hint, after `#` its scope. Names that are not plain words stand in quotes. Spans and
 //! what is pending are not in it; everything else comes back exactly.
 
 use super::{Graph, Node, Op, Type};
 use std::fmt::{self, Display, Formatter};
+use tfm_lang::device::Device;
 use tfm_lang::dim::Dim;
 use tfm_lang::model::{Attr, Attrs, Literal, VariableKind};
 use tfm_lang::types::DType;
@@ -62,6 +63,18 @@ impl Display for super::Value {
 impl Display for Type {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{}[{}]", self.dtype, Listed(&self.shape))
+    }
+}
+
+/// A hint at the end of a line, where there is one.
+struct On<'a>(Option<&'a Device>);
+
+impl Display for On<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(device) => write!(f, " on \"{device}\""),
+            None => Ok(()),
+        }
     }
 }
 
@@ -130,7 +143,7 @@ impl Node {
             }
             f.write_str(")")?;
         }
-        write!(f, " : {}", self.ty)?;
+        write!(f, " : {}{}", self.ty, On(self.device.as_deref()))?;
         if self.scope.is_empty() { Ok(()) } else { write!(f, "  # {}", Quoted(&self.scope)) }
     }
 }
@@ -139,7 +152,7 @@ impl Display for Graph {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for v in &self.variables {
             let kind = KINDS.iter().find(|(k, _)| *k == v.kind).map_or("", |(_, n)| n);
-            writeln!(f, "variable {} : {} {kind}", Quoted(&v.path), v.ty)?;
+            writeln!(f, "variable {} : {} {kind}{}", Quoted(&v.path), v.ty, On(v.device.as_deref()))?;
         }
         for (i, node) in self.nodes.iter().enumerate() {
             write!(f, "%{i} = ")?;

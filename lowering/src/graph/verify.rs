@@ -71,7 +71,11 @@ impl Graph {
         }
         match &node.op {
             Op::Input(_) => Ok(()),
-            Op::Read(var) => same(&node.ty, self.variable_type(*var)?, "the variable's"),
+            Op::Read(var) => {
+                same(&node.ty, self.variable_type(*var)?, "the variable's")?;
+                let kept = &self.variables[var.0 as usize].device;
+                if node.device == *kept { Ok(()) } else { Err("its device hint is not that of its variable".into()) }
+            }
             Op::Constant(Literal::Numbers(xs)) => {
                 let size = node.ty.size();
                 let fits = size.as_constant() == Some(xs.len() as i64);

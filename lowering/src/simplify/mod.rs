@@ -13,6 +13,7 @@ mod numbers;
 pub mod rules;
 mod shapes;
 
+use crate::graph::make::Site;
 use crate::graph::text::head;
 use crate::graph::{Graph, Node, Op, Type, Value};
 use rules::{RULES, Rule};
@@ -107,14 +108,14 @@ impl<'a> Rewriter<'a> {
     /// Adds a primitive in its simplest form.
     pub(crate) fn primitive(&mut self, name: &str, args: Vec<Value>, attrs: Attrs, ty: Type, like: &Node) -> Value {
         let op = Op::Primitive(name.into(), attrs);
-        self.write(Node { op, args, ty, scope: like.scope.clone(), span: like.span })
+        self.write(Site::of(like).node(op, args, ty))
     }
 
     /// Adds a number of rank 0.
     pub(crate) fn number(&mut self, x: f64, like: &Node) -> Value {
         let op = Op::Constant(Literal::Number(x));
         let ty = Type::scalar(like.ty.dtype);
-        self.write(Node { op, args: Vec::new(), ty, scope: like.scope.clone(), span: like.span })
+        self.write(Site::of(like).node(op, Vec::new(), ty))
     }
 
     /// Adds the broadcast of a value to the type of `like`.
@@ -166,11 +167,12 @@ fn hash_node(node: &Node, h: &mut DefaultHasher) {
     node.ty.shape.len().hash(h);
 }
 
-/// Equal in everything but scope and place; numbers by their bits, so that 0 and -0 differ.
+/// Equal in everything but scope and place in the text; numbers by their bits, so that 0 and -0 differ.
 fn same_node(a: &Node, b: &Node) -> bool {
     let bits = |xs: &[f64]| xs.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
     a.args == b.args
         && a.ty == b.ty
+        && a.device == b.device
         && match (&a.op, &b.op) {
             (Op::Constant(Literal::Number(x)), Op::Constant(Literal::Number(y))) => x.to_bits() == y.to_bits(),
             (Op::Constant(Literal::Numbers(x)), Op::Constant(Literal::Numbers(y))) => bits(x) == bits(y),

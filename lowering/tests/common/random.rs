@@ -171,10 +171,11 @@ pub fn random_graph(choices: &[u16], casts: bool) -> (Graph, World) {
         ty: Type { dtype: DType::F64, shape: dims(shape) },
         scope: "".into(),
         span: None,
+        device: None,
     };
     for (i, shape) in shapes.iter().enumerate() {
         let ty = Type { dtype: DType::F64, shape: dims(shape) };
-        maker.graph.variables.push(Variable { path: format!("v{i}"), kind: VariableKind::Parameter, ty });
+        maker.graph.variables.push(Variable { path: format!("v{i}"), kind: VariableKind::Parameter, ty, device: None });
         maker.graph.push(leaf(Op::Read(Var(i as u32)), shape));
         world.variables.push(array(shape));
     }

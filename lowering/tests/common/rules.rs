@@ -27,7 +27,7 @@ pub fn ints(dims: Vec<Dim>) -> Attr {
 
 impl Writer {
     fn push(&mut self, op: Op, args: &[ValueId], ty: TensorType) -> ValueId {
-        self.body.push(Node { op, args: args.to_vec(), ty, span: Span::default(), scope: "net".into() })
+        self.body.push(Node { op, args: args.to_vec(), ty, span: Span::default(), scope: "net".into(), device: None })
     }
 
     pub fn input(&mut self, name: &str, ty: TensorType) -> ValueId {
@@ -180,7 +180,7 @@ fn state(
 pub fn variable(path: &str, kind: VariableKind, ty: TensorType, start: f64) -> Variable {
     let mut w = Writer::default();
     let root = w.filled(start, &ty);
-    Variable { path: path.into(), kind, ty, init: (w.body, root), span: Span::default() }
+    Variable { path: path.into(), kind, ty, init: (w.body, root), span: Span::default(), device: None }
 }
 
 /// A program with one loss.
@@ -207,11 +207,14 @@ pub fn model(
         batch: 4,
         length: Period { count: 3.0, unit: Unit::Epochs },
         seed: 1,
+        settings: Settings::default(),
         training,
         evaluation,
         minimize: over.iter().enumerate().map(minimize).collect(),
         periodic: Vec::new(),
         stop: Vec::new(),
+        starts: Vec::new(),
+        frozen: Vec::new(),
         span: Span::default(),
     };
     Model { variables, data: Vec::new(), trains: vec![train], rules: Arc::new(Hand { average }) }

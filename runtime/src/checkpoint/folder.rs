@@ -1,6 +1,7 @@
 //! One checkpoint folder: written whole, read with every check.
 
 use super::manifest::{FORMAT, FileSum, Manifest, Progress, VariableSignature};
+use super::weights::{Wanted, own_names};
 use crate::tensor::Tensor;
 use flate2::Crc;
 use safetensors::{SafeTensors, tensor::TensorView};
@@ -160,6 +161,15 @@ fn is_read_by_evaluation(variable: &Variable) -> bool {
 /// Writes what the model is, for others to read: `model.safetensors` with averages in place of the
 /// parameters that have one.
 pub fn export(folder: &Path, to: &Path) -> Result<(), CheckpointError> {
+    let bytes = exported(folder)?;
+    let mut new = to.to_path_buf().into_os_string();
+    new.push(".new");
+    let written = write_synced(Path::new(&new), &bytes).and_then(|()| fs::rename(&new, to));
+    written.map_err(|e| CheckpointError::new(to, e))
+}
+
+/// What [`export`] writes.
+pub(super) fn exported(folder: &Path) -> Result<Vec<u8>, CheckpointError> {
     let manifest = read_manifest(folder)?;
     let read = |name| read_verified(folder, name, &manifest).map_err(|e| CheckpointError::new(folder, e));
     let (model, optimizer) = (read(MODEL)?, read(OPTIMIZER)?);
@@ -172,11 +182,7 @@ pub fn export(folder: &Path, to: &Path) -> Result<(), CheckpointError> {
             *view = average;
         }
     }
-    let bytes = safetensors::serialize(tensors, None).map_err(bad)?;
-    let mut new = to.to_path_buf().into_os_string();
-    new.push(".new");
-    let written = write_synced(Path::new(&new), &bytes).and_then(|()| fs::rename(&new, to));
-    written.map_err(|e| CheckpointError::new(to, e))
+    safetensors::serialize(tensors, None).map_err(bad)
 }
 
 fn restore(
@@ -203,10 +209,10 @@ fn restore(
     for (name, bytes) in &files {
         let saved = SafeTensors::deserialize(bytes).map_err(|e| CheckpointError::new(&folder.join(name), e))?;
         let here = (0..variables.len()).filter(|&i| file_of(variables[i].kind) == *name);
-        let wanted: Vec<usize> = here.filter(|&i| is_wanted(&variables[i])).collect();
-        compare(&saved, variables, tensors, &wanted, &mut problems);
+        let wanted = own_names(variables, here.filter(|&i| is_wanted(&variables[i])));
+        compare(&saved, variables, &wanted, &mut problems);
         if *name == MODEL || !model_only {
-            report_others(&saved, variables, &wanted, &mut problems);
+            report_others(&saved, &wanted, &mut problems);
         }
         found.push((saved, wanted));
     }
@@ -214,8 +220,8 @@ fn restore(
         return Err(CheckpointError { path: folder.to_path_buf(), problems });
     }
     for (saved, wanted) in found {
-        for i in wanted {
-            let view = saved.tensor(&variables[i].path).map_err(|e| CheckpointError::new(folder, e))?;
+        for (i, name) in wanted {
+            let view = saved.tensor(&name).map_err(|e| CheckpointError::new(folder, e))?;
             tensors[i].bytes_mut().copy_from_slice(view.data());
         }
     }
@@ -237,38 +243,27 @@ fn read_verified(folder: &Path, name: &str, manifest: &Manifest) -> Result<Vec<u
 }
 
 /// What a file has and nobody wants.
-pub(super) fn report_others(
-    saved: &SafeTensors<'_>,
-    variables: &[Variable],
-    wanted: &[usize],
-    problems: &mut Vec<String>,
-) {
-    let is_wanted = |name: &str| wanted.iter().any(|&i| variables[i].path == name);
+pub(super) fn report_others(saved: &SafeTensors<'_>, wanted: &[Wanted], problems: &mut Vec<String>) {
+    let is_wanted = |name: &str| wanted.iter().any(|(_, w)| w == name);
     let mut others: Vec<_> = saved.names().into_iter().filter(|n| !is_wanted(n)).collect();
     others.sort_unstable();
     problems.extend(others.iter().map(|n| format!("{n}: in the checkpoint, not in the model")));
 }
 
 /// What differs between a file and the variables that should be in it.
-pub(super) fn compare(
-    saved: &SafeTensors<'_>,
-    variables: &[Variable],
-    tensors: &[Tensor],
-    wanted: &[usize],
-    problems: &mut Vec<String>,
-) {
-    for &i in wanted {
-        let (path, tensor) = (&variables[i].path, &tensors[i]);
-        let Ok(view) = saved.tensor(path) else {
-            problems.push(format!("{path}: missing; the model has {}", type_text(tensor.dtype.name(), &tensor.shape)));
+pub(super) fn compare(saved: &SafeTensors<'_>, variables: &[Variable], wanted: &[Wanted], problems: &mut Vec<String>) {
+    for (i, name) in wanted {
+        let (path, dtype) = (&variables[*i].path, variables[*i].ty.dtype);
+        let shape: Vec<usize> = variables[*i].ty.shape.iter().map(|d| d.as_constant().unwrap_or(0) as usize).collect();
+        let here = type_text(dtype.name(), &shape);
+        let of = if path == name { String::new() } else { format!("{path}, ") };
+        let Ok(view) = saved.tensor(name) else {
+            problems.push(format!("{name}: missing; the model has {of}{here}"));
             continue;
         };
-        if view.dtype() != dtype_out(tensor.dtype) || view.shape() != tensor.shape {
-            problems.push(format!(
-                "{path}: {} in the checkpoint, {} in the model",
-                type_text(dtype_name(view.dtype()), view.shape()),
-                type_text(tensor.dtype.name(), &tensor.shape)
-            ));
+        if view.dtype() != dtype_out(dtype) || view.shape() != shape {
+            let there = type_text(dtype_name(view.dtype()), view.shape());
+            problems.push(format!("{name}: {there} in the checkpoint, {of}{here} in the model"));
         }
     }
 }

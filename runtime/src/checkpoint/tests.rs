@@ -11,7 +11,7 @@ use tfm_lowering::graph::{Type, Variable};
 
 fn variable(path: &str, kind: VariableKind, dtype: DType, shape: &[i64]) -> Variable {
     let shape = shape.iter().map(|n| Dim::constant(*n)).collect();
-    Variable { path: path.into(), kind, ty: Type { dtype, shape } }
+    Variable { path: path.into(), kind, ty: Type { dtype, shape }, device: None }
 }
 
 fn sample() -> (Vec<Variable>, Vec<Tensor>) {
@@ -193,15 +193,15 @@ fn weights_alone_are_matched_by_path() {
     export(&saved(dir.path()), &file).unwrap();
     let (variables, tensors) = sample();
     let mut started = empty(&tensors);
-    load_weights(&file, &variables, &mut started).unwrap();
+    Weights::open(&file).unwrap().set_all(&variables, &mut started).unwrap();
     assert_eq!(started[0].bytes(), tensors[0].bytes());
     assert_eq!(started[1].bytes(), tensors[1].bytes());
     assert!(started[2].bytes().iter().all(|b| *b == 0), "the optimizer starts anew");
 
     let mut other = variables.clone();
     other[0].path = "Net.v".into();
-    let error = load_weights(&file, &other, &mut started).unwrap_err();
+    let error = Weights::open(&file).unwrap().set_all(&other, &mut started).unwrap_err();
     assert_eq!(error.problems.len(), 2, "{error}");
     std::fs::write(&file, b"no weights").unwrap();
-    assert!(load_weights(&file, &variables, &mut started).is_err());
+    assert!(Weights::open(&file).and_then(|w| w.set_all(&variables, &mut started)).is_err());
 }

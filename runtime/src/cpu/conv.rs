@@ -1,110 +1,106 @@
-//! Convolution and its two gradients: each image unrolled into a matrix of its windows, then a matrix product.
+//! Convolution over one to three axes and its two gradients: each group of channels of each image unrolled into a
+//! matrix of its windows, then a matrix product. Groups of one channel are [`super::depthwise`].
 //!
-//! Images are given out to threads. The gradient in the kernel adds over images: fixed groups of them each into a sum
+//! Images are given out to threads. The gradient in the kernel adds over images: fixed parts of them each into a sum
 //! of their own, and these in order.
 
+use super::depthwise::{forward_depthwise, input_gradient_depthwise, kernel_gradient_depthwise};
 use super::kernels::{Call, Run, Task, by_dtype, require};
 use super::matmul::{Gemm, Matrix, Size};
 use super::movement::text;
+use super::windows::Windows;
 use std::ops::AddAssign;
 use tfm_lowering::plan::View;
 
 /// Multiplications that make a chunk.
-const CHUNK: usize = 1 << 21;
-/// Groups of images that the kernel's gradient is summed in, at most.
-const GROUPS: usize = 16;
-/// Bytes that the groups' sums may take.
-const GROUP_BYTES: usize = 1 << 26;
+pub(crate) const CHUNK: usize = 1 << 21;
+/// Parts of the batch that the kernel's gradient is summed in, at most.
+const PARTS: usize = 16;
+/// Bytes that the parts' sums may take.
+const PART_BYTES: usize = 1 << 26;
 
 /// Sizes of a convolution.
 #[derive(Clone, Copy, PartialEq, Debug)]
-struct Geometry {
-    images: usize,
-    channels: usize,
-    height: usize,
-    width: usize,
-    filters: usize,
-    /// Of the kernel.
-    tall: usize,
-    wide: usize,
-    /// Of the result.
-    rows: usize,
-    columns: usize,
-    stride: usize,
-    pad: usize,
+pub(crate) struct Geometry {
+    pub images: usize,
+    /// Channels of the image and of the result, over all groups.
+    pub channels: usize,
+    pub filters: usize,
+    pub groups: usize,
+    pub windows: Windows,
 }
 
 impl Geometry {
     /// From the image, the kernel and the result of the convolution, whichever of them is asked for.
     fn new(call: &Call<'_>, x: &View, w: &View, y: &View) -> Result<Geometry, String> {
-        let (&[images, channels, height, width], &[filters, c, tall, wide], &[b, o, rows, columns]) =
+        let ([images, channels, size @ ..], [filters, own, kernel @ ..], [b, o, out @ ..]) =
             (x.shape.as_slice(), w.shape.as_slice(), y.shape.as_slice())
         else {
-            return Err(format!("{}, {}, {} should each have 4 axes", text(x), text(w), text(y)));
+            return Err(format!("{}, {}, {} should each have 3 axes or more", text(x), text(w), text(y)));
         };
-        let (stride, pad) = (call.size_or("stride", 1)?, call.size_or("pad", 0)?);
-        let count = |size: usize, kernel: usize| Some((size + 2 * pad).checked_sub(kernel)? / stride + 1);
-        let fits = stride > 0
-            && (b, c, o) == (images, channels, filters)
-            && (count(height, tall), count(width, wide)) == (Some(rows), Some(columns))
+        let groups = call.size_or("groups", 1)?;
+        let fits = groups > 0
+            && (b, o) == (images, filters)
+            && (filters % groups, own * groups) == (0, *channels)
             && [x.dtype, w.dtype] == [y.dtype; 2]
             && [x, w, y].iter().all(|v| v.is_contiguous());
         require(fits, || format!("{} with {} is not {}", text(x), text(w), text(y)))?;
-        Ok(Geometry { images, channels, height, width, filters, tall, wide, rows, columns, stride, pad })
+        let windows = Windows::new(call, size, kernel, out)
+            .map_err(|e| format!("{} with {} is not {}: {e}", text(x), text(w), text(y)))?;
+        Ok(Geometry { images: *images, channels: *channels, filters: *filters, groups, windows })
     }
 
-    fn image(&self) -> usize {
-        self.channels * self.height * self.width
+    /// True where each channel has filters of its own and no matrix would have more than a few columns.
+    pub fn depthwise(&self) -> bool {
+        self.groups > 1 && self.groups == self.channels
     }
 
-    /// Elements of a window, over all channels.
+    /// Channels of the image in a group.
+    fn own(&self) -> usize {
+        self.channels / self.groups
+    }
+
+    /// Filters of a group.
+    fn kinds(&self) -> usize {
+        self.filters / self.groups
+    }
+
+    /// Elements of a window, over the channels of a group.
     fn window(&self) -> usize {
-        self.channels * self.tall * self.wide
+        self.own() * self.windows.taps()
     }
 
-    /// Places of the result in one filter.
-    fn places(&self) -> usize {
-        self.rows * self.columns
-    }
-
-    /// True where the image is its own matrix of windows.
-    fn direct(&self) -> bool {
-        (self.tall, self.wide, self.stride, self.pad) == (1, 1, 1, 0)
+    /// Elements of the kernels of a group.
+    fn weights(&self) -> usize {
+        self.kinds() * self.window()
     }
 
     /// Elements of a thread's matrix of windows, in whole cache lines.
     fn unrolled(&self) -> usize {
-        if self.direct() { 0 } else { (self.window() * self.places()).next_multiple_of(16) }
+        let none = self.windows.is_identity() || self.depthwise();
+        if none { 0 } else { (self.window() * self.windows.places()).next_multiple_of(16) }
     }
 
     /// Images of a chunk.
     fn grain(&self) -> usize {
-        (CHUNK / (self.window() * self.places() * self.filters).max(1)).max(1)
+        (CHUNK / (self.window() * self.windows.places() * self.filters).max(1)).max(1)
     }
 
-    /// Groups of images, each with a sum of its own.
-    fn groups(&self, bytes: usize) -> usize {
-        let room = GROUP_BYTES / (self.weights() * bytes).max(1);
-        GROUPS.min(room.max(1)).min(self.images)
+    /// Parts of the batch, each with a sum of its own.
+    fn parts(&self, bytes: usize) -> usize {
+        let room = PART_BYTES / (self.sums() * bytes).max(1);
+        PARTS.min(room.max(1)).min(self.images)
     }
 
-    fn weights(&self) -> usize {
-        (self.filters * self.window()).next_multiple_of(16)
+    /// Elements of a part's sum.
+    fn sums(&self) -> usize {
+        (self.groups * self.weights()).next_multiple_of(16)
     }
 
-    /// The columns `from..to` of the result whose window begins inside the image, for a column of the kernel.
-    fn inside(&self, column: usize) -> (usize, usize) {
-        let first = self.pad.saturating_sub(column).div_ceil(self.stride);
-        let reach = self.width + self.pad;
-        let last = if reach > column { (reach - column - 1) / self.stride + 1 } else { 0 };
-        (first.min(self.columns), last.min(self.columns))
-    }
-
-    /// For each element of a window and row of the result: where the row of the image begins, if it is one.
-    fn source(&self, element: usize, row: usize) -> Option<usize> {
-        let (channel, k) = (element / (self.tall * self.wide), element / self.wide % self.tall);
-        let i = (row * self.stride + k).checked_sub(self.pad).filter(|&i| i < self.height)?;
-        Some((channel * self.height + i) * self.width)
+    /// Where a group of an image begins, and the same in the result.
+    fn group(&self, image: usize, group: usize) -> (usize, usize) {
+        let n = image * self.groups + group;
+        (n * self.own() * self.windows.area(), n * self.kinds() * self.windows.places())
     }
 }
 
@@ -123,77 +119,97 @@ fn of_kernel(call: &Call<'_>) -> Result<Geometry, String> {
     Geometry::new(call, x, w, y)
 }
 
-fn windows(call: &Call<'_>, g: Result<Geometry, String>) -> usize {
+fn unrolled(call: &Call<'_>, g: Result<Geometry, String>) -> usize {
     g.map_or(0, |g| g.unrolled() * call.threads * call.outputs[0].dtype.bytes())
 }
 
 pub(crate) fn scratch(call: &Call<'_>) -> usize {
-    windows(call, of(call))
+    unrolled(call, of(call))
 }
 
 pub(crate) fn input_scratch(call: &Call<'_>) -> usize {
-    windows(call, of_input(call))
+    unrolled(call, of_input(call))
 }
 
 pub(crate) fn kernel_scratch(call: &Call<'_>) -> usize {
     let sums = of_kernel(call).map_or(0, |g| {
         let bytes = call.outputs[0].dtype.bytes();
-        g.groups(bytes) * g.weights() * bytes
+        if g.depthwise() { 0 } else { g.parts(bytes) * g.sums() * bytes }
     });
-    sums + windows(call, of_kernel(call))
+    sums + unrolled(call, of_kernel(call))
 }
 
 pub(crate) fn prepare(call: &Call<'_>) -> Result<Task, String> {
-    by_dtype!(call.outputs[0].dtype, float, forward(of(call)?))
+    let g = of(call)?;
+    match g.depthwise() {
+        true => by_dtype!(call.outputs[0].dtype, float, forward_depthwise(g)),
+        false => by_dtype!(call.outputs[0].dtype, float, forward(g)),
+    }
 }
 
 pub(crate) fn prepare_input(call: &Call<'_>) -> Result<Task, String> {
-    by_dtype!(call.outputs[0].dtype, float, input_gradient(of_input(call)?))
+    let g = of_input(call)?;
+    match g.depthwise() {
+        true => by_dtype!(call.outputs[0].dtype, float, input_gradient_depthwise(g)),
+        false => by_dtype!(call.outputs[0].dtype, float, input_gradient(g)),
+    }
 }
 
 pub(crate) fn prepare_kernel(call: &Call<'_>) -> Result<Task, String> {
-    by_dtype!(call.outputs[0].dtype, float, kernel_gradient(of_kernel(call)?))
+    let g = of_kernel(call)?;
+    match g.depthwise() {
+        true => by_dtype!(call.outputs[0].dtype, float, kernel_gradient_depthwise(g)),
+        false => by_dtype!(call.outputs[0].dtype, float, kernel_gradient(g)),
+    }
 }
 
-/// The result of an image is kernel `[O, CKL]` times windows `[CKL, PQ]`.
+/// Calls `f(image, group, thread)` for each group of each image.
+fn each_group(run: &Run<'_>, g: &Geometry, f: impl Fn(usize, usize, usize) + Sync) {
+    run.parallel(g.images.div_ceil(g.grain()), |chunk, thread| {
+        for image in chunk * g.grain()..g.images.min((chunk + 1) * g.grain()) {
+            (0..g.groups).for_each(|group| f(image, group, thread));
+        }
+    });
+}
+
+/// The result of a group is kernel `[O, CKL]` times windows `[CKL, PQ]`.
 fn forward<T: Gemm + AddAssign>(g: Geometry) -> Result<Task, String> {
+    let places = g.windows.places();
     Ok(Box::new(move |run| {
-        let size = Size { m: g.filters, k: g.window(), n: g.places() };
-        run.parallel(g.images.div_ceil(g.grain()), |chunk, thread| {
-            for image in chunk * g.grain()..g.images.min((chunk + 1) * g.grain()) {
-                // SAFETY: the operands have the sizes of the geometry; each image has its own result.
-                unsafe {
-                    let x = run.input::<T>(0).add(image * g.image());
-                    let windows = unroll(&g, x, run.scratch::<T>().add(thread * g.unrolled()));
-                    let w: Matrix<T> = (run.input(1), g.window() as isize, 1);
-                    let y = run.output::<T>(0).add(image * g.filters * g.places());
-                    T::gemm(size, w, windows, T::ZERO, y, g.places() as isize);
-                }
+        let size = Size { m: g.kinds(), k: g.window(), n: places };
+        each_group(run, &g, |image, group, thread| {
+            let (from, to) = g.group(image, group);
+            // SAFETY: the operands have the sizes of the geometry; each group of an image has its own result.
+            unsafe {
+                let own = run.scratch::<T>().add(thread * g.unrolled());
+                let windows = unroll(&g, run.input::<T>(0).add(from), own);
+                let w: Matrix<T> = (run.input::<T>(1).add(group * g.weights()), g.window() as isize, 1);
+                T::gemm(size, w, windows, T::ZERO, run.output::<T>(0).add(to), places as isize);
             }
         });
         Ok(())
     }))
 }
 
-/// The windows of an image are kernel transposed `[CKL, O]` times gradient `[O, PQ]`; then they are rolled up.
+/// The windows of a group are kernel transposed `[CKL, O]` times gradient `[O, PQ]`; then they are rolled up.
 fn input_gradient<T: Gemm + AddAssign>(g: Geometry) -> Result<Task, String> {
+    let places = g.windows.places();
     Ok(Box::new(move |run| {
-        let size = Size { m: g.window(), k: g.filters, n: g.places() };
-        run.parallel(g.images.div_ceil(g.grain()), |chunk, thread| {
-            for image in chunk * g.grain()..g.images.min((chunk + 1) * g.grain()) {
-                // SAFETY: as in `forward`.
-                unsafe {
-                    let dy: Matrix<T> = (run.input::<T>(0).add(image * g.filters * g.places()), g.places() as isize, 1);
-                    let w: Matrix<T> = (run.input(1), 1, g.window() as isize);
-                    let x = run.output::<T>(0).add(image * g.image());
-                    if g.direct() {
-                        T::gemm(size, w, dy, T::ZERO, x, g.places() as isize);
-                        continue;
-                    }
-                    let windows = run.scratch::<T>().add(thread * g.unrolled());
-                    T::gemm(size, w, dy, T::ZERO, windows, g.places() as isize);
-                    roll_up(&g, windows, x);
+        let size = Size { m: g.window(), k: g.kinds(), n: places };
+        each_group(run, &g, |image, group, thread| {
+            let (to, from) = g.group(image, group);
+            // SAFETY: as in `forward`.
+            unsafe {
+                let dy: Matrix<T> = (run.input::<T>(0).add(from), places as isize, 1);
+                let w: Matrix<T> = (run.input::<T>(1).add(group * g.weights()), 1, g.window() as isize);
+                let x = run.output::<T>(0).add(to);
+                if g.windows.is_identity() {
+                    T::gemm(size, w, dy, T::ZERO, x, places as isize);
+                    return;
                 }
+                let windows = run.scratch::<T>().add(thread * g.unrolled());
+                T::gemm(size, w, dy, T::ZERO, windows, places as isize);
+                roll_up(&g, windows, x);
             }
         });
         Ok(())
@@ -202,38 +218,39 @@ fn input_gradient<T: Gemm + AddAssign>(g: Geometry) -> Result<Task, String> {
 
 /// The kernel's gradient is the sum over images of gradient `[O, PQ]` times windows transposed `[PQ, CKL]`.
 fn kernel_gradient<T: Gemm + AddAssign>(g: Geometry) -> Result<Task, String> {
-    let groups = g.groups(size_of::<T>());
-    let size = Size { m: g.filters, k: g.places(), n: g.window() };
+    let (parts, places) = (g.parts(size_of::<T>()), g.windows.places());
+    let size = Size { m: g.kinds(), k: places, n: g.window() };
     Ok(Box::new(move |run| {
-        run.parallel(groups, |group, thread| {
-            // SAFETY: as in `forward`; each group has its own sum and each thread its own windows.
-            unsafe {
-                let sum = run.scratch::<T>().add(group * g.weights());
-                let own = run.scratch::<T>().add(groups * g.weights() + thread * g.unrolled());
-                let mut beta = T::ZERO;
-                for image in group * g.images / groups..(group + 1) * g.images / groups {
-                    let x = run.input::<T>(0).add(image * g.image());
-                    let (windows, row, column) = unroll(&g, x, own);
-                    let dy = (run.input::<T>(1).add(image * g.filters * g.places()), g.places() as isize, 1);
+        run.parallel(parts, |part, thread| {
+            let images = part * g.images / parts..(part + 1) * g.images / parts;
+            let first = images.start;
+            for (image, group) in images.flat_map(|i| (0..g.groups).map(move |group| (i, group))) {
+                let (x, dy) = g.group(image, group);
+                let beta = if image == first { T::ZERO } else { T::ONE };
+                // SAFETY: as in `forward`; each part has its own sum and each thread its own windows.
+                unsafe {
+                    let sum = run.scratch::<T>().add(part * g.sums() + group * g.weights());
+                    let own = run.scratch::<T>().add(parts * g.sums() + thread * g.unrolled());
+                    let (windows, row, column) = unroll(&g, run.input::<T>(0).add(x), own);
+                    let dy = (run.input::<T>(1).add(dy), places as isize, 1);
                     T::gemm(size, dy, (windows, column, row), beta, sum, g.window() as isize);
-                    beta = T::ONE;
                 }
             }
         });
-        add_groups::<T>(run, groups, g.weights(), g.filters * g.window());
+        add_parts::<T>(run, parts, g.sums(), g.groups * g.weights());
         Ok(())
     }))
 }
 
-/// Adds the groups' sums in order.
-fn add_groups<T: Gemm + AddAssign>(run: &Run<'_>, groups: usize, apart: usize, n: usize) {
+/// Adds the parts' sums in order.
+fn add_parts<T: Gemm + AddAssign>(run: &Run<'_>, parts: usize, apart: usize, n: usize) {
     run.pieces(n, 1 << 13, |first, last| {
         for i in first..last {
-            // SAFETY: every group wrote its sum of n elements.
+            // SAFETY: every part wrote its sum of n elements.
             unsafe {
                 let mut sum = *run.scratch::<T>().add(i);
-                for group in 1..groups {
-                    sum += *run.scratch::<T>().add(group * apart + i);
+                for part in 1..parts {
+                    sum += *run.scratch::<T>().add(part * apart + i);
                 }
                 *run.output::<T>(0).add(i) = sum;
             }
@@ -241,61 +258,65 @@ fn add_groups<T: Gemm + AddAssign>(run: &Run<'_>, groups: usize, apart: usize, n
     });
 }
 
-/// The matrix of an image's windows, `[CKL, PQ]`, made in `to` unless the image is it.
+/// The matrix of a group's windows, `[CKL, PQ]`, made in `to` unless the image is it.
 ///
 /// # Safety
-/// `x` is an image, and `to` has room for the windows.
+/// `x` is a group of an image, and `to` has room for the windows.
 unsafe fn unroll<T: Gemm>(g: &Geometry, x: *const T, to: *mut T) -> Matrix<T> {
-    if g.direct() {
-        return (x, g.places() as isize, 1);
+    let (w, places) = (&g.windows, g.windows.places());
+    if w.is_identity() {
+        return (x, places as isize, 1);
     }
+    let (taps, columns, stride) = (w.taps(), w.out[2], w.stride[2]);
     for element in 0..g.window() {
-        let column = element % g.wide;
-        let (first, last) = g.inside(column);
-        for row in 0..g.rows {
+        let (channel, tap) = (element / taps, element % taps);
+        let (first, last, column) = w.inside(tap);
+        for row in 0..w.rows() {
             // SAFETY: the caller's promise; `inside` and `source` keep to the image.
             unsafe {
-                let to = to.add(element * g.places() + row * g.columns);
-                let line = std::slice::from_raw_parts_mut(to, g.columns);
-                let Some(start) = g.source(element, row).filter(|_| first < last) else {
+                let to = to.add(element * places + row * columns);
+                let line = std::slice::from_raw_parts_mut(to, columns);
+                let Some(start) = w.source(tap, row).filter(|_| first < last) else {
                     line.fill(T::ZERO);
                     continue;
                 };
                 line[..first].fill(T::ZERO);
                 line[last..].fill(T::ZERO);
-                let from = x.add(start + first * g.stride + column - g.pad);
-                if g.stride == 1 {
+                let from = x.add(channel * w.area() + start + column);
+                if stride == 1 {
                     std::ptr::copy_nonoverlapping(from, to.add(first), last - first);
                 } else {
-                    (first..last).for_each(|j| *to.add(j) = *from.add((j - first) * g.stride));
+                    (first..last).for_each(|j| *to.add(j) = *from.add((j - first) * stride));
                 }
             }
         }
     }
-    (to, g.places() as isize, 1)
+    (to, places as isize, 1)
 }
 
 /// Adds the elements of windows to the places of the image they came from.
 ///
 /// # Safety
-/// `windows` is a matrix as `unroll` makes it, and `x` has room for an image.
+/// `windows` is a matrix as `unroll` makes it, and `x` has room for a group of an image.
 unsafe fn roll_up<T: Gemm + AddAssign>(g: &Geometry, windows: *const T, x: *mut T) {
+    let w = &g.windows;
+    let (taps, stride) = (w.taps(), w.stride[2]);
     // SAFETY: the caller's promise; `inside` and `source` keep to the image.
     unsafe {
-        std::slice::from_raw_parts_mut(x, g.image()).fill(T::ZERO);
+        std::slice::from_raw_parts_mut(x, g.own() * w.area()).fill(T::ZERO);
         for element in 0..g.window() {
-            let column = element % g.wide;
-            let (first, last) = g.inside(column);
-            for row in 0..g.rows {
-                let Some(start) = g.source(element, row).filter(|_| first < last) else { continue };
-                let from = windows.add(element * g.places() + row * g.columns + first);
-                let to = x.add(start + first * g.stride + column - g.pad);
+            let (channel, tap) = (element / taps, element % taps);
+            let (first, last, column) = w.inside(tap);
+            for row in 0..w.rows() {
+                let Some(start) = w.source(tap, row).filter(|_| first < last) else { continue };
+                let from = windows.add(element * w.places() + row * w.out[2] + first);
+                let to = x.add(channel * w.area() + start + column);
                 let n = last - first;
-                if g.stride == 1 {
+                if stride == 1 {
                     let (from, to) = (std::slice::from_raw_parts(from, n), std::slice::from_raw_parts_mut(to, n));
                     to.iter_mut().zip(from).for_each(|(to, from)| *to += *from);
                 } else {
-                    (0..n).for_each(|j| *to.add(j * g.stride) += *from.add(j));
+                    (0..n).for_each(|j| *to.add(j * stride) += *from.add(j));
                 }
             }
         }

@@ -5,7 +5,7 @@
 
 use super::isa::Path;
 use super::pool::Pool;
-use super::{Context, conv, draw, elementwise, matmul, movement, pool2d, reduce, rows, scan};
+use super::{Context, conv, draw, elementwise, matmul, movement, pooling, reduce, rows, scan};
 use tfm_lang::model::Word;
 use tfm_lang::types::DType;
 use tfm_lowering::plan::{KernelFacts, Space, Value, View};
@@ -37,13 +37,14 @@ fn none(_: &Call<'_>) -> usize {
 /// All kernels but the elementwise ones.
 const KERNELS: &[Kernel] = &[
     Kernel { name: "matmul", facts: STRIDED, scratch: none, prepare: matmul::prepare },
-    Kernel { name: "conv2d", facts: DENSE, scratch: conv::scratch, prepare: conv::prepare },
-    Kernel { name: "conv2d_input", facts: DENSE, scratch: conv::input_scratch, prepare: conv::prepare_input },
-    Kernel { name: "conv2d_kernel", facts: DENSE, scratch: conv::kernel_scratch, prepare: conv::prepare_kernel },
-    Kernel { name: "max_pool2d", facts: DENSE, scratch: none, prepare: pool2d::prepare_max },
-    Kernel { name: "max_pool2d_gradient", facts: DENSE, scratch: none, prepare: pool2d::prepare_max_gradient },
-    Kernel { name: "avg_pool2d", facts: DENSE, scratch: none, prepare: pool2d::prepare_avg },
-    Kernel { name: "avg_pool2d_gradient", facts: DENSE, scratch: none, prepare: pool2d::prepare_avg_gradient },
+    Kernel { name: "conv", facts: DENSE, scratch: conv::scratch, prepare: conv::prepare },
+    Kernel { name: "conv_input", facts: DENSE, scratch: conv::input_scratch, prepare: conv::prepare_input },
+    Kernel { name: "conv_kernel", facts: DENSE, scratch: conv::kernel_scratch, prepare: conv::prepare_kernel },
+    Kernel { name: "max_pool", facts: DENSE, scratch: none, prepare: pooling::prepare_max },
+    Kernel { name: "max_pool_gradient", facts: DENSE, scratch: none, prepare: pooling::prepare_max_gradient },
+    Kernel { name: "max_pool_pick", facts: DENSE, scratch: none, prepare: pooling::prepare_max_pick },
+    Kernel { name: "avg_pool", facts: DENSE, scratch: none, prepare: pooling::prepare_avg },
+    Kernel { name: "avg_pool_gradient", facts: DENSE, scratch: none, prepare: pooling::prepare_avg_gradient },
     Kernel { name: "sum", facts: STRIDED, scratch: reduce::scratch, prepare: reduce::prepare_sum },
     Kernel { name: "sum_to", facts: STRIDED, scratch: reduce::scratch, prepare: reduce::prepare_sum_to },
     Kernel { name: "max", facts: STRIDED, scratch: reduce::scratch, prepare: reduce::prepare_max },

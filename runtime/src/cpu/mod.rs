@@ -9,6 +9,7 @@
 
 mod check;
 mod conv;
+mod depthwise;
 mod draw;
 mod elementwise;
 mod fused;
@@ -20,13 +21,14 @@ mod matmul;
 mod movement;
 mod nonfinite;
 mod pool;
-mod pool2d;
+mod pooling;
 mod reduce;
 mod rows;
 mod scan;
 #[cfg(test)]
 mod tests;
 mod view;
+mod windows;
 
 pub use isa::Path;
 pub use kernels::names;

@@ -3,7 +3,8 @@
 use super::{Context, Engine, Feed, RunError};
 use crate::data::Batch;
 use crate::tensor::Tensor;
-use tfm_lang::model::{DataRef, Program, Report, VariableKind};
+use tfm_lang::model::{DataRef, Glance, Program, Report, VariableKind};
+use tfm_lowering::build::images_output;
 
 /// What a program shows: its losses under the names of the graph, then its reports.
 pub fn shown(program: &Program) -> Vec<Report> {
@@ -46,13 +47,39 @@ pub fn evaluate(
     what: Evaluation<'_>,
     go_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Option<Vec<f32>>, RunError> {
+    apart(engine, |engine| all_batches(engine, feed, what, go_on))
+}
+
+/// What a periodic part looks at: its reports and its images on one batch, with `training` false. The states
+/// of metrics are as before when this returns.
+pub fn look(
+    engine: &mut dyn Engine,
+    entry: &str,
+    glance: &Glance,
+    batch: &[(&str, &Tensor)],
+    seed: u64,
+) -> Result<(Vec<f32>, Vec<Tensor>), RunError> {
+    let images = glance.images.iter().map(|i| images_output(&i.name));
+    let names: Vec<String> = glance.reports.iter().map(|r| r.name.clone()).chain(images).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    apart(engine, |engine| {
+        let mut out = Vec::new();
+        // As in an evaluation, the same random numbers each time.
+        engine.run(entry, batch, &names, true, Context { seed, step: 0 }, &mut out)?;
+        let images = out.split_off(glance.reports.len());
+        Ok((out.iter().map(scalar).collect(), images))
+    })
+}
+
+/// Runs something with the states of metrics begun anew, and puts them back as they were.
+fn apart<T>(engine: &mut dyn Engine, run: impl FnOnce(&mut dyn Engine) -> Result<T, RunError>) -> Result<T, RunError> {
     let kept = metric_states(engine);
     engine.reset_metrics()?;
-    let values = all_batches(engine, feed, what, go_on);
+    let result = run(engine);
     for (i, tensor) in kept {
         engine.tensors_mut()[i] = tensor;
     }
-    values
+    result
 }
 
 fn all_batches(

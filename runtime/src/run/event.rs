@@ -32,6 +32,13 @@ pub enum Event<'a> {
         /// `test.loss` and so on.
         values: &'a [(String, f32)],
     },
+    /// Pictures were written.
+    Images {
+        /// The step.
+        step: u64,
+        /// The file.
+        path: &'a Path,
+    },
     /// A checkpoint is on disk.
     Saved {
         /// Its step.

@@ -25,7 +25,7 @@ struct Machine {
 impl Machine {
     fn new() -> Machine {
         let variable =
-            |path: &str, kind| Variable { path: path.into(), kind, ty: Type { dtype: DType::F32, shape: Vec::new() } };
+            |path: &str, kind| Variable { path: path.into(), kind, ty: Type::scalar(DType::F32), device: None };
         let variables = vec![
             variable("Net.w", VariableKind::Parameter),
             variable("Net.w/adam_1.m", VariableKind::Optimizer),
@@ -165,6 +165,9 @@ impl Observer for Log {
                 self.lines.push(format!("saved {step} {}", best.join(" ")).trim().into())
             }
             Event::Note(text) => self.lines.push(text.into()),
+            Event::Images { step, path } => {
+                self.lines.push(format!("images {step} {}", path.file_name().unwrap().display()));
+            }
             Event::Started(_) | Event::Evaluating { .. } => {}
         }
     }
@@ -192,11 +195,14 @@ fn block(length: Period, periodic: Vec<Periodic>) -> Train {
         batch: 4,
         length,
         seed: 3,
+        settings: Settings::default(),
         training: program(),
         evaluation: program(),
         minimize: Vec::new(),
         periodic,
         stop: Vec::new(),
+        starts: Vec::new(),
+        frozen: Vec::new(),
         span: Span::default(),
     }
 }
@@ -265,9 +271,14 @@ fn busy_block() -> Train {
                     Action::Evaluate(test_split()),
                     Action::CheckpointBest { highest: false, metric: "test.loss".into() },
                 ],
+                ..Periodic::default()
             },
-            Periodic { every: every(7.0, Unit::Steps), actions: vec![Action::CheckpointKeep(2)] },
-            Periodic { every: None, actions: vec![Action::Evaluate(test_split())] },
+            Periodic {
+                every: every(7.0, Unit::Steps),
+                actions: vec![Action::CheckpointKeep(2)],
+                ..Periodic::default()
+            },
+            Periodic { every: None, actions: vec![Action::Evaluate(test_split())], ..Periodic::default() },
         ],
     );
     block.stop = vec![("test.loss".into(), Period { count: 20.0, unit: Unit::Epochs })];

@@ -2,17 +2,18 @@
 
 use super::cause::{self, Failed, Snapshot};
 use super::engine::{Batches, Context, Engine, Feed};
-use super::evaluate::{Evaluation, evaluate, feeds, scalar, shown};
+use super::evaluate::{Evaluation, evaluate, feeds, look, scalar, shown};
 use super::event::{Event, Observer, Started, Stepped};
 use super::metrics::{self, Rows};
 use super::period::{self, Epoch, Progressed};
-use super::{Folder, RunError};
+use super::{Folder, RunError, images};
 use crate::checkpoint::{Best, Position, Progress, Retention, Stall, Store};
 use crate::tensor::Tensor;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use tfm_lang::model::{Action, DataRef, Report, Train, VariableKind};
 use tfm_lang::types::DType;
+use tfm_lowering::build::{evaluate_entry, every_entry, step_entry};
 
 /// A run to be done.
 pub struct Job<'a> {
@@ -103,18 +104,23 @@ pub fn train(
     Ok(Outcome { progress: trainer.progress, ended, epoch })
 }
 
-/// The columns that evaluations fill, each once.
+/// The columns that periodic parts fill, each once.
 fn evaluation_names(job: &Job<'_>) -> Vec<String> {
-    let mut names = Vec::new();
-    for action in job.train.periodic.iter().flat_map(|p| &p.actions) {
-        let Action::Evaluate(on) = action else { continue };
-        for report in shown(&job.train.evaluation) {
-            let name = format!("{}.{}", split_name(job, on), report.name);
-            if !names.contains(&name) {
-                names.push(name);
-            }
+    let mut all: Vec<String> = Vec::new();
+    for part in &job.train.periodic {
+        for action in &part.actions {
+            let Action::Evaluate(on) = action else { continue };
+            let split = split_name(job, on);
+            all.extend(shown(&job.train.evaluation).iter().map(|report| format!("{split}.{}", report.name)));
         }
+        all.extend(part.glance.reports.iter().map(|report| report.name.clone()));
     }
+    let mut names = Vec::new();
+    all.into_iter().for_each(|name| {
+        if !names.contains(&name) {
+            names.push(name)
+        }
+    });
     names
 }
 
@@ -137,7 +143,7 @@ impl Names {
     fn of(train: &Train) -> Names {
         let all = shown(&train.training).into_iter().map(|r| r.name).collect();
         let losses = train.training.losses.len();
-        Names { all, losses, step: format!("{}.step", train.name), evaluate: format!("{}.evaluate", train.name) }
+        Names { all, losses, step: step_entry(&train.name), evaluate: evaluate_entry(&train.name) }
     }
 
     fn fetches(&self, shown: bool) -> Vec<&str> {
@@ -293,21 +299,22 @@ impl Trainer<'_> {
         let now = self.now();
         let rounds: Vec<u64> =
             train.periodic.iter().map(|p| p.every.map_or(0, |every| period::rounds(every, self.epoch, now))).collect();
-        let due = |i: usize| rounds[i] > self.progress.rounds[i];
-        let mut actions: Vec<&Action> =
-            (0..rounds.len()).filter(|&i| due(i)).flat_map(|i| &train.periodic[i].actions).collect();
+        let due: Vec<usize> = (0..rounds.len()).filter(|&i| rounds[i] > self.progress.rounds[i]).collect();
+        let mut actions: Vec<&Action> = due.iter().flat_map(|&i| &train.periodic[i].actions).collect();
         let mut values = Vec::new();
         if !self.evaluate_all(&actions, &mut values)? {
             return self.leave(self.signal().unwrap_or(Ended::Done));
         }
+        self.look_at(&due, &mut values)?;
         let mut stalls = self.progress.stalls.clone();
         let ended = self.stalled(&mut stalls, &values, now).or_else(|| self.over());
         if ended.is_some() {
-            let last: Vec<&Action> =
-                train.periodic.iter().filter(|p| p.every.is_none()).flat_map(|p| &p.actions).collect();
+            let at_end: Vec<usize> = (0..rounds.len()).filter(|&i| train.periodic[i].every.is_none()).collect();
+            let last: Vec<&Action> = at_end.iter().flat_map(|&i| &train.periodic[i].actions).collect();
             if !self.evaluate_all(&last, &mut values)? {
                 return self.leave(self.signal().unwrap_or(Ended::Done));
             }
+            self.look_at(&at_end, &mut values)?;
             actions.extend(last);
         }
         (self.progress.rounds, self.progress.stalls) = (rounds, stalls);
@@ -339,6 +346,37 @@ impl Trainer<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// What some periodic parts look at: reports are added to `values`, pictures are written.
+    fn look_at(&mut self, parts: &[usize], values: &mut Vec<(String, f32)>) -> Result<(), RunError> {
+        let train = self.job.train;
+        let parts: Vec<usize> = parts.iter().copied().filter(|&i| !train.periodic[i].glance.is_empty()).collect();
+        if parts.is_empty() {
+            return Ok(());
+        }
+        // It is read again and not kept, so that a run that goes on from here sees the same one.
+        let last = previous(self.progress.position, self.epoch);
+        let batch = self.feed.training(last)?.next();
+        let batch = batch.ok_or_else(|| RunError::Data("the training data has no batches".into()))??;
+        self.engine.set_size("B", batch.examples as i64);
+        let inputs = feeds(self.feed.fields(), &batch);
+        let step = self.progress.step;
+        for i in parts {
+            let (glance, entry) = (&train.periodic[i].glance, every_entry(&train.name, i));
+            let (reports, pictures) = look(self.engine, &entry, glance, &inputs, self.progress.seed)?;
+            for (report, value) in glance.reports.iter().zip(reports) {
+                if values.iter().all(|(name, _)| *name != report.name) {
+                    values.push((report.name.clone(), value));
+                }
+            }
+            for (images, tensor) in glance.images.iter().zip(&pictures) {
+                let file = format!("images/{}-step-{step:06}.png", images.name);
+                self.job.folder.write(&file, &images::png(tensor))?;
+                self.observer.on(Event::Images { step, path: &self.job.folder.path().join(file) });
+            }
+        }
+        Ok(())
     }
 
     /// Writes down the results of evaluations.
@@ -438,6 +476,15 @@ fn spoilt(engine: &dyn Engine) -> Option<(String, f32)> {
         let value = t.elements::<f32>().iter().find(|x| !x.is_finite())?;
         Some((v.path.clone(), *value))
     })
+}
+
+/// The batch before this one; the first has none and is itself.
+fn previous(position: Position, epoch: Epoch) -> Position {
+    match (position.epoch, position.batch) {
+        (0, 0) => position,
+        (epochs, 0) => Position { epoch: epochs - 1, batch: epoch.steps - 1 },
+        (epochs, batch) => Position { epoch: epochs, batch: batch - 1 },
+    }
 }
 
 /// The batch after this one.

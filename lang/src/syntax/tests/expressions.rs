@@ -43,6 +43,7 @@ fn tree(e: &Expr) -> String {
         ExprKind::Str(text) => format!("{text:?}"),
         ExprKind::Bool(b) => b.to_string(),
         ExprKind::Duration(n, unit) => format!("{n} {unit:?}"),
+        ExprKind::Bytes(n) => format!("{n} bytes"),
         ExprKind::Name(name) => name.clone(),
         ExprKind::Field(of, name) => format!("{}.{}", tree(of), name.text),
         ExprKind::Call(f, args) => {
