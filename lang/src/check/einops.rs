@@ -415,6 +415,7 @@ pub(super) fn repeat(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> 
         shape.push(Axis { dim: dim.clone(), origin: Default::default() });
     }
     shape.extend(e.ty(x.value).shape.clone());
+    e.can_be("repeat", &shape, span)?;
     let value = e.broadcast(x.value, &shape, span);
     let all = fresh.into_iter().chain(x.names).collect();
     Ok(Value::Tensor(place_axes(e, &Opened { value, names: all }, &flat, &groups, span)))

@@ -116,6 +116,8 @@ pub(super) struct Elab {
     pub clock: Option<(ValueId, ValueId)>,
     /// How deep expressions are nested at the moment.
     pub depth: u32,
+    /// How many expressions were evaluated.
+    pub effort: usize,
     /// A statement of `train` did not parse, or was refused: nothing is reported as missing there.
     pub holes: bool,
     /// Every declaration that was applied.
@@ -153,6 +155,7 @@ impl Elab {
             totals: Totals::default(),
             clock: None,
             depth: 0,
+            effort: 0,
             holes: false,
             applied: Default::default(),
             facts: Facts::default(),

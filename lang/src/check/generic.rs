@@ -23,6 +23,9 @@ impl Elab {
         let is_model = |id: &CallableId| program.callable(*id).callable.kind == CallableKind::Model;
         let (models, others): (Vec<_>, Vec<_>) = files.iter().flat_map(|f| program.declared_in(*f)).partition(is_model);
         for id in models.into_iter().chain(others) {
+            if self.exhausted() {
+                break;
+            }
             if self.applied.contains(&id) || program.callable(id).callable.kind == CallableKind::Primitive {
                 continue;
             }
@@ -35,6 +38,9 @@ impl Elab {
                     break;
                 }
                 first.get_or_insert(found);
+                if self.exhausted() {
+                    break;
+                }
             }
             for d in first.into_iter().flatten() {
                 if !self.diagnostics.iter().any(|o| o.span() == d.span()) {
@@ -45,9 +51,10 @@ impl Elab {
     }
 
     /// What is wrong with a declaration by itself; for a model that can be worked out, what it applies.
-    fn attempt(&self, id: CallableId, rank: usize) -> (Vec<Diagnostic>, Option<HashSet<CallableId>>) {
+    fn attempt(&mut self, id: CallableId, rank: usize) -> (Vec<Diagnostic>, Option<HashSet<CallableId>>) {
         let mut e = Elab::new(self.program.clone());
         e.generic = true;
+        e.effort = self.effort;
         let program = self.program.clone();
         let declared = program.callable(id);
         let callable = &declared.callable;
@@ -96,6 +103,7 @@ impl Elab {
             }
             _ => e.call(function, args, head, head),
         };
+        self.effort = e.effort;
         let whole = result.is_ok() && callable.kind == CallableKind::Model;
         (e.diagnostics, whole.then_some(e.applied))
     }

@@ -369,6 +369,10 @@ fn evaluate_dims(program: &mut Program, diagnostics: &mut Vec<Diagnostic>) {
                     e.error::<()>("E0310", dim.value.span, format!("a size is at least 1, `{}` is {n}", dim.name.text));
                 return None;
             }
+            if n > 1 << 50 {
+                let _ = e.error::<()>("E0111", dim.value.span, format!("no axis has {n} elements"));
+                return None;
+            }
             Some(n)
         });
         program.dims[i].1 = size;
