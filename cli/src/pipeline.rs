@@ -7,7 +7,7 @@ use tfm_lang::model::Model;
 use tfm_lang::source::{FileId, Sources};
 use tfm_lowering::graph::Graph;
 use tfm_lowering::place::Fallback;
-use tfm_lowering::{build, differentiate, partition, place, simplify, update};
+use tfm_lowering::{build, differentiate, micro, partition, place, precision, simplify, update};
 
 /// A checked file and its graph.
 pub struct Compiled {
@@ -65,6 +65,8 @@ pub fn compile(
 fn lower(model: &Model) -> Result<(Graph, Vec<Fallback>), Box<Diagnostic>> {
     let mut graph = build(model);
     differentiate(&mut graph, model).map_err(Box::new)?;
+    precision(&mut graph, model); // before nodes are shared between blocks
+    micro(&mut graph, model);
     update(&mut graph, model).map_err(Box::new)?;
     simplify(&mut graph);
     let placement = place(&graph, &["cpu".to_string()]);

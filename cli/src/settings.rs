@@ -30,8 +30,8 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 
 impl Settings {
     /// What the checker is told.
-    pub fn options(&self, only: Option<&str>) -> Options {
-        Options { overrides: self.set.clone(), only: only.map(str::to_string), tests: false }
+    pub fn options(&self) -> Options {
+        Options { overrides: self.set.clone(), tests: false }
     }
 
     /// How many threads to use.

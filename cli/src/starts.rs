@@ -17,8 +17,13 @@ const SHOWN: usize = 8;
 
 /// What does not fit, of what these blocks start from. A file that is not there is passed over unless it
 /// `must_exist`. Relative paths start as those of data do: at `TFM_DATA`, in `directory`, here.
-pub fn unfit(compiled: &Compiled, trains: &[Train], directory: &Path, must_exist: bool) -> Vec<Diagnostic> {
-    let starts = trains.iter().flat_map(|t| &t.starts);
+pub fn unfit<'a>(
+    compiled: &Compiled,
+    trains: impl IntoIterator<Item = &'a Train>,
+    directory: &Path,
+    must_exist: bool,
+) -> Vec<Diagnostic> {
+    let starts = trains.into_iter().flat_map(|t| &t.starts);
     let told = starts.filter_map(|start| {
         let Ok(path) = locate(&start.file, directory) else {
             return must_exist.then(|| missing(start, directory));
@@ -86,7 +91,9 @@ fn missing(start: &Start, directory: &Path) -> Diagnostic {
 fn refused(start: &Start, error: &CheckpointError) -> Diagnostic {
     let what = if start.target.is_empty() { "everything".into() } else { format!("`{}`", start.target) };
     let message = format!("{what} cannot start from {}", error.path.display());
-    let mut d = Diagnostic::error("E0612", start.span, message);
+    let asked = start.variables.len();
+    let mut d = Diagnostic::error("E0612", start.span, message)
+        .says(format!("asks for {asked} tensor{}", if asked == 1 { "" } else { "s" }));
     for problem in error.problems.iter().take(SHOWN) {
         d = d.note(problem.clone());
     }

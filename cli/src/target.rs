@@ -67,14 +67,13 @@ pub fn trained(
     let (compiled, train, folder, directory) = if target.is_dir() {
         let folder = Folder::open(target);
         let info = folder.info().map_err(|e| Failure::Message(format!("this is not the folder of a run: {e}")))?;
-        let mut options =
-            check::Options { overrides: info.overrides.clone(), only: Some(info.train.clone()), tests: false };
+        let mut options = check::Options { overrides: info.overrides.clone(), tests: false };
         options.overrides.extend(settings.set.iter().cloned());
         let compiled = compile(&target.join("source").join(&info.file), &options, &adjust, color)?;
         let train = block(&compiled, &info.train)?;
         (compiled, train, folder, info.directory)
     } else {
-        let compiled = compile(target, &settings.options(name), &adjust, color)?;
+        let compiled = compile(target, &settings.options(), &adjust, color)?;
         let (train, folder) = newest(&compiled, name, runs)?;
         (compiled, train, folder, parent(target))
     };

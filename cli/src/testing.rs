@@ -92,7 +92,8 @@ fn run(test: &Test, outputs: &[(String, ValueId)], form: Form) -> Result<Vec<Ten
         return Ok(Vec::new());
     }
     let named: Vec<(&str, ValueId)> = outputs.iter().map(|(n, v)| (n.as_str(), *v)).collect();
-    let mut graph = build_body(&test.variables, &test.body, ENTRY, &named);
+    let built = build_body(&test.variables, &test.body, ENTRY, &named, &*test.rules);
+    let mut graph = built.map_err(|d| SessionError::Plan(d.message))?;
     if form == Form::Simplified {
         simplify(&mut graph);
     }

@@ -1,8 +1,11 @@
 //! The binary as a user meets it: a small file trained, interrupted, killed, resumed, evaluated.
 
+mod common;
+
+use common::{bad, good, read, run, tfm};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -41,34 +44,6 @@ fn bench() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("net.tfm"), FILE).unwrap();
     dir
-}
-
-fn tfm(dir: &Path, line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tfm"));
-    command.current_dir(dir).args(line.split(' ')).env_remove("TFM_DATA").stdin(Stdio::null());
-    command
-}
-
-fn run(dir: &Path, line: &str) -> Output {
-    tfm(dir, line).output().unwrap()
-}
-
-fn good(dir: &Path, line: &str) -> String {
-    let output = run(dir, line);
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "tfm {line}\n{out}\n{err}");
-    out.into_owned()
-}
-
-fn bad(dir: &Path, line: &str, code: i32) -> String {
-    let output = run(dir, line);
-    let err = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "tfm {line}\n{err}");
-    err
-}
-
-fn read(path: PathBuf) -> Vec<u8> {
-    fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 /// The weights, the optimizer and the rows of a run at its end.

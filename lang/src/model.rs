@@ -76,6 +76,56 @@ pub enum Op {
     /// argument 0. The rule's inputs are the other arguments, the value and its gradient; its
     /// outputs one gradient per other argument (`None` where that has none).
     CustomGradient(Arc<GradientRule>),
+    /// Runs a body turn after turn. `Result` nodes take its values; its own type says nothing.
+    Scan(Arc<Scan>),
+    /// Of the scan that is argument 0: what is carried in this place, after the last turn; or, from
+    /// `carried.len()` on, what was yielded in the place behind, turn after turn along axis 0.
+    Result(u32),
+    /// The gradient of argument 0, a scalar, in the argument with this number. Lowering writes it out.
+    Gradient(u32),
+}
+
+/// A body that is run once per element of an axis, each turn with what the one before gave.
+///
+/// The arguments of its node are what `captured` stands for, what `walked` stands for (with a leading axis
+/// of `length`), and what is carried into the first turn, in this order.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// The number of turns.
+    pub length: Dim,
+    /// One turn.
+    pub body: Body,
+    /// `Input` nodes: what every turn sees alike.
+    pub captured: Vec<ValueId>,
+    /// `Input` nodes: one element of axis 0 of an argument.
+    pub walked: Vec<ValueId>,
+    /// `Input` nodes: what the turn before gave.
+    pub carried: Vec<ValueId>,
+    /// What the next turn is given, of the types of `carried`.
+    pub next: Vec<ValueId>,
+    /// What is kept of each turn.
+    pub yields: Vec<ValueId>,
+}
+
+impl Scan {
+    /// Which of the node's arguments a result depends on.
+    pub fn reached(&self, result: usize) -> Vec<bool> {
+        let inputs: Vec<ValueId> = [&self.captured[..], &self.walked, &self.carried].concat();
+        let mut seen = vec![false; self.body.nodes.len()];
+        let mut left = vec![match result.checked_sub(self.carried.len()) {
+            Some(yielded) => self.yields[yielded],
+            None => self.next[result],
+        }];
+        while let Some(v) = left.pop() {
+            if !std::mem::replace(&mut seen[v.0 as usize], true) {
+                left.extend(&self.body.node(v).args);
+                left.extend(self.carried.iter().position(|c| *c == v).map(|i| self.next[i]));
+            }
+        }
+        let initial = self.captured.len() + self.walked.len();
+        let reached = inputs.iter().enumerate();
+        reached.map(|(i, v)| seen[v.0 as usize] || i == initial + result && result < self.carried.len()).collect()
+    }
 }
 
 /// One operation.
@@ -224,6 +274,8 @@ pub struct Update {
     pub body: Body,
     /// The step's number, `f32[]`, from 1.
     pub step: ValueId,
+    /// The loss of the step, `f32[]`, which a schedule may go by.
+    pub loss: ValueId,
     /// One per parameter, in the order asked.
     pub parameters: Vec<ParameterUpdate>,
     /// The states it keeps, with full types; [`StateUpdate::variable`] indexes this list.

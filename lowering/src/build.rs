@@ -1,10 +1,10 @@
 //! Model → Graph: the forward parts of every `train` block, and how all variables start.
 
-use crate::differentiate::{drop_custom_gradients, gradients};
+use crate::differentiate::{drop_custom_gradients, expand, gradients};
 use crate::graph::splice::splice;
 use crate::graph::{Entry, Graph, PendingTrain, Type, Value, Var, Variable};
 use tfm_lang::diagnostic::Diagnostic;
-use tfm_lang::model::{self, Body, Glance, Model, Op, Program, Rules, ValueId, VarId, VariableKind};
+use tfm_lang::model::{self, Body, Glance, Model, Op, Program, Rules, Train, ValueId, VarId, VariableKind};
 
 /// The entry that gives every variable its first value.
 pub const INIT: &str = "init";
@@ -15,6 +15,19 @@ pub const RESET: &str = "reset";
 /// The entry of a `train` block's step.
 pub fn step_entry(train: &str) -> String {
     format!("{train}.step")
+}
+
+/// The entry of a part of a batch, where a `train` block has `micro`; see [`crate::micro()`].
+pub fn part_entry(train: &str) -> String {
+    format!("{train}.part")
+}
+
+/// The entry that takes a block's batches, whole or in parts.
+pub fn batch_entry(train: &Train) -> String {
+    match train.settings.micro {
+        Some(_) => part_entry(&train.name),
+        None => step_entry(&train.name),
+    }
 }
 
 /// The entry of a `train` block's evaluation.
@@ -73,7 +86,16 @@ pub fn build(model: &Model) -> Graph {
 
 /// Writes a body that stands by itself, such as an example of the library, as a graph: [`INIT`], and an
 /// entry of this name with these outputs. Nothing is trained.
-pub fn build_body(variables: &[model::Variable], body: &Body, name: &str, outputs: &[(&str, ValueId)]) -> Graph {
+///
+/// # Errors
+/// Those of a gradient that the body takes: of an operation that is not differentiable.
+pub fn build_body(
+    variables: &[model::Variable],
+    body: &Body,
+    name: &str,
+    outputs: &[(&str, ValueId)],
+    rules: &(dyn Rules + Send + Sync),
+) -> Result<Graph, Diagnostic> {
     let mut graph = Graph::default();
     let mut init = Entry { name: INIT.into(), ..Entry::default() };
     for variable in variables {
@@ -83,10 +105,11 @@ pub fn build_body(variables: &[model::Variable], body: &Body, name: &str, output
     let values = splice(&mut graph, body, &[], &roots, None);
     let outputs = outputs.iter().zip(values).map(|((name, _), value)| (name.to_string(), value)).collect();
     graph.entries.extend([init, Entry { name: name.into(), outputs, assigns: Vec::new() }]);
+    expand(&mut graph, rules)?;
     drop_custom_gradients(&mut graph);
     graph.prune();
     graph.debug_verify("build");
-    graph
+    Ok(graph)
 }
 
 /// Writes a scalar that stands by itself with its gradient in some of the variables: [`INIT`], and an entry of
@@ -108,10 +131,13 @@ pub fn build_gradients(
         add_variable(&mut graph, &mut init, variable, variable.path.clone());
     }
     let loss = splice(&mut graph, body, &[], &[loss], None)[0];
-    let mut outputs = vec![("loss".to_string(), loss)];
-    let found = gradients(&mut graph, rules, loss, parameters)?;
-    outputs.extend(parameters.iter().zip(found).map(|(p, v)| (format!("gradient {}", p.0), v)));
+    let outputs = vec![("loss".to_string(), loss)];
     graph.entries.extend([init, Entry { name: name.into(), outputs, assigns: Vec::new() }]);
+    expand(&mut graph, rules)?;
+    let loss = graph.entries[1].outputs[0].1;
+    let found = gradients(&mut graph, rules, loss, parameters)?;
+    let found = parameters.iter().zip(found).map(|(p, v)| (format!("gradient {}", p.0), v));
+    graph.entries[1].outputs.extend(found);
     drop_custom_gradients(&mut graph);
     graph.prune();
     graph.debug_verify("build");

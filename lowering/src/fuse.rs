@@ -83,6 +83,15 @@ impl Fusion<'_> {
 
     /// Puts an item into a group of its own, then joins that with those of its arguments.
     fn place(&mut self, i: usize) {
+        if let Work::Loop(_, number) = self.items.list[i].work
+            && number > 0
+        {
+            // The loop's other results are there already.
+            let first = self.group[i - number];
+            self.group[i] = first;
+            self.members[first].insert(i);
+            return;
+        }
         self.members[i].insert(i);
         self.group[i] = i;
         let before: BTreeSet<usize> = self.items.list[i].inputs.iter().map(|r| self.group[r.item]).collect();

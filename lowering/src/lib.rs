@@ -3,24 +3,28 @@
 //! No I/O and no threads. The passes, in the order in which they run:
 //!
 //! ```text
-//! build → differentiate → update → simplify → place → partition → schedule (which calls fuse)
+//! build → differentiate → precision → micro → update → simplify → place → partition → schedule (which calls fuse)
 //! ```
 
 pub mod build;
 pub mod differentiate;
 pub mod fuse;
 pub mod graph;
+pub mod micro;
 pub mod partition;
 pub mod place;
 pub mod plan;
+pub mod precision;
 pub mod simplify;
 pub mod update;
 
 pub use build::{build, build_body, build_gradients};
 pub use differentiate::differentiate;
 pub use fuse::fuse;
+pub use micro::micro;
 pub use partition::partition;
 pub use place::place;
 pub use plan::schedule::schedule;
+pub use precision::precision;
 pub use simplify::simplify;
 pub use update::update;

@@ -37,8 +37,9 @@ pub fn average_path(parameter: &str) -> String {
 pub fn update(graph: &mut Graph, model: &Model) -> Result<(), Diagnostic> {
     for (t, train) in model.trains.iter().enumerate() {
         let gradients = std::mem::take(&mut graph.pending.trains[t].gradients);
+        let losses = graph.pending.trains[t].losses.clone();
         for (minimize, gradients) in train.minimize.iter().zip(gradients) {
-            descend(graph, model, train, minimize, gradients)?;
+            descend(graph, model, train, minimize, (losses[minimize.loss], gradients))?;
         }
     }
     graph.pending.trains.clear();
@@ -76,7 +77,7 @@ fn descend(
     model: &Model,
     train: &Train,
     minimize: &Minimize,
-    gradients: Vec<(Var, Gradient)>,
+    (loss, gradients): (Value, Vec<(Var, Gradient)>),
 ) -> Result<(), Diagnostic> {
     let slopes: Vec<Slope> = gradients.into_iter().map(|(var, g)| slope(graph, var, g)).collect();
     let parameters: Vec<UpdateParameter> = slopes.iter().map(|s| asked(graph, s)).collect();
@@ -84,7 +85,7 @@ fn descend(
     let update = model.rules.update(minimize.optimizer, &parameters, &settings)?;
 
     let states = add_states(graph, &update, &slopes, &train.name);
-    let values = apply(graph, &update, &slopes, &states);
+    let values = apply(graph, &update, loss, &slopes, &states);
     for ((parameter, slope), new) in update.parameters.iter().zip(&slopes).zip(values) {
         assign(graph, train, parameter, slope, &states, new);
     }
@@ -148,10 +149,10 @@ struct NewValues {
 }
 
 /// Copies the optimizer's body with the old values bound.
-fn apply(graph: &mut Graph, update: &Update, slopes: &[Slope], states: &[Var]) -> Vec<NewValues> {
+fn apply(graph: &mut Graph, update: &Update, loss: Value, slopes: &[Slope], states: &[Var]) -> Vec<NewValues> {
     let site = Site::default();
     let step = site.node(Op::Input("step".into()), Vec::new(), Type::from(update.body.ty(update.step)));
-    let mut bound = vec![(update.step, graph.push(step))];
+    let mut bound = vec![(update.step, graph.push(step)), (update.loss, graph.cast(loss, DType::F32, &site))];
     let mut roots: Vec<ValueId> = Vec::new();
     for (parameter, slope) in update.parameters.iter().zip(slopes) {
         bound.push((parameter.value, read(graph, slope.var, slope.rows)));

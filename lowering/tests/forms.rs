@@ -10,10 +10,10 @@ use tfm_lowering::graph::make::Site;
 use tfm_lowering::graph::{Graph, Node, Op, Type, Value, Var};
 
 const MLP: &str = "\
-variable Mlp.dense_1.w : f32[784, 512] parameter
+variable Mlp.dense_1.w : f32[784, 512] parameter on \"job:ps/task:1/gpu:0\"
 variable \"a b\\n\" : f32[] optimizer
 %0 = input image : f32[B, 784]
-%1 = read Mlp.dense_1.w : f32[784, 512]  # Mlp.dense_1
+%1 = read Mlp.dense_1.w : f32[784, 512] on \"job:ps/task:1/gpu:0\"  # Mlp.dense_1
 %2 = matmul(%0, %1) : f32[B, 512]  # Mlp.dense_1
 %3 = sum(%2, axis: [0, -1], keep: false) : f32[]
 %4 = constant [1.0, -2.5e-7, inf] : f32[3]
@@ -58,6 +58,7 @@ fn wrong_texts_are_errors_with_a_line() {
         ("%0 = f(a: \"x) : f32[]", 1, "a `\"` is missing"),
         ("%0 = input x : f32[] more", 1, "`more` is too much"),
         ("hello", 1, "`hello` begins no line"),
+        ("%0 = input x : f32[] on \"tpu:0\"", 1, "`tpu:0` is no part of a device"),
         ("%0 = input x : f32[B / 0]", 1, "division by zero in a dimension"),
     ] {
         let e = text.parse::<Graph>().expect_err(text);
@@ -103,6 +104,7 @@ fn the_verifier_names_node_and_pass() {
     assert!(broken(|g| g.nodes[5].ty.shape.push(2.into())).contains("a literal of rank above 0"));
     let without = broken(|g| g.nodes[3] = Node { op: Op::Primitive("reshape".into(), vec![]), ..g.nodes[0].clone() });
     assert!(without.contains("%3: `reshape` has 0 arguments"), "{without}");
+    assert!(broken(|g| g.nodes[1].device = None).contains("%1: its device hint is not that of its variable"));
     assert!(broken(|g| g.entries[0].outputs[0].1 = Value(99)).contains("output `loss` is %99"));
     assert!(broken(|g| g.entries[0].assigns[0].0 = Var(0)).contains("the assigned variable's is f32[784, 512]"));
     assert!(broken(|g| g.entries[1].name = "mlp.step".into()).contains("two entries"));

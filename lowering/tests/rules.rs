@@ -83,6 +83,46 @@ const CASES: &[(&str, &str, &str)] = &[
         "%y = sum_to(%c, shape: [1, 4]) : f32[1, 4]",
         "%a = sum(%c, axis: [0, 1], keep: false) : f32[4]\n%y = reshape(%a, to: [1, 4]) : f32[1, 4]",
     ),
+    (
+        "result-given",
+        "%w = scan(%x, %s, length: B, reverse: true, walked: [1]) : bool[]
+         {
+           variable c0 : f32[] state
+           %x = input a0 : f32[4]
+           %c = read c0 : f32[]
+           entry turn
+             output y0 = %x
+             assign c0 = %c
+         }
+         %a = result(%w, of: 1) : f32[B, 4]
+         %b = result(%w, of: 0) : f32[]
+         %z = broadcast(%b, to: [B, 4]) : f32[B, 4]
+         %y = add(%a, %z) : f32[B, 4]",
+        "%z = broadcast(%s, to: [B, 4]) : f32[B, 4]\n%y = add(%x, %z) : f32[B, 4]",
+    ),
+    (
+        "result-twice",
+        "%w = scan(%x, length: B, reverse: false, walked: [1]) : bool[]
+         {
+           %x = input a0 : f32[4]
+           %t = tanh(%x) : f32[4]
+           entry turn
+             output y0 = %t
+             output y1 = %t
+         }
+         %a = result(%w, of: 0) : f32[B, 4]
+         %b = result(%w, of: 1) : f32[B, 4]
+         %y = add(%a, %b) : f32[B, 4]",
+        "%w = scan(%x, length: B, reverse: false, walked: [1]) : bool[]
+         {
+           %x = input a0 : f32[4]
+           %t = tanh(%x) : f32[4]
+           entry turn
+             output y0 = %t
+         }
+         %a = result(%w, of: 0) : f32[B, 4]
+         %y = add(%a, %a) : f32[B, 4]",
+    ),
     ("gather-all", "%i = iota(n: 2) : i32[2]\n%y = gather(%c, %i) : f32[2, 3, 4]", "%y = %c"),
 ];
 

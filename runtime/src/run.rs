@@ -18,6 +18,7 @@ mod folder;
 mod images;
 mod metrics;
 pub mod period;
+mod step;
 mod trainer;
 
 pub use engine::{Batches, Context, Engine, Feed};

@@ -277,6 +277,7 @@ fn describe(graph: &Graph, value: Value) -> Cause {
         Op::Constant(_) => "constant".into(),
         Op::Read(var) => graph.variables[var.0 as usize].path.clone(),
         Op::Primitive(name, _) => name.to_string(),
+        Op::Scan(_) | Op::Result(_) | Op::Gradient(_) => node.op.to_string(),
     };
     Cause { operation, scope: node.scope.to_string(), span: node.span }
 }
@@ -284,6 +285,11 @@ fn describe(graph: &Graph, value: Value) -> Cause {
 impl Engine for Session {
     fn set_size(&mut self, name: &str, size: i64) {
         Session::set_size(self, name, size);
+    }
+
+    fn outputs(&self, entry: &str) -> Vec<String> {
+        let outputs = self.graph.entry(entry).map_or(&[][..], |e| &e.outputs);
+        outputs.iter().map(|(name, _)| name.clone()).collect()
     }
 
     fn initialize(&mut self, seed: u64) -> Result<(), RunError> {

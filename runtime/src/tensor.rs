@@ -81,6 +81,33 @@ impl Tensor {
         t
     }
 
+    /// Some of its rows, copied: what lies along the outermost axis from `start` on.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    pub fn rows(&self, start: usize, count: usize) -> Tensor {
+        let row = self.bytes.len() / self.shape[0].max(1);
+        let mut part = Tensor::zeros(self.dtype, &[&[count], &self.shape[1..]].concat());
+        part.bytes_mut().copy_from_slice(&self.bytes[start * row..][..count * row]);
+        part
+    }
+
+    /// Tensors that differ at most in their outermost size, one after the other along that axis.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn joined(parts: &[Tensor]) -> Tensor {
+        let count = parts.iter().map(|p| p.shape[0]).sum();
+        let mut whole = Tensor::zeros(parts[0].dtype, &[&[count], &parts[0].shape[1..]].concat());
+        let mut rest = whole.bytes_mut();
+        for part in parts {
+            let (head, tail) = rest.split_at_mut(part.bytes.len());
+            head.copy_from_slice(part.bytes());
+            rest = tail;
+        }
+        whole
+    }
+
     /// The number of elements.
     pub fn size(&self) -> usize {
         self.shape.iter().product()

@@ -96,9 +96,42 @@ pub fn check_gradient(declared: &Declared) -> Outcome {
     if derivatives > 0 { Outcome::Agrees(derivatives) } else { nothing("no floating argument moves an example") }
 }
 
+/// Compares the gradient of the gradient of one declaration, taken with `gradient(…)`, with differences of the
+/// gradient.
+pub fn check_second(declared: &Declared) -> Outcome {
+    let reasons = ["gradient: not checked,", "second gradient: not checked,"];
+    if let Some(reason) = reasons.iter().find_map(|r| declared.lines(r).next()) {
+        return Outcome::Nothing(reason.into());
+    }
+    use CallableKind::{Metric, Model, Optimizer, Schedule};
+    if matches!(declared.callable.kind, Optimizer | Schedule | Metric | Model) || !gives_floats(&declared.callable) {
+        return Outcome::Nothing("it is not differentiated".into());
+    }
+    let mut derivatives = 0;
+    for example in declared.lines("example:") {
+        match probe::of_second(declared, example).and_then(|probe| agree(&probe)) {
+            Ok(n) => derivatives += n,
+            Err(e) => return Outcome::Fails(format!("at {example}: {e}")),
+        }
+    }
+    match derivatives {
+        0 => Outcome::Nothing("its gradient is the same everywhere".into()),
+        n => Outcome::Agrees(n),
+    }
+}
+
+/// How many derivatives of a layer without arguments agree; `body` makes its parameters, of f64, and gives a
+/// floating value.
+pub fn check_body(body: &str) -> Result<usize, String> {
+    agree(&probe::of_body(body))
+}
+
 /// How many derivatives agree at one example; 0 where nothing moves its value.
 fn at_example(declared: &Declared, example: &str) -> Result<usize, String> {
-    let probe = probe::of_example(declared, example)?;
+    agree(&probe::of_example(declared, example)?)
+}
+
+fn agree(probe: &probe::Probe) -> Result<usize, String> {
     if probe.parameters == 0 {
         return Ok(0);
     }
@@ -122,8 +155,8 @@ fn gives_floats(callable: &Callable) -> bool {
     }
 }
 
-/// The code of the error that a loss reaches no parameter.
-const REACHES_NOTHING: &str = "E0606";
+/// The codes of the errors that a loss reaches no parameter, and that a value does not depend on another.
+const REACHES_NOTHING: [&str; 2] = ["E0606", "E0803"];
 
 /// The graph of a file and what it trains; `None` when its loss depends on no parameter.
 ///
@@ -131,7 +164,7 @@ const REACHES_NOTHING: &str = "E0606";
 /// What is wrong with the file, a line for each finding.
 pub fn lower(text: &str) -> Result<Option<(Graph, Vec<Var>)>, String> {
     let (sources, checked) = check_text("probe.tfm", text, Path::new("."), &Options::default());
-    if checked.diagnostics.iter().any(|d| d.code == REACHES_NOTHING) {
+    if checked.diagnostics.iter().any(|d| REACHES_NOTHING.contains(&d.code)) {
         return Ok(None);
     }
     let found: Vec<String> = checked.diagnostics.iter().map(|d| one_line(&sources, d)).collect();
@@ -183,9 +216,11 @@ fn descend(graph: Graph, trained: &[Var], values: &[(String, Vec<f64>)]) -> Resu
                 session.tensors_mut()[var.0 as usize].elements_mut::<f64>()[i] = x;
                 loss(&mut session, false)
             };
-            let rise = at(x + precision.step)? - at(x - precision.step)?;
+            // The error of this one is of the fourth order: gradients of gradients bend a lot.
+            let mut rise = |h: f64| Ok::<f64, String>(at(x + h)? - at(x - h)?);
+            let (near, far) = (rise(precision.step)?, rise(2.0 * precision.step)?);
             at(*x)?;
-            differences.push(rise / (2.0 * precision.step));
+            differences.push((8.0 * near - far) / (12.0 * precision.step));
         }
     }
     loss(&mut session, true)?;

@@ -27,6 +27,41 @@ struct Tensor {
 /// # Errors
 /// When the example does not apply what it is an example of, or to something that is not a literal.
 pub fn of_example(declared: &Declared, example: &str) -> Result<Probe, String> {
+    written(declared, example, &|value, _| format!("  {value}\n"))
+}
+
+/// The file that descends the gradients in the floating arguments of an example.
+///
+/// # Errors
+/// Those of [`of_example`].
+pub fn of_second(declared: &Declared, example: &str) -> Result<Probe, String> {
+    let mut probe = written(declared, example, &|value, arguments| {
+        let mut body = format!("  let y = {value}\n  let first = sum(sin(f64(y)) * {})\n", weights("y"));
+        for i in 0..arguments {
+            writeln!(body, "  let g{i} = gradient(first, a{i})").expect("a string can be written");
+        }
+        let sums: Vec<String> = (0..arguments).map(|i| format!("sum(g{i} * {})", weights(&format!("g{i}")))).collect();
+        writeln!(body, "  {}", if sums.is_empty() { "0.0".into() } else { sums.join(" + ") })
+            .expect("a string can be written");
+        body
+    })?;
+    if probe.values.is_empty() {
+        probe.parameters = 0;
+    }
+    Ok(probe)
+}
+
+/// The file that trains the parameters that a body makes.
+pub fn of_body(body: &str) -> Probe {
+    Probe { text: file_around("", body), parameters: 1, values: Vec::new() }
+}
+
+/// A number of its own for each element of a value.
+fn weights(value: &str) -> String {
+    format!("cos(1.3 * f64(reshape(iota(size(shape({value}))), shape({value}))) + 0.4)")
+}
+
+fn written(declared: &Declared, example: &str, body: &dyn Fn(&str, usize) -> String) -> Result<Probe, String> {
     let callable = &declared.callable;
     let name = &callable.name.text;
     let text = example.split(" is ").next().unwrap_or(example);
@@ -52,13 +87,14 @@ pub fn of_example(declared: &Declared, example: &str) -> Result<Probe, String> {
     }
     let own = if callable.kind == CallableKind::Layer { 1 } else { 0 };
     let values = tensors.into_iter().enumerate().map(|(i, t)| (format!("a{i}"), t.elements)).collect::<Vec<_>>();
-    Ok(Probe { parameters: values.len() + own, text: file_around(declared, &params, &written), values })
+    let body = params + &body(&written, values.len());
+    Ok(Probe { parameters: values.len() + own, text: file_around(&declared.brought_by, &body), values })
 }
 
 /// A file that descends the sum of the sines of a value's elements, each times a number of its own. The sine
 /// makes the gradient depend on the value, and keeps the -1e30 of a mask from hiding the other elements.
-fn file_around(declared: &Declared, params: &str, value: &str) -> String {
-    let brought_by = &declared.brought_by;
+fn file_around(brought_by: &str, body: &str) -> String {
+    let weights = weights("y");
     format!(
         "import std.optim.Sgd
 {brought_by}
@@ -66,14 +102,12 @@ fn file_around(declared: &Declared, params: &str, value: &str) -> String {
 data digits = drawn_digits(train: 1, test: 1)
 
 layer Probe()(label: float[B]) {{
-{params}  {value}
-}}
+{body}}}
 
 train probe on digits.train {{
   let y = Probe()(f64(label))
-  let weights = cos(1.3 * f64(reshape(iota(size(shape(y))), shape(y))) + 0.4)
 
-  minimize sum(sin(f64(y)) * weights)
+  minimize sum(sin(f64(y)) * {weights})
 
   optimizer: Sgd(lr: 1.0)
   batch:     1

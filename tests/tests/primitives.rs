@@ -7,7 +7,7 @@ use tfm_runtime::run::Engine;
 use tfm_runtime::session::{Context, Session};
 use tfm_runtime::tensor::Tensor;
 use tfm_tests::examples::run_test;
-use tfm_tests::gradients::{Outcome, check_gradient, declared_in, library, lower};
+use tfm_tests::gradients::{Outcome, check_gradient, check_second, declared_in, library, lower};
 
 #[test]
 fn every_test_and_example_of_the_library_holds() {
@@ -37,6 +37,25 @@ fn every_gradient_of_the_library_agrees_with_differences() {
     println!("{agreeing} gradients, {derivatives} derivatives");
     assert!(agreeing > 50, "only {agreeing} gradients were checked");
     assert!(wrong.is_empty(), "{} gradients:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_second_gradient_of_the_library_agrees_with_differences() {
+    let (mut agreeing, mut derivatives, mut wrong) = (0, 0, Vec::new());
+    for declared in library() {
+        let name = &declared.callable.name.text;
+        match check_second(&declared) {
+            Outcome::Agrees(n) => {
+                agreeing += 1;
+                derivatives += n;
+            }
+            Outcome::Nothing(reason) => println!("{name}: not checked, {reason}"),
+            Outcome::Fails(e) => wrong.push(format!("{name}: {e}")),
+        }
+    }
+    println!("{agreeing} second gradients, {derivatives} derivatives");
+    assert!(agreeing > 40, "only {agreeing} second gradients were checked");
+    assert!(wrong.is_empty(), "{} second gradients:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl Check {
     pub fn run(&self, color: Color) -> Result<(), Failure> {
         let mut good = true;
         for file in &self.files {
-            let options = Options { tests: true, ..self.settings.options(None) };
+            let options = Options { tests: true, ..self.settings.options() };
             let result = compile_file(file, &options, &|m| self.settings.apply(m)).map_err(Failure::file(file))?;
             let (sources, mut diagnostics) = match &result {
                 Ok(compiled) => (&compiled.sources, compiled.warnings.clone()),

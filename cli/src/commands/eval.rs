@@ -8,7 +8,7 @@ use crate::values::{count, value};
 use clap::Args;
 use std::path::PathBuf;
 use tfm_lang::model::{Action, DataRef};
-use tfm_lowering::build::{evaluate_entry, step_entry};
+use tfm_lowering::build::{batch_entry, evaluate_entry};
 use tfm_runtime::checkpoint::{Which, load_model};
 use tfm_runtime::cpu::Cpu;
 use tfm_runtime::run::{DataFeed, Engine, Evaluation, Feed, evaluate, json_number, shown};
@@ -59,7 +59,7 @@ impl Eval {
         let variables = session.variables().to_vec();
         let manifest = load_model(&run.checkpoint, &variables, session.tensors_mut())?;
         let entry = evaluate_entry(&train.name);
-        let inputs = [session.inputs(&step_entry(&train.name)), session.inputs(&entry)];
+        let inputs = [session.inputs(&batch_entry(train)), session.inputs(&entry)];
         let feed = DataFeed::new(&datasets, train, &inputs[0], &inputs[1])?;
         session.set_size("steps_per_epoch", feed.epoch().steps as i64);
         let reports = shown(&train.evaluation);

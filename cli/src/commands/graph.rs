@@ -44,7 +44,7 @@ fn size(text: &str) -> Result<(String, i64), String> {
 impl Graph {
     /// Prints or writes what was asked for.
     pub fn run(&self, color: Color) -> Result<(), Failure> {
-        let compiled = compile(&self.file, &self.settings.options(None), &|m| self.settings.apply(m), color)?;
+        let compiled = compile(&self.file, &self.settings.options(), &|m| self.settings.apply(m), color)?;
         if let Some(path) = &self.proto {
             std::fs::write(path, compiled.graph.to_bytes()).map_err(Failure::file(path))?;
         }

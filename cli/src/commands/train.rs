@@ -11,8 +11,8 @@ use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tfm_lang::model::Action;
-use tfm_lowering::build::{evaluate_entry, every_entry, step_entry};
+use tfm_lang::model::{Action, VarId, VariableKind};
+use tfm_lowering::build::{batch_entry, evaluate_entry, every_entry};
 use tfm_runtime::checkpoint::{Progress, Store, Weights, Which};
 use tfm_runtime::cpu::Cpu;
 use tfm_runtime::data::Dataset;
@@ -85,7 +85,7 @@ impl Train {
     pub fn run(&self, color: Color) -> Result<(), Failure> {
         let (resume, file) = self.resume();
         let file = file.ok_or_else(|| Failure::Usage("which file? `tfm train FILE.tfm --resume`".into()))?;
-        let options = self.settings.options(self.name.as_deref());
+        let options = self.settings.options();
         let compiled = compile(&file, &options, &|m| self.settings.apply(m), color)?;
         let blocks = self.blocks(&compiled, &file)?;
         self.notes(&compiled, &blocks);
@@ -97,21 +97,20 @@ impl Train {
             let variables = session.variables().to_vec();
             Weights::open(file)?.set_all(&variables, session.tensors_mut())?;
         }
-        if self.dry_run {
-            return self.describe(&compiled, &blocks, &datasets, &mut session);
-        }
         let mut resumed = match resume {
             Some(word) => Some(self.find(&compiled, &blocks, &Which::from(word.as_str()), &mut session)?),
             None => None,
         };
         let first = resumed.as_ref().map_or(0, |r| blocks.iter().position(|b| *b == r.train).unwrap_or(0));
         // The block that goes on has read its weights when it began.
-        let begin = blocks[first..].iter().skip(usize::from(resumed.is_some()));
-        let begin: Vec<_> = begin.map(|b| compiled.model.trains[*b].clone()).collect();
-        let unfit = starts::unfit(&compiled, &begin, &directory, true);
+        let begin = &blocks[first + usize::from(resumed.is_some())..];
+        let unfit = starts::unfit(&compiled, begin.iter().map(|b| &compiled.model.trains[*b]), &directory, true);
         if !unfit.is_empty() {
             show_diagnostics(&compiled.sources, &unfit, color);
             return Err(Failure::Shown);
+        }
+        if self.dry_run {
+            return self.describe(&compiled, &blocks, &datasets, &mut session);
         }
         for &train in &blocks[first..] {
             let going_on = resumed.take().filter(|r| r.train == train);
@@ -218,19 +217,7 @@ impl Train {
             let feed = feed(datasets, compiled, &train.name, session)?;
             let epoch = feed.epoch();
             session.set_size("steps_per_epoch", epoch.steps as i64);
-            let names: Vec<String> = run::shown(&train.training).into_iter().map(|r| r.name).collect();
-            let fetches: Vec<&str> = names.iter().map(String::as_str).collect();
-            let split = &datasets[&train.data.data].splits[train.data.split].1;
-            let examples = (train.batch.max(1) as usize).min(epoch.examples as usize);
-            session.set_size("B", examples as i64);
-            let zeros: Vec<(&str, Tensor)> = feed
-                .fields()
-                .iter()
-                .filter_map(|f| Some((f.as_str(), split.tensor(split.field(f)?, examples))))
-                .collect();
-            let feeds: Vec<(&str, &Tensor)> = zeros.iter().map(|(n, t)| (*n, t)).collect();
-            let plan = session.plan_for(&step_entry(&train.name), &feeds, &fetches, true)?;
-            let (steps, arena) = (plan.steps.len(), plan.arena);
+            let (kernels, arena) = step_plan(train, &feed, datasets, session)?;
             let total = run::period::total_steps(train.length, epoch).map_or("by the clock".into(), count);
             let rows = [
                 ("parameters", count(compiled.parameters())),
@@ -238,7 +225,7 @@ impl Train {
                 ("batch", count(train.batch.max(0) as u64)),
                 ("steps per epoch", count(epoch.steps)),
                 ("steps", total),
-                ("kernels per step", count(steps as u64)),
+                ("kernels per step", count(kernels as u64)),
                 ("memory of a step", bytes(arena as u64)),
             ];
             let rows: Vec<Vec<String>> = rows.into_iter().map(|(n, v)| vec![n.to_string(), v]).collect();
@@ -248,6 +235,31 @@ impl Train {
     }
 }
 
+/// The kernels of a step and the bytes it uses beside the variables; of a part, where it is done in parts.
+fn step_plan(
+    train: &tfm_lang::model::Train,
+    feed: &DataFeed<'_>,
+    datasets: &BTreeMap<usize, Dataset>,
+    session: &mut Session,
+) -> Result<(usize, usize), Failure> {
+    let epoch = feed.epoch();
+    session.set_size("steps_per_epoch", epoch.steps as i64);
+    let names: Vec<String> = run::shown(&train.training).into_iter().map(|r| r.name).collect();
+    let entry = batch_entry(train);
+    // Of a step in parts, what is added up from part to part.
+    let sums: Vec<String> = session.outputs(&entry).into_iter().filter(|n| n.starts_with("micro/")).collect();
+    let fetches: Vec<&str> = names.iter().chain(&sums).map(String::as_str).collect();
+    let split = &datasets[&train.data.data].splits[train.data.split].1;
+    let most = train.settings.micro.unwrap_or(train.batch).max(1) as usize;
+    let examples = most.min(epoch.examples as usize);
+    session.set_size("B", examples as i64);
+    let zeros: Vec<(&str, Tensor)> =
+        feed.fields().iter().filter_map(|f| Some((f.as_str(), split.tensor(split.field(f)?, examples)))).collect();
+    let feeds: Vec<(&str, &Tensor)> = zeros.iter().map(|(n, t)| (*n, t)).collect();
+    let plan = session.plan_for(&entry, &feeds, &fetches, true)?;
+    Ok((plan.steps.len(), plan.arena))
+}
+
 fn feed<'a>(
     datasets: &'a BTreeMap<usize, Dataset>,
     compiled: &'a Compiled,
@@ -255,7 +267,7 @@ fn feed<'a>(
     session: &Session,
 ) -> Result<DataFeed<'a>, Failure> {
     let train = &compiled.model.trains[block(compiled, name)?];
-    let mut inputs = session.inputs(&step_entry(name));
+    let mut inputs = session.inputs(&batch_entry(train));
     // What is looked at now and then comes with every batch.
     for input in (0..train.periodic.len()).flat_map(|i| session.inputs(&every_entry(name, i))) {
         if !inputs.contains(&input) {
@@ -292,7 +304,11 @@ impl Block<'_> {
             }
         };
         self.greet(&feed, &folder, from.as_ref())?;
+        let memory = self.memory_note(&feed, datasets, session)?;
         let mut observer = progress::observer(command.format, command.quiet, &command.runs);
+        if let Some(note) = memory {
+            observer.on(Event::Note(&note));
+        }
         if let Some(progress) = from.as_ref().filter(|p| p.seed != train.seed) {
             let note = format!("going on with seed {}, with which this run began", progress.seed);
             observer.on(Event::Note(&note));
@@ -302,6 +318,29 @@ impl Block<'_> {
         let outcome = run::train(session, &feed, job, &mut *observer);
         drop(observer);
         self.finish(outcome.map_err(|e| self.explain(e))?, &folder)
+    }
+
+    /// What there is to say when a step needs more than `memory` allows.
+    fn memory_note(
+        &self,
+        feed: &DataFeed<'_>,
+        datasets: &BTreeMap<usize, Dataset>,
+        session: &mut Session,
+    ) -> Result<Option<String>, Failure> {
+        let train = &self.compiled.model.trains[self.train];
+        let Some(limit) = train.settings.memory else { return Ok(None) };
+        let (_, arena) = step_plan(train, feed, datasets, session)?;
+        let variables: usize = session.tensors().iter().map(|t| t.bytes().len()).sum();
+        let needed = (arena + variables) as u64;
+        Ok((needed > limit).then(|| {
+            format!(
+                "note: a step of `train {}` needs {}, and `memory` says {}; nothing is computed again to save memory \
+                 yet: a smaller `batch`, or `micro`, needs less",
+                train.name,
+                bytes(needed),
+                bytes(limit)
+            )
+        }))
     }
 
     /// Reads what the block starts from.
@@ -353,9 +392,9 @@ impl Block<'_> {
         let threads = self.command.settings.threads();
         let on = format!("{}.{}", data.name, data.splits[train.data.split]);
         let text = format!(
-            "{}: {} parameters, {} examples of {on}, {} steps per epoch\nseed {seed}, {threads} {}, {}{}",
+            "{}: {}, {} examples of {on}, {} steps per epoch\nseed {seed}, {threads} {}, {}{}",
             train.name,
-            count(self.compiled.parameters()),
+            self.parameters(),
             count(epoch.examples),
             count(epoch.steps),
             if threads == 1 { "thread" } else { "threads" },
@@ -365,6 +404,21 @@ impl Block<'_> {
         // The run does not depend on who listens.
         let _ = say(&text);
         Ok(())
+    }
+
+    /// How many numbers the block trains, and how many it keeps as they are.
+    fn parameters(&self) -> String {
+        let (model, train) = (&self.compiled.model, &self.compiled.model.trains[self.train]);
+        let size = |ids: &mut dyn Iterator<Item = &VarId>| -> u64 {
+            let variables = ids.map(|id| &model.variables[id.0 as usize]);
+            let parameters = variables.filter(|v| v.kind == VariableKind::Parameter);
+            parameters.map(|v| v.ty.size().as_constant().unwrap_or(0).max(0) as u64).sum()
+        };
+        let moved = count(size(&mut train.minimize.iter().flat_map(|m| &m.parameters)));
+        match size(&mut train.frozen.iter()) {
+            0 => format!("{moved} parameters"),
+            frozen => format!("{moved} parameters, {} frozen", count(frozen)),
+        }
     }
 
     /// Writes the summary and says how it went.

@@ -111,12 +111,22 @@ impl Elab {
                     let names: Vec<&str> = params.iter().map(|p| p.name.text.as_str()).collect();
                     let mut d =
                         Diagnostic::error("E0502", name.span, format!("`{what}` has no parameter `{}`", name.text));
-                    d = match super::near(&name.text, names.iter().copied()) {
-                        Some(near) => {
-                            d.help(format!("did you mean `{near}`?")).fix("correct the name", name.span, near)
-                        }
-                        None if names.is_empty() => d.help("it takes no arguments here"),
-                        None => d.help(format!("it takes {}", super::list_words(&names))),
+                    let theirs = super::foreign::parameter(&name.text, &names);
+                    let wrapper = super::foreign::wrapper(&name.text).filter(|_| names.contains(&"lr"));
+                    d = match wrapper {
+                        Some(wrapper) => d.help(format!("write {wrapper}")),
+                        None => match theirs.or_else(|| super::near(&name.text, names.iter().copied())) {
+                            Some(here) if theirs.is_some() => d.help(format!("it is called `{here}` here")).fix(
+                                "write its name here",
+                                name.span,
+                                here,
+                            ),
+                            Some(near) => {
+                                d.help(format!("did you mean `{near}`?")).fix("correct the name", name.span, near)
+                            }
+                            None if names.is_empty() => d.help("it takes no arguments here"),
+                            None => d.help(format!("it takes {}", super::list_words(&names))),
+                        },
                     };
                     self.fail(d);
                     failed = true;
@@ -129,9 +139,13 @@ impl Elab {
                         format!("`{what}` takes {n} argument{}, {given} are given", if n == 1 { "" } else { "s" }),
                     )
                     .says("one too many");
-                    if let Some(head) = head.filter(|_| !params.is_empty()) {
-                        d = d.label(head, "declared here");
-                    }
+                    d = match head.filter(|_| !params.is_empty()) {
+                        Some(head) if self.in_library(head) => {
+                            d.note(format!("it is declared as {}", self.quote(head)))
+                        }
+                        Some(head) => d.label(head, "declared here"),
+                        None => d,
+                    };
                     self.fail(d);
                     return Err(Failed);
                 }
@@ -146,8 +160,14 @@ impl Elab {
         if !missing.is_empty() && !failed {
             let words: Vec<&str> = missing.iter().map(String::as_str).collect();
             let mut d = Diagnostic::error("E0501", span, format!("`{what}` also needs {}", super::list_words(&words)));
-            if let Some(head) = head {
-                d = d.label(head, "declared here");
+            d = match head {
+                Some(head) if self.in_library(head) => d.note(format!("it is declared as {}", self.quote(head))),
+                Some(head) => d.label(head, "declared here"),
+                None => d,
+            };
+            if given == 0 && self.quote(span).ends_with("()") {
+                let applied = words.iter().map(|w| w.to_string()).collect::<Vec<_>>().join(", ");
+                d = d.help(format!("apply it, `{what}({applied})`; to hand it on, write `{what}` without brackets"));
             }
             self.fail(d);
             failed = true;
@@ -157,7 +177,18 @@ impl Elab {
 
     pub fn frame(&mut self, callable: Option<CallableId>, call: Span, float: Option<DType>) {
         let float = float.unwrap_or_else(|| self.float());
-        self.frames.push(Frame { callable, call, float });
+        self.frames.push(Frame { callable, call, float, dims: Vec::new(), tensors: Vec::new() });
+    }
+
+    /// As `frame`, with what the signature has bound.
+    fn frame_of(&mut self, id: CallableId, call: Span, params: &[Param], sig: &Signature) {
+        self.frame(Some(id), call, sig.float());
+        let dims = sig.dims.iter().map(|(name, (axis, _))| (name.to_string(), axis.clone())).collect();
+        let named = params.iter().zip(&sig.tensors);
+        let tensors = named.filter_map(|(p, v)| v.map(|v| (p.name.text.clone(), self.ty(v).clone()))).collect();
+        if let Some(frame) = self.frames.last_mut() {
+            (frame.dims, frame.tensors) = (dims, tensors);
+        }
     }
 
     /// Refuses to enter a declaration that is being applied already.
@@ -235,7 +266,7 @@ impl Elab {
             self.scopes.push(Scope::new(callable.name.text.as_str()));
             self.training &= !self.is_frozen(&callable.name.text);
         }
-        self.frame(Some(id), span, sig.float());
+        self.frame_of(id, span, &callable.inputs, &sig);
         let result = self.run_body(callable, sig, span);
         self.frames.pop();
         self.training = training;
@@ -270,11 +301,14 @@ impl Elab {
         let Some(body) = &callable.body else { return Err(Failed) };
         let inputs: Vec<Option<ValueId>> = sig.tensors.clone();
         let mut env = sig.env.clone();
-        let value = self.block(&mut env, body)?;
-        let value = match &callable.result {
-            None => value,
-            Some(result) => self.check_result(callable, result, &mut sig, value)?,
-        };
+        // What the body requires is known in it, and of its result.
+        let known = self.facts.clone();
+        let value = self.block(&mut env, body).and_then(|value| match &callable.result {
+            None => Ok(value),
+            Some(result) => self.check_result(callable, result, &mut sig, value),
+        });
+        self.facts = known;
+        let value = value?;
         match &callable.grad {
             Some(_) => self.custom_gradient(callable, &sig, &inputs, value, span),
             None => Ok(value),
@@ -312,7 +346,7 @@ impl Elab {
         let training = self.training;
         self.training &= !self.is_frozen(&path);
         self.scopes.push(Scope::new(path));
-        self.frame(Some(bound.callable), span, sig.float());
+        self.frame_of(bound.callable, span, &callable.inputs, &sig);
         let result = self.run_body(callable, sig, span);
         self.frames.pop();
         self.training = training;

@@ -27,7 +27,7 @@ impl std::fmt::Debug for Builtin {
     }
 }
 
-const BUILTINS: [Builtin; 27] = [
+const BUILTINS: [Builtin; 28] = [
     Builtin { name: "shape", params: &["x"], run: shape },
     Builtin { name: "sizes", params: &["x"], run: shape },
     Builtin { name: "dtype_of", params: &["x"], run: dtype },
@@ -47,6 +47,7 @@ const BUILTINS: [Builtin; 27] = [
     Builtin { name: "rearrange", params: &[], run: super::einops::rearrange },
     Builtin { name: "reduce", params: &[], run: super::einops::reduce },
     Builtin { name: "repeat", params: &[], run: super::einops::repeat },
+    Builtin { name: "sparse", params: &["p"], run: super::update::sparse },
     Builtin { name: "total", params: &["x"], run: super::update::total },
     Builtin { name: "kept", params: &["shape", "axis"], run: kept },
     Builtin { name: "each", params: &["values", "n"], run: super::windows::each },
@@ -54,7 +55,7 @@ const BUILTINS: [Builtin; 27] = [
     Builtin { name: "minus", params: &["a", "b"], run: minus },
     Builtin { name: "cut", params: &["x", "parts", "axis"], run: cut },
     Builtin { name: "int", params: &["x"], run: int },
-    Builtin { name: "gradient", params: &["loss", "x"], run: gradient },
+    Builtin { name: "gradient", params: &["loss", "x"], run: super::second::gradient },
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Builtin> {
@@ -67,7 +68,13 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Arguments in the order of the parameters.
-fn order(e: &mut Elab, name: &str, args: Vec<Argument>, span: Span, needed: usize) -> Res<Vec<Option<Argument>>> {
+pub(super) fn order(
+    e: &mut Elab,
+    name: &str,
+    args: Vec<Argument>,
+    span: Span,
+    needed: usize,
+) -> Res<Vec<Option<Argument>>> {
     let params = find(name).map_or(&[][..], |b| b.params);
     let mut slots: Vec<Option<Argument>> = params.iter().map(|_| None).collect();
     let mut next = 0;
@@ -84,8 +91,13 @@ fn order(e: &mut Elab, name: &str, args: Vec<Argument>, span: Span, needed: usiz
                 Some(n) => (n.span, format!("`{name}` has no parameter `{}`", n.text)),
                 None => (arg.span, format!("`{name}` takes {} arguments", params.len())),
             };
-            let d = Diagnostic::error(if arg.name.is_some() { "E0502" } else { "E0501" }, place, what)
-                .help(format!("it takes {}", super::list_words(params)));
+            let word = arg.name.as_ref().map_or("", |n| n.text.as_str());
+            let near = super::foreign::parameter(word, params).or_else(|| super::near(word, params.iter().copied()));
+            let d =
+                Diagnostic::error(if arg.name.is_some() { "E0502" } else { "E0501" }, place, what).help(match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("it takes {}", super::list_words(params)),
+                });
             return Err(e.fail(d));
         };
         slots[slot] = Some(arg);
@@ -220,7 +232,13 @@ fn filled(e: &mut Elab, name: &str, x: f64, args: Vec<Argument>, span: Span) -> 
     let slots = order(e, name, args, span, 0)?;
     let expected = e.expected.clone();
     let shape = match (&slots[0], &expected) {
-        (Some(arg), _) => axes_of(e, arg)?,
+        (Some(arg), _) => {
+            let shape = axes_of(e, arg)?;
+            for axis in &shape {
+                e.positive(&axis.dim, &axis.dim.to_string(), arg.span)?;
+            }
+            shape
+        }
         (None, Some((_, shape))) => shape.clone(),
         (None, None) => {
             let d = Diagnostic::error("E0501", span, format!("`{name}` also needs a shape"))
@@ -357,7 +375,7 @@ fn split(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
             let (dim, count) = (e.concrete(&whole.dim), Dim::constant(n));
             let (part, rest) = (dim.div(&count), dim.rem(&count));
             match (part, rest) {
-                (Some(part), Some(rest)) if (1..=10_000).contains(&n) && (rest == Dim::default() || e.generic) => {
+                (Some(part), Some(rest)) if (1..=10_000).contains(&n) && e.agree(&rest, &Dim::default()) => {
                     let origin =
                         e.history.add(format!("{part} = {} / {n}, from `{by}`", whole.dim), user, vec![whole.origin]);
                     (0..n).map(|_| Axis { dim: part.clone(), origin }).collect()
@@ -368,9 +386,11 @@ fn split(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
                         parts.span,
                         format!("an axis of size {} does not split into {n} equal parts", whole.dim),
                     )
-                    .label(x.span, format!("{ty}"))
-                    .help("a list of sizes makes unequal parts, `split(x, [10, 20], axis: 0)`");
-                    let d = e.with_story(d, &[&whole]);
+                    .says(format!("{n} does not divide {}", whole.dim))
+                    .label(x.span, format!("{ty}"));
+                    let d = e
+                        .with_story(d, &[&whole])
+                        .help("a list of sizes makes unequal parts, `split(x, [10, 20], axis: 0)`");
                     return Err(e.fail(d));
                 }
             }
@@ -411,7 +431,13 @@ fn stack(e: &mut Elab, args: Vec<Argument>, at: Span, span: Span) -> Res<Value> 
         if !same || ty.dtype != first.dtype {
             let code = if same { "E0401" } else { "E0302" };
             let d = Diagnostic::error(code, parts.span, format!("only tensors of one type stack: {first} and {ty}"))
-                .help("`concat` joins along an axis that they have");
+                .help(match (same, ty.below.is_some() || first.below.is_some()) {
+                    (true, true) => {
+                        "a category is a place in a table, no quantity: `Embedding(rows, width)(x)` or `one_hot(x, n)`"
+                    }
+                    (true, false) => "convert one of them, `f32(x)`",
+                    (false, _) => "`concat` joins along an axis that they have",
+                });
             return Err(e.fail(d));
         }
         let mut shape = ty.shape.clone();
@@ -421,9 +447,4 @@ fn stack(e: &mut Elab, args: Vec<Argument>, at: Span, span: Span) -> Res<Value> 
     let Some(concat) = e.program.primitive("concat") else { return Err(Failed) };
     let args = vec![Argument::of(Value::list(shaped), parts.span), Argument::of(Value::int(at_axis as i64), span)];
     e.apply_primitive(concat, args, at, span)
-}
-
-fn gradient(e: &mut Elab, _: Vec<Argument>, at: Span, _: Span) -> Res<Value> {
-    let what = format!("`{}`", e.quote(at));
-    e.not_yet(&what, at)
 }

@@ -63,8 +63,17 @@ impl Elab {
         match self.same(a, b) {
             Verdict::Proved => true,
             Verdict::Refuted => false,
-            Verdict::Undecided => self.generic,
+            Verdict::Undecided => self.generic && !self.rigid(a, b),
         }
+    }
+
+    /// Inside a declaration a dimension variable equals only itself: another variable and a number are other sizes. An
+    /// unknown static parameter may have any value, and a calculation may come out right for the sizes of a use.
+    fn rigid(&self, a: &Dim, b: &Dim) -> bool {
+        let (x, y) = (self.concrete(a), self.concrete(b));
+        let variable = |d: &Dim| d.as_var().is_some_and(|s| !self.open.contains(s));
+        let fixed = |d: &Dim| d.as_constant().is_some() || variable(d);
+        fixed(&x) && fixed(&y) && (variable(&x) || variable(&y))
     }
 
     /// Whether `a <= b`.

@@ -6,7 +6,7 @@ use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
 use crate::model::{ColumnSpec, DataRef, DataSpec, Static};
 use crate::source::{FileId, Span};
-use crate::syntax::ast::{Arg, Column, Expr, ExprKind, Name};
+use crate::syntax::ast::{Arg, AxisExpr, Column, Expr, ExprKind, Name, TypeExpr, TypeKind};
 
 impl Elab {
     fn problem(&mut self, span: Span, (message, help): Problem) -> Failed {
@@ -72,7 +72,7 @@ impl Elab {
         for operator in operators {
             let value = self.data_call(file, operator)?;
             let read = sources::operator(&value).map_err(|p| self.problem(operator.span, p))?;
-            schema = found.apply(schema, read).map_err(|p| self.problem(operator.span, p))?;
+            schema = found.apply(schema, &read, &specs).map_err(|p| self.problem(operator.span, p))?;
             done.push(value);
         }
         Ok(DataSpec {
@@ -120,9 +120,43 @@ impl Elab {
     fn data_call(&mut self, file: FileId, e: &Expr) -> Res<Static> {
         match &*e.kind {
             ExprKind::Name(name) => Ok(Static::Call(name.clone(), Vec::new())),
-            ExprKind::Call(callee, args) => Ok(Static::Call(self.quote(callee.span), self.static_args(file, args)?)),
+            ExprKind::Call(callee, args) => {
+                let word = self.quote(callee.span);
+                // Its argument speaks of fields, which are no values here.
+                let args = if word == "filter" { self.condition_args(args)? } else { self.static_args(file, args)? };
+                Ok(Static::Call(word, args))
+            }
+            ExprKind::Type(TypeExpr { kind: TypeKind::Tensor { dtype, axes, below: None }, .. }) => {
+                let sizes: Vec<Res<Static>> = axes
+                    .iter()
+                    .map(|axis| match axis {
+                        AxisExpr::Dim(size) => self.as_static(file, size),
+                        AxisExpr::Rest(rest) => self.error("E0601", rest.span, "a size is wanted here, a whole number"),
+                    })
+                    .collect();
+                let sizes: Vec<Static> = sizes.into_iter().collect::<Res<_>>()?;
+                if let Some(i) = sizes.iter().position(|n| !matches!(n, Static::Int(1..)))
+                    && let AxisExpr::Dim(size) = &axes[i]
+                {
+                    return self.error("E0601", size.span, "a size is a whole number from 1");
+                }
+                let shape = if sizes.is_empty() { Vec::new() } else { vec![("shape".into(), Static::List(sizes))] };
+                Ok(Static::Call(dtype.text.clone(), shape))
+            }
             _ => self.error("E0601", e.span, "a word is wanted here, or a word with arguments"),
         }
+    }
+
+    fn condition_args(&mut self, args: &[Arg]) -> Res<Vec<(String, Static)>> {
+        let one = |a: &Arg| {
+            let name = a.name.as_ref().map_or(String::new(), |n| n.text.clone());
+            Ok((name, sources::written(&a.value).map_err(|part| part.span)?))
+        };
+        args.iter().map(one).collect::<Result<_, Span>>().or_else(|part| {
+            let d = Diagnostic::error("E0601", part, "this does not belong in a condition")
+                .help("compare fields, numbers and texts, as in `filter(age >= 18 and work != \"Private\")`");
+            Err(self.fail(d))
+        })
     }
 
     fn static_args(&mut self, file: FileId, args: &[Arg]) -> Res<Vec<(String, Static)>> {
@@ -145,6 +179,11 @@ impl Elab {
                 || self.program.lookup(file, name).is_none() && super::builtins::find(name).is_none())
         {
             return Ok(Static::Call(name.clone(), self.static_args(file, args)?));
+        }
+        if let ExprKind::Name(name) = &*e.kind
+            && sources::TOKENS.iter().any(|t| t.name == *name)
+        {
+            return Ok(Static::Call(name.clone(), Vec::new()));
         }
         let value = self.eval(&mut Env::new(file), e)?;
         self.static_of(&value, e.span)
@@ -202,10 +241,10 @@ impl Elab {
         };
         let call = self.data_call(env.file, operator)?;
         match sources::operator(&call) {
-            Ok(sources::Operator::Take { .. }) => {}
+            Ok(sources::Operator::Take { .. } | sources::Operator::Skip { .. }) => {}
             Ok(_) => {
-                let d = Diagnostic::error("E0601", operator.span, "only `take` works on a part of the data")
-                    .help("`shuffle` and `split` stand in the data declaration");
+                let d = Diagnostic::error("E0601", operator.span, "only `take` and `skip` work on a part of the data")
+                    .help("the other operators stand in the data declaration");
                 return Err(self.fail(d));
             }
             Err(problem) => return Err(self.problem(operator.span, problem)),

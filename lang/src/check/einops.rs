@@ -2,7 +2,6 @@
 //! transposes, products and reductions (the notation of Rogozhnikov, "Einops", 2022).
 
 use super::apply::Argument;
-use super::compare::Verdict;
 use super::elab::{Elab, Failed, Res};
 use super::value::Value;
 use crate::diagnostic::Diagnostic;
@@ -197,10 +196,9 @@ fn open_group(
     let whole = e.concrete(&axis.dim);
     let known = e.concrete(&known);
     let (quotient, remainder) = (whole.div(&known), whole.rem(&known));
-    let exact = remainder.as_ref().is_some_and(|r| *r == Dim::default());
     let fits = match unknown {
-        Some(_) => exact || e.generic,
-        None => e.same(&whole, &known) == Verdict::Proved || e.generic,
+        Some(_) => remainder.as_ref().is_some_and(|r| e.agree(r, &Dim::default())),
+        None => e.agree(&whole, &known),
     };
     if !fits {
         let d = Diagnostic::error(

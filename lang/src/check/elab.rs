@@ -10,7 +10,7 @@ use super::program::Program;
 use super::value::{CallableId, Value};
 use crate::device::Device;
 use crate::diagnostic::{Diagnostic, Label};
-use crate::dim::{Dim, Facts};
+use crate::dim::{Dim, Facts, Symbol};
 use crate::model::{Attrs, Body, Literal, Node, Op, ValueId, VarId, Variable, Word};
 use crate::source::Span;
 use crate::types::{Axis, DType, OriginId, TensorType};
@@ -33,6 +33,10 @@ pub(super) struct Frame {
     pub call: Span,
     /// The dtype that new tensors have in it.
     pub float: DType,
+    /// Its dimension variables, with their history.
+    pub dims: Vec<(String, Axis)>,
+    /// Its tensors: parameter and type.
+    pub tensors: Vec<(String, TensorType)>,
 }
 
 /// An instance whose body is being evaluated: where its parameters and layers get their paths.
@@ -74,6 +78,15 @@ pub(super) struct UpdateTarget {
     pub rows: Option<Dim>,
     /// States made or found so far: path, the input for the value before, the value now.
     pub states: Vec<(String, ValueId, ValueId, bool)>,
+    /// In a test or an example: one parameter by itself, whose states have their first values.
+    pub alone: bool,
+}
+
+impl UpdateTarget {
+    /// A parameter by itself, with no states yet.
+    pub fn alone(path: String, full: TensorType) -> UpdateTarget {
+        UpdateTarget { path, full, rows: None, states: Vec::new(), alone: true }
+    }
 }
 
 #[derive(Clone)]
@@ -87,6 +100,8 @@ pub(super) struct Elab {
     pub testing: bool,
     /// A body is checked by itself: what is undecided is no error.
     pub generic: bool,
+    /// In a body by itself: the unknown sizes that stand for static parameters, which may have any value.
+    pub open: Vec<Symbol>,
     pub variables: Vec<Variable>,
     pub by_path: HashMap<String, VarId>,
     /// What each variable is worth at this point of the text.
@@ -112,8 +127,12 @@ pub(super) struct Elab {
     pub device: Option<Arc<Device>>,
     pub update: Option<UpdateTarget>,
     pub totals: Totals,
-    /// The step and the number of steps, while an update is written.
-    pub clock: Option<(ValueId, ValueId)>,
+    /// What schedules go by, while an update is written.
+    pub clock: Option<super::schedules::Clock>,
+    /// The scans whose bodies are being evaluated, innermost last.
+    pub scans: Vec<super::scan::Turn>,
+    /// How many `grad` blocks are being evaluated.
+    pub in_grad: u32,
     /// How deep expressions are nested at the moment.
     pub depth: u32,
     /// How many expressions were evaluated.
@@ -136,6 +155,7 @@ impl Elab {
             training: true,
             testing: false,
             generic: false,
+            open: Vec::new(),
             variables: Vec::new(),
             by_path: HashMap::new(),
             current: HashMap::new(),
@@ -154,6 +174,8 @@ impl Elab {
             update: None,
             totals: Totals::default(),
             clock: None,
+            scans: Vec::new(),
+            in_grad: 0,
             depth: 0,
             effort: 0,
             holes: false,
@@ -175,6 +197,13 @@ impl Elab {
         self.frames.iter().rev().map(|f| f.call).find(|c| !self.in_library(*c)).unwrap_or(span)
     }
 
+    /// For a place in the library, what the user applied that led there: its name and the application.
+    pub fn applied_at(&self, span: Span) -> Option<(String, Frame)> {
+        let frame = self.frames.iter().rev().find(|f| self.in_library(span) && !self.in_library(f.call))?;
+        let name = self.program.callable(frame.callable?).callable.name.text.clone();
+        Some((name, frame.clone()))
+    }
+
     /// Reports an error. One that was found inside the library is shown at the application in the
     /// user's text that led there. The same error is reported once, however often its place is
     /// evaluated.
@@ -182,11 +211,12 @@ impl Elab {
         let inner = d.span();
         let outer = self.user_span(inner);
         if outer != inner {
-            if d.labels[0].text.is_empty() {
-                d.labels[0].text = "here in the library".into();
-            }
             // A label at that place already says why it matters.
             let told = d.labels.iter().position(|l| l.span == outer).map(|i| d.labels.remove(i).text);
+            // A place in the library that says nothing is no help.
+            if d.labels[0].text.is_empty() {
+                d.labels.remove(0);
+            }
             let text = told.unwrap_or_else(|| "in this application".into());
             d.labels.insert(0, Label { span: outer, text });
         }
@@ -313,8 +343,16 @@ impl Elab {
                 match self.scalar(other, dtype, span) {
                     Some(result) => result,
                     None => {
-                        let d =
-                            Diagnostic::error("E0402", span, format!("a tensor is wanted, this is {}", other.kind()));
+                        let told = self.describe(other);
+                        let mut d = Diagnostic::error("E0402", span, format!("a tensor is wanted, this is {told}"));
+                        d = match other {
+                            Value::Bound(_) => d.help(format!("apply it: `x |> {}`", self.quote(span))),
+                            Value::Tuple(items) => d.help(format!(
+                                "it has {} parts: `let (a, b) = …` names them; in a `fold` each carried value has a name",
+                                items.len()
+                            )),
+                            _ => d,
+                        };
                         Err(self.fail(d))
                     }
                 }

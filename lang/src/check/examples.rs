@@ -1,14 +1,13 @@
 //! The examples in doc comments, `/// example: tanh([0, 1]) is [0, 0.76]`, as tests; and all tests of the library.
 
-use super::apply::Argument;
 use super::elab::Elab;
 use super::program::{Declared, Global, Program};
 use super::testing::{Claim, ClaimKind, Test, elaborate};
-use super::value::{Env, Value};
+use super::value::Env;
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Sources, Span};
 use crate::syntax::ast::Expr;
-use crate::types::{DType, TensorType};
+use crate::types::DType;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -144,20 +143,4 @@ fn views(sources: &mut Sources, program: &mut Program, files: impl Iterator<Item
         });
     }
     views
-}
-
-impl Elab {
-    /// `cosine(1.0)(6, 10)`: a schedule at a step, as tests and examples write it.
-    pub fn schedule_example(&mut self, value: Value, args: &[Argument], span: Span) -> super::elab::Res<Value> {
-        let mut clock = Vec::new();
-        for arg in args {
-            clock.push(self.tensor(&arg.value, Some(DType::F32), span)?);
-        }
-        while clock.len() < 2 {
-            let ty = TensorType::new(DType::F32, []);
-            clock.push(self.push(crate::model::Op::Constant(crate::model::Literal::Number(1.0)), Vec::new(), ty, span));
-        }
-        self.clock = Some((clock[0], clock[1]));
-        self.schedule_now(value, span)
-    }
 }

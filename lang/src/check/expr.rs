@@ -14,8 +14,8 @@ use std::sync::Arc;
 /// How deep applications may nest; a cycle of calls ends here at the latest.
 const DEEPEST: u32 = 120;
 
-/// How many expressions are evaluated for one file; a net of a thousand layers takes a tenth.
-const MOST: usize = 1_000_000;
+/// How many expressions are evaluated for one file; a net of a hundred blocks takes a fifth.
+const MOST: usize = 500_000;
 
 impl Elab {
     pub fn eval(&mut self, env: &mut Env, e: &Expr) -> Res<Value> {
@@ -75,7 +75,7 @@ impl Elab {
             ExprKind::Pipe(l, r) => self.pipe(env, l, r),
             ExprKind::If { condition, then, otherwise } => self.condition(env, condition, then, otherwise.as_ref()),
             ExprKind::Loop { scan: false, carries, each, body } => self.fold(env, carries, each, body, e.span),
-            ExprKind::Loop { scan: true, .. } => self.not_yet("`scan`", e.span),
+            ExprKind::Loop { scan: true, carries, each, body } => self.scan(env, carries, each, body, e.span),
             ExprKind::Placed(hint, block) => self.placed(env, hint, block),
             ExprKind::Bytes(_) => {
                 let d = Diagnostic::error("E0402", e.span, "an amount of memory stands where a value is wanted");
@@ -111,11 +111,6 @@ impl Elab {
                 Err(self.fail(d))
             }
         }
-    }
-
-    /// Says that a form of the language does not run in this version.
-    pub fn not_yet<T>(&mut self, what: &str, span: Span) -> Res<T> {
-        self.error("E0604", span, format!("{what} is not available in this version"))
     }
 
     pub fn eval_all(&mut self, env: &mut Env, items: &[Expr]) -> Res<Vec<Value>> {
@@ -155,13 +150,26 @@ impl Elab {
             candidates.push(builtin);
         }
         let near = super::near(name, candidates.into_iter());
-        let module = program.modules.iter().find(|(m, names)| m.starts_with("std.") && names.contains_key(name));
-        if let Some((module, _)) = module {
+        let skipped = program
+            .data
+            .iter()
+            .flat_map(|s| &s.columns)
+            .find(|c| c.name == name && matches!(&c.kind, crate::model::Static::Call(kind, _) if kind == "skip"));
+        if let Some(module) = program.module_with(name) {
             d = d.help(format!("it is in the library: write `import {module}.{name}` at the top of the file"));
+        } else if let Some(column) = skipped {
+            d = d
+                .label(column.span, "this column is not read")
+                .help("declare it with a kind, `f32`, instead of `skip`");
+        } else if let Some((here, help)) = super::foreign::name(&program, env.file, name) {
+            d = d.help(help);
+            if program.lookup(env.file, here).is_some() {
+                d = d.fix("write its name here", span, here);
+            }
         } else if let Some(near) = near {
             d = d.help(format!("did you mean `{near}`?")).fix("correct the name", span, near);
         }
-        if d.labels.len() == 1 && module.is_none() {
+        if d.labels.len() == 1 && program.module_with(name).is_none() {
             d = self.with_declaration(d, env, name, near);
         }
         self.fail(d)
@@ -193,6 +201,19 @@ impl Elab {
     }
 
     fn field(&mut self, env: &mut Env, base: &Expr, field: &Name) -> Res<Value> {
+        if let ExprKind::Name(name) = &*base.kind
+            && super::foreign::is_prefix(name)
+            && env.get(name).is_none()
+            && self.program.lookup(env.file, name).is_none()
+        {
+            let here = super::foreign::name(&self.program.clone(), env.file, &field.text);
+            let d = Diagnostic::error("E0201", base.span.to(field.span), format!("there is no module `{name}` here"));
+            let help = here.map_or_else(
+                || format!("names stand without a module before them: `{}`", field.text),
+                |(_, help)| format!("names stand without a module before them: {help}"),
+            );
+            return Err(self.fail(d.help(help)));
+        }
         let value = self.eval(env, base)?;
         match &value {
             Value::Named(items) => {
@@ -229,9 +250,40 @@ impl Elab {
             }
             Value::Opaque | Value::Unknown => Err(Failed),
             other => {
-                let kind = other.kind();
-                self.error("E0202", field.span, format!("{kind} has no field `{}`", field.text))
+                let kind = self.describe(other);
+                let d = Diagnostic::error("E0202", field.span, format!("{kind} has no field `{}`", field.text));
+                let (x, name) = (self.quote(base.span), field.text.as_str());
+                let known = self.program.prelude.contains_key(name) || super::builtins::find(name).is_some();
+                let here = super::foreign::name(&self.program.clone(), env.file, name);
+                Err(self.fail(match (known, here) {
+                    (true, _) if name == "shape" => {
+                        d.help(format!("write `shape({x})`; its sizes are `B` and so on, by name"))
+                    }
+                    (true, _) => d.help(format!("functions are applied: `{name}({x})`, or `{x} |> {name}`")),
+                    (false, Some((_, help))) => d.help(format!("functions are applied, `f({x})`: {help}")),
+                    (false, None) if name == "T" => d.help(format!("write `transpose({x})`")),
+                    (false, None) => d,
+                }))
             }
+        }
+    }
+
+    /// What a value is, as a noun with an article; a layer, function, optimizer or schedule with its name.
+    pub fn describe(&self, value: &Value) -> String {
+        let (id, made) = match value {
+            Value::Callable(id) => (*id, false),
+            Value::Bound(b) => (b.callable, true),
+            other => return other.kind().into(),
+        };
+        let callable = &self.program.callable(id).callable;
+        let name = &callable.name.text;
+        match (callable.kind, made) {
+            (CallableKind::Layer, true) => format!("the layer `{name}`, which is not applied"),
+            (CallableKind::Layer, false) => format!("the layer `{name}`, which is not made"),
+            (CallableKind::Optimizer, _) => format!("the optimizer `{name}`"),
+            (CallableKind::Schedule, _) => format!("the schedule `{name}`"),
+            (CallableKind::Model, _) => format!("the model `{name}`"),
+            _ => format!("the function `{name}`"),
         }
     }
 
@@ -263,6 +315,23 @@ impl Elab {
     }
 
     fn call_expr(&mut self, env: &mut Env, callee: &Expr, args: &[Arg], span: Span) -> Res<Value> {
+        if let ExprKind::Call(inner, _) = &*callee.kind
+            && let ExprKind::Name(name) = &*inner.kind
+            && env.get(name).is_none()
+            && let Some(Global::Callable(id)) = self.program.lookup(env.file, name)
+            && matches!(
+                self.program.callable(id).callable.kind,
+                CallableKind::Function | CallableKind::Primitive | CallableKind::Model
+            )
+        {
+            let kind = self.program.callable(id).callable.kind;
+            let what = if kind == CallableKind::Model { "a model" } else { "a function" };
+            let x = args.first().map_or("x".to_string(), |a| self.quote(a.value.span));
+            let d = Diagnostic::error("E0405", callee.span, format!("`{name}` is {what}: it is not made first"))
+                .says("only layers, optimizers and schedules have a list before their arguments")
+                .help(format!("apply it in one list: `{name}({x}, …)`"));
+            return Err(self.fail(d));
+        }
         let function = self.eval(env, callee);
         let args_values = self.arguments(env, args);
         let (function, args_values) = (function?, args_values?);
@@ -378,7 +447,9 @@ impl Elab {
     /// The values that `each` goes through, one a turn.
     fn turns(&mut self, env: &mut Env, each: &Each) -> Res<Vec<Value>> {
         if let Some(axis) = &each.axis {
-            return self.not_yet("a loop over an axis", axis.span);
+            let d = Diagnostic::error("E0801", axis.span, "only `scan` walks along an axis of a tensor")
+                .help("`fold` and `[… for …]` go through a list or a range, `for i in 0..n`");
+            return Err(self.fail(d));
         }
         let start = self.eval(env, &each.over)?;
         let Some(until) = &each.until else {
@@ -431,7 +502,7 @@ impl Elab {
         }
     }
 
-    fn bind_each(&mut self, env: &mut Env, each: &Each, turn: Value) -> Res<()> {
+    pub fn bind_each(&mut self, env: &mut Env, each: &Each, turn: Value) -> Res<()> {
         if let [name] = each.names.as_slice() {
             env.bind(&name.text, turn, name.span);
             return Ok(());

@@ -19,9 +19,10 @@ impl Elab {
     /// Checks each declaration of these files that was never applied.
     pub fn check_by_itself(&mut self, files: &[FileId]) {
         let program = self.program.clone();
-        // Models first: their inputs have sizes, and what they apply is checked with those.
+        let ids: Vec<CallableId> = files.iter().flat_map(|f| program.declared_in(*f)).collect();
         let is_model = |id: &CallableId| program.callable(*id).callable.kind == CallableKind::Model;
-        let (models, others): (Vec<_>, Vec<_>) = files.iter().flat_map(|f| program.declared_in(*f)).partition(is_model);
+        let (models, others): (Vec<_>, Vec<_>) = ids.into_iter().partition(is_model);
+        // What a model applies is checked there with its actual values.
         for id in models.into_iter().chain(others) {
             if self.exhausted() {
                 break;
@@ -32,8 +33,10 @@ impl Elab {
             let mut first: Option<Vec<Diagnostic>> = None;
             for rank in RANKS {
                 let (found, applied) = self.attempt(id, rank);
+                if is_model(&id) {
+                    self.applied.extend(applied);
+                }
                 if found.is_empty() {
-                    self.applied.extend(applied.into_iter().flatten());
                     first = None;
                     break;
                 }
@@ -50,11 +53,14 @@ impl Elab {
         }
     }
 
-    /// What is wrong with a declaration by itself; for a model that can be worked out, what it applies.
-    fn attempt(&mut self, id: CallableId, rank: usize) -> (Vec<Diagnostic>, Option<HashSet<CallableId>>) {
+    /// What is found in a declaration with unknown arguments, and what it applies.
+    fn attempt(&mut self, id: CallableId, rank: usize) -> (Vec<Diagnostic>, HashSet<CallableId>) {
         let mut e = Elab::new(self.program.clone());
-        e.generic = true;
         e.effort = self.effort;
+        let callable = &self.program.callable(id).callable;
+        // A model has no parameters that a use could set: when only its batch is unknown, it is checked as in its use.
+        e.generic =
+            callable.kind != CallableKind::Model || !callable.inputs.iter().all(|p| self.only_batch_unknown(id, p));
         let program = self.program.clone();
         let declared = program.callable(id);
         let callable = &declared.callable;
@@ -64,6 +70,9 @@ impl Elab {
         let mut first_list = Vec::new();
         for p in statics {
             let value = opaque(p);
+            if let Value::Int(d) = &value {
+                e.open.extend(d.as_var().cloned());
+            }
             env.bind(&p.name.text, value.clone(), p.name.span);
             first_list.push(Argument { name: Some(p.name.clone()), value, span: p.name.span, pattern: None });
         }
@@ -79,19 +88,20 @@ impl Elab {
                 })
             })
             .collect();
-        let Some(args) = args else { return (e.diagnostics, None) };
+        let Some(args) = args else { return (e.diagnostics, e.applied) };
         let function = Value::Callable(id);
         let scalar = TensorType::new(DType::F32, []);
-        let clock = e.push(Op::Input("step".into()), Vec::new(), scalar, head);
-        e.clock = Some((clock, clock));
-        let result = match callable.kind {
+        let step = e.push(Op::Input("step".into()), Vec::new(), scalar, head);
+        e.clock = Some(super::schedules::Clock { step, total: step, loss: step });
+        let _ = match callable.kind {
             CallableKind::Layer => {
                 e.call(function, first_list, head, head).and_then(|layer| e.call(layer, args, head, head))
             }
             CallableKind::Optimizer | CallableKind::Schedule => {
                 if let Some(Value::Tensor(p)) = args.first().map(|a| a.value.clone()) {
                     let full = e.ty(p).clone();
-                    e.update = Some(UpdateTarget { path: "p".into(), full, rows: None, states: Vec::new() });
+                    e.update =
+                        Some(UpdateTarget { path: "p".into(), full, rows: None, states: Vec::new(), alone: false });
                 }
                 e.call(function, first_list, head, head).and_then(|made| match (&made, callable.kind) {
                     (Value::Bound(b), CallableKind::Optimizer) => {
@@ -104,8 +114,20 @@ impl Elab {
             _ => e.call(function, args, head, head),
         };
         self.effort = e.effort;
-        let whole = result.is_ok() && callable.kind == CallableKind::Model;
-        (e.diagnostics, whole.then_some(e.applied))
+        (e.diagnostics, e.applied)
+    }
+
+    /// Whether all sizes of an input but the first are known numbers.
+    fn only_batch_unknown(&self, id: CallableId, p: &Param) -> bool {
+        let Some(TypeKind::Tensor { axes, .. }) = p.ty.as_ref().map(|t| &t.kind) else { return false };
+        let file = self.program.callable(id).file;
+        axes.iter().enumerate().all(|(i, a)| match a {
+            AxisExpr::Rest(_) => false,
+            AxisExpr::Dim(e) => match &*e.kind {
+                ExprKind::Name(n) => i == 0 || self.program.lookup(file, n).is_some(),
+                _ => true,
+            },
+        })
     }
 
     /// A tensor of the declared type with unknown sizes; `..S` has this rank.
@@ -116,7 +138,7 @@ impl Elab {
             "int" => DType::I32,
             _ => DType::F32,
         });
-        let mut shape = Vec::new();
+        let mut shape: Vec<Dim> = Vec::new();
         for axis in axes {
             match axis {
                 AxisExpr::Rest(e) => {
@@ -139,6 +161,10 @@ impl Elab {
             }
         }
         let mut ty = TensorType::new(element, shape);
+        for axis in &mut ty.shape {
+            axis.origin =
+                self.history.add(format!("{}, declared in `{}`", axis.dim, p.name.text), p.name.span, Vec::new());
+        }
         if let Some(e) = below {
             ty.below = match &*e.kind {
                 ExprKind::Name(name) if env.get(name).is_none() && self.program.lookup(env.file, name).is_none() => {

@@ -33,6 +33,16 @@ impl History {
         OriginId(self.origins.len() as u32 - 1)
     }
 
+    /// Where it was written down, when that is known.
+    pub fn place(&self, of: OriginId) -> Option<Span> {
+        self.origins.get(of.0 as usize).filter(|o| !o.text.is_empty()).map(|o| o.span)
+    }
+
+    /// What it was made from.
+    pub fn get(&self, of: OriginId) -> Option<&Origin> {
+        self.origins.get(of.0 as usize).filter(|o| !o.text.is_empty())
+    }
+
     /// The lines of a dimension's life, the latest first, each with its place; at most `limit`.
     pub fn lines(&self, of: OriginId, limit: usize) -> Vec<(&str, Span)> {
         let (mut out, mut next, mut seen) = (Vec::new(), vec![of], Vec::new());

@@ -11,18 +11,42 @@ use crate::syntax::ast::{Expr, IndexItem};
 use crate::types::{Axis, TensorType};
 
 impl Elab {
+    fn list_element(&mut self, env: &mut Env, list: &[Value], e: &Expr) -> Res<Value> {
+        let at = self.eval(env, e)?;
+        let n = self.whole(&at, e.span)?;
+        let i = if n < 0 { n + list.len() as i64 } else { n };
+        match usize::try_from(i).ok().and_then(|i| list.get(i)) {
+            Some(v) => Ok(v.clone()),
+            None => self.error("E0307", e.span, format!("a list of {} has no element {n}", list.len())),
+        }
+    }
+
+    /// An end of a slice of a list: from 0 to its length, negative ones counted from the end.
+    fn list_bound(&mut self, env: &mut Env, len: usize, e: &Expr) -> Res<usize> {
+        let at = self.eval(env, e)?;
+        let n = self.whole(&at, e.span)?;
+        let i = if n < 0 { n + len as i64 } else { n };
+        match usize::try_from(i) {
+            Ok(i) if i <= len => Ok(i),
+            _ => self.error("E0308", e.span, format!("a list of {len} cannot be cut at {n}")),
+        }
+    }
+
     pub fn index(&mut self, env: &mut Env, value: Value, items: &[IndexItem], span: Span) -> Res<Value> {
         match &value {
             Value::List(list) | Value::Tuple(list) => {
-                let [IndexItem::At(e)] = items else {
-                    return self.error("E0503", span, "a list is indexed by one int");
-                };
-                let at = self.eval(env, e)?;
-                let n = self.whole(&at, e.span)?;
-                let i = if n < 0 { n + list.len() as i64 } else { n };
-                match usize::try_from(i).ok().and_then(|i| list.get(i)) {
-                    Some(v) => Ok(v.clone()),
-                    None => self.error("E0307", e.span, format!("a list of {} has no element {n}", list.len())),
+                let list = list.clone();
+                match items {
+                    [IndexItem::At(e)] => self.list_element(env, &list, e),
+                    [IndexItem::Slice(from, to, _)] => {
+                        let mut bound = |e: &Option<Expr>, default: usize| match e {
+                            Some(e) => self.list_bound(env, list.len(), e),
+                            None => Ok(default),
+                        };
+                        let (from, to) = (bound(from, 0)?, bound(to, list.len())?);
+                        Ok(Value::list(list.get(from..to).unwrap_or_default().to_vec()))
+                    }
+                    _ => self.error("E0503", span, "a list has one axis: `list[2]`, `list[1:]`"),
                 }
             }
             Value::Tensor(v) => {
@@ -122,11 +146,14 @@ impl Elab {
         };
         let start = if at.as_constant().is_some_and(|n| n < 0) { size.add(&at) } else { at.clone() };
         let stop = start.add(&Dim::constant(1));
-        let inside =
-            self.at_most(&Dim::default(), &start) == Verdict::Proved && self.at_most(&stop, &size) == Verdict::Proved;
-        if !inside && !self.generic {
-            let d = Diagnostic::error("E0308", e.span, format!("index {at} is outside an axis of size {size}"))
-                .note(format!("the tensor is {ty}"));
+        let within = |v: Verdict| v == Verdict::Proved || (v == Verdict::Undecided && self.generic);
+        if !within(self.at_most(&Dim::default(), &start)) || !within(self.at_most(&stop, &size)) {
+            let mut d = Diagnostic::error("E0308", e.span, format!("index {at} is outside an axis of size {size}"))
+                .says(format!("axis {axis} of {ty}"));
+            d = self.with_story(d, &[&ty.shape[axis]]);
+            if let Some(n) = size.as_constant() {
+                d = d.help(format!("it is counted from 0 to {}; `-1` is the last", n - 1));
+            }
             return Err(self.fail(d));
         }
         Ok((start, stop))
@@ -154,7 +181,8 @@ impl Elab {
                 "E0308",
                 place,
                 format!("the slice {from}:{to} does not fit an axis of size {}", whole.dim),
-            );
+            )
+            .says(format!("of an axis of size {}", whole.dim));
             if verdict == Verdict::Undecided {
                 d = d.note("a slice must be known to fit, for every size that can come");
             }

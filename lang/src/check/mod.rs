@@ -17,19 +17,27 @@ mod einops;
 mod elab;
 mod examples;
 mod expr;
+mod foreign;
 mod generic;
 mod glance;
 mod gradients;
 mod history;
+mod hold;
 mod index;
 mod operators;
+mod order;
 mod periodic;
 mod primitives;
 mod program;
+mod rest_errors;
 mod rule;
 mod rules;
+mod scan;
+mod schedules;
+mod second;
 mod settings;
 mod shape_errors;
+mod shape_help;
 mod shapes;
 mod signature;
 pub mod sources;
@@ -49,7 +57,7 @@ pub use examples::library_tests;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{DataSpec, Model};
-use crate::source::{FileId, Sources, Span};
+use crate::source::{FileId, Sources};
 use crate::syntax::ast::{Block, Column, Expr, File, Item, ItemKind, Name, StringLit};
 use elab::Elab;
 use program::Program;
@@ -67,8 +75,6 @@ pub const STEPS_PER_EPOCH: &str = "steps_per_epoch";
 pub struct Options {
     /// `--set name=value`: a `const` of the file or a setting of `train`, with the text of its value.
     pub overrides: Vec<(String, String)>,
-    /// Only this `train` block, where one is named.
-    pub only: Option<String>,
     /// Also evaluates `test` declarations and the examples in doc comments.
     pub tests: bool,
 }
@@ -140,22 +146,7 @@ pub fn check(
         let _ = e.eval_static(c.file, &c.value);
     }
     let mut trains = Vec::new();
-    if let Some(only) = &options.only
-        && !parts.trains.iter().any(|(_, n, ..)| n.text == *only)
-    {
-        let names: Vec<&str> = parts.trains.iter().map(|(_, n, ..)| n.text.as_str()).collect();
-        let d = Diagnostic::error(
-            "E0602",
-            Span { file: main, start: 0, end: 0 },
-            format!("there is no `train {only}` in this file"),
-        )
-        .help(format!("there is {}", list_words(&names)));
-        e.fail(d);
-    }
     for (file, name, data, body) in &parts.trains {
-        if options.only.as_ref().is_some_and(|only| *only != name.text) {
-            continue;
-        }
         let item = TrainItem { file: *file, name, data, body };
         if let Ok(train) = e.train(&item, &overrides, &mut optimizers) {
             e.check_updates(&train, &optimizers);

@@ -143,16 +143,20 @@ impl Elab {
         };
         for (value, e) in [(&a, l), (&b, r)] {
             if !tensorial(value) {
-                let mut d = Diagnostic::error("E0402", e.span, format!("`{}` of {}", sign(op), value.kind()))
-                    .says(format!("this is {}", value.kind()));
+                let told = self.describe(value);
+                let mut d = Diagnostic::error("E0402", e.span, format!("`{}` of {told}", sign(op)))
+                    .says(format!("this is {told}"));
                 if let Value::Bound(_) | Value::Callable(_) = value {
-                    d = d.help("apply it first");
+                    d = d.help(format!("apply it first: `{}(x)`", self.quote(e.span)));
                 }
                 return Err(self.fail(d));
             }
         }
         if op == MatMul {
             return self.product((a, l.span), (b, r.span), at, span);
+        }
+        if op == Div {
+            self.whole_quotient((&a, l), (&b, r), span)?;
         }
         let name = OPERATORS.iter().find(|(o, ..)| *o == op).map_or("add", |(.., p)| p);
         let Some(id) = self.program.primitive(name) else {
@@ -233,10 +237,18 @@ impl Elab {
                 let (x, y) = (self.concrete_if_number(x), self.concrete_if_number(y));
                 match if op == Div { x.div(&y) } else { x.rem(&y) } {
                     Some(d) => Value::Int(d),
-                    None => return self.error("E0505", r.span, "division by zero"),
+                    None => {
+                        let message = format!("division by zero: `{}` is 0", self.quote(r.span));
+                        return self.error("E0505", r.span, message);
+                    }
                 }
             }
-            Pow => match y.as_constant().and_then(|n| u32::try_from(n).ok()).filter(|n| *n < 64) {
+            // A power of a sum of unknowns has very many terms.
+            Pow => match y
+                .as_constant()
+                .and_then(|n| u32::try_from(n).ok())
+                .filter(|n| *n < 8 || (*n < 64 && x.as_constant().is_some()))
+            {
                 Some(n) => {
                     let mut power = Dim::constant(1);
                     for _ in 0..n {
@@ -260,6 +272,33 @@ impl Elab {
                 return self.error("E0402", span, format!("`{}` of two ints", sign(op)));
             }
         })
+    }
+
+    /// Whole numbers divided by a fraction, or by something above all of them: `image / 255` of bytes is 0.
+    fn whole_quotient(&mut self, (a, l): (&Value, &Expr), (b, r): (&Value, &Expr), span: Span) -> Res<()> {
+        let Value::Tensor(v) = a else { return Ok(()) };
+        let ty = self.ty(*v).clone();
+        let told = self.quote(l.span);
+        let fraction = matches!(b, Value::Float(_)) && ty.dtype.is_int();
+        let bytes = ty.dtype == crate::types::DType::U8;
+        let most = if bytes { Some(255) } else { ty.below.as_ref().and_then(Dim::as_constant).map(|n| n - 1) };
+        let all_zero = match (b, most) {
+            (Value::Int(d), Some(most)) => ty.dtype.is_int() && d.as_constant().is_some_and(|n| n >= most && n > 1),
+            _ => false,
+        };
+        if !fraction && !all_zero {
+            return Ok(());
+        }
+        let message = if all_zero {
+            format!("`/` of whole numbers rounds down: nearly all of {ty} would be 0")
+        } else {
+            format!("`/` of {ty} by a fraction: whole numbers are divided to whole numbers")
+        };
+        let by = self.quote(r.span);
+        let d = Diagnostic::error(if all_zero { "E0505" } else { "E0403" }, span, message)
+            .says(ty.to_string())
+            .help(format!("convert first: `f32({told}) / {by}`"));
+        Err(self.fail(d))
     }
 
     /// Named sizes divide as their numbers do, when both are numbers.
@@ -303,7 +342,8 @@ impl Elab {
         }
         let (inner, rows) = (&x.shape[x.rank() - 1], &y.shape[y.rank() - 2]);
         if !self.agree(&inner.dim, &rows.dim) {
-            return Err(self.wrong_product(&x, left.1, &y, right.1, at));
+            let factors = super::shape_errors::Factors { left: (&x, left.1), right: (&y, right.1) };
+            return Err(self.wrong_product(&factors, at));
         }
         if x.rank() > 2 && y.rank() == 2 && x.dtype == y.dtype {
             // One matrix for all rows: the leading axes are one long axis.
@@ -343,7 +383,7 @@ impl Elab {
 
     /// The shape to which operands are repeated: they line up from the last axis, and a literal 1
     /// stretches at equal rank.
-    pub fn common_shape(&mut self, what: &str, operands: &[(ValueId, Span)], span: Span) -> Res<Vec<Axis>> {
+    pub fn common_shape(&mut self, what: &str, operands: &[(ValueId, Span)]) -> Res<Vec<Axis>> {
         let types: Vec<TensorType> = operands.iter().map(|(v, _)| self.ty(*v).clone()).collect();
         let rank = types.iter().map(TensorType::rank).max().unwrap_or(0);
         let one = Dim::constant(1);
@@ -363,14 +403,14 @@ impl Elab {
                     Some((j, d)) if !self.agree(&d.dim, &axis.dim) => {
                         let j = *j;
                         let d = d.clone();
-                        return Err(self.wrong_broadcast(what, &types, operands, (j, &d), (k, axis), span));
+                        return Err(self.wrong_broadcast(what, &types, operands, (j, &d), (k, axis)));
                     }
                     Some(_) => {}
                 }
             }
             out.extend(decided.map(|(_, axis)| axis));
         }
-        self.no_double_stretch(what, &types, operands, &out, span)?;
+        self.no_double_stretch(what, &types, operands, &out)?;
         Ok(out)
     }
 
@@ -381,7 +421,6 @@ impl Elab {
         types: &[TensorType],
         operands: &[(ValueId, Span)],
         out: &[Axis],
-        _span: Span,
     ) -> Res<()> {
         let one = Dim::constant(1);
         for (i, short) in types.iter().enumerate().filter(|(_, t)| t.rank() > 0 && t.rank() < out.len()) {
@@ -393,11 +432,27 @@ impl Elab {
                 }
                 let (a, b) = (operands[k].1, operands[i].1);
                 let whole = out.iter().map(|a| a.dim.to_string()).collect::<Vec<_>>().join(", ");
-                let d = Diagnostic::error("E0304", b, format!("`{}` of {long} and {short} would give [{whole}]", sign_of_primitive(what)))
+                let (one_told, other) = (self.quote(a), self.quote(b));
+                let at = long.shape.iter().zip(&out[offset..]).position(|(a, o)| a.dim == one && o.dim != one);
+                let axis = at.map_or(-1, |i| i as i64 - long.rank() as i64);
+                let padded = "1, ".repeat(long.rank() - short.rank());
+                let sizes = short.shape.iter().map(|a| a.dim.to_string()).collect::<Vec<_>>().join(", ");
+                let paired: Vec<_> = long
+                    .shape
+                    .iter()
+                    .enumerate()
+                    .filter(|(i, _)| Some(*i) != at)
+                    .map(|(_, a)| a.dim.to_string())
+                    .collect();
+                let sign = sign_of_primitive(what);
+                let d = Diagnostic::error("E0304", b, format!("`{sign}` of {long} and {short} would give [{whole}]"))
                     .says(format!("{short}"))
                     .label(a, format!("{long}: its axis of size 1 would stretch"))
-                    .note(format!("as rows: the second is [1, {}]; as a column: the second is [{}, 1]", short.shape[0].dim, short.shape[0].dim))
-                    .help("to pair the elements, drop the axis of size 1 (`|> squeeze(axis: -1)`); to make the table, reshape the other to the same rank");
+                    .note(format!("element by element: [{}] {sign} [{sizes}]", paired.join(", ")))
+                    .note(format!("a table of all pairs: {long} {sign} [{padded}{sizes}], which is [{whole}]"))
+                    .help(format!(
+                        "for the first write `squeeze({one_told}, axis: {axis})`, for the second `reshape({other}, [{padded}{sizes}])`"
+                    ));
                 return Err(self.fail(d));
             }
         }

@@ -1,12 +1,15 @@
 //! What `train` does every so often: periods, actions, and the metrics they name.
 
+use super::compare::Verdict;
 use super::elab::{Elab, Failed, Res};
 use super::train::TrainItem;
 use super::value::Value;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Action, Glance, Period, Periodic, Program, ValueId};
+use crate::model::{Action, FieldSpec, Glance, Op, Period, Periodic, Program, ValueId};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{Block, Expr, Name, Stmt, StmtKind};
+use crate::types::TensorType;
+use std::collections::HashSet;
 
 /// Metrics with the patience that a run has with each.
 type Stops = Vec<(String, Period)>;
@@ -33,6 +36,14 @@ impl Elab {
                     periodic.push(Periodic { every, actions, glance: glances.next().unwrap_or_default() });
                 }
                 Err(_) => failed = true,
+            }
+        }
+        for s in &item.body.statements {
+            let (StmtKind::Every(_, block) | StmtKind::AtEnd(block)) = &s.kind else { continue };
+            for s in &block.statements {
+                if let StmtKind::Evaluate(e) = &s.kind {
+                    failed |= self.same_fields(item.file, e, evaluation).is_err();
+                }
             }
         }
         if failed {
@@ -79,6 +90,42 @@ impl Elab {
             }
         }
         if failed { Err(Failed) } else { Ok((periodic, stop)) }
+    }
+
+    /// Data that is evaluated has the fields that the training uses, of the same types.
+    fn same_fields(&mut self, file: FileId, e: &Expr, evaluation: &Program) -> Res<()> {
+        let data = match self.eval_static(file, e) {
+            Ok(Value::Data(part)) => part.data,
+            Ok(Value::DataSet(data)) => data,
+            _ => return Ok(()),
+        };
+        let program = self.program.clone();
+        let spec = &program.data[data];
+        let used: HashSet<ValueId> = evaluation.body.nodes.iter().flat_map(|n| n.args.iter().copied()).collect();
+        for (i, node) in evaluation.body.nodes.iter().enumerate() {
+            let Op::Input(name) = &node.op else { continue };
+            if !used.contains(&ValueId(i as u32)) {
+                continue;
+            }
+            let wanted: Vec<_> = node.ty.shape.iter().skip(1).cloned().collect();
+            let fits = |f: &&FieldSpec| {
+                let bound = match (&f.ty.below, &node.ty.below) {
+                    (Some(a), Some(b)) => self.at_most(a, b) != Verdict::Refuted,
+                    (a, b) => a.is_some() || b.is_none(),
+                };
+                f.name == **name && f.ty.dtype == node.ty.dtype && f.ty.shape == wanted && bound
+            };
+            if spec.fields.iter().any(|f| fits(&f)) {
+                continue;
+            }
+            let one = TensorType { shape: wanted, ..node.ty.clone() };
+            let d = Diagnostic::error("E0601", e.span, format!("`{}` has no field `{name}` of {one}", spec.name))
+                .says("evaluated here")
+                .label(node.span, format!("the training uses `{name}`"));
+            let have: Vec<String> = spec.fields.iter().map(|f| format!("{}: {}", f.name, f.ty)).collect();
+            return Err(self.fail(d.note(format!("its fields are {}", have.join(", ")))));
+        }
+        Ok(())
     }
 
     pub fn metric_name(&mut self, metric: &[Name], known: &[String]) -> Res<String> {

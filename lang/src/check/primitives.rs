@@ -240,13 +240,12 @@ impl Elab {
         let dim = self.dim_of(&value, span)?;
         let told = self.arithmetic(&env, e);
         self.positive(&dim, &told, span)?;
-        let mut parents = Vec::new();
-        for (name, (axis, _)) in sig.dims.iter() {
-            if self.program.sources.text(e.span).contains(name) {
-                parents.push(axis.origin);
-            }
-        }
         let user = self.user_span(span);
+        // What the same application brought along, its kernel, is told by the application.
+        let used = |name: &str| super::shape_errors::words(self.program.sources.text(e.span)).any(|w| w == name);
+        let mut parents: Vec<_> = sig.dims.iter().filter(|(name, _)| used(*name)).map(|(_, (a, _))| a.origin).collect();
+        parents.retain(|p| self.history.place(*p) != Some(user));
+        parents.sort_unstable();
         let by = self.quote(user);
         let text = if told == dim.to_string() {
             format!("{dim}, from `{by}`")
@@ -257,7 +256,7 @@ impl Elab {
         Ok(Axis { dim, origin })
     }
 
-    fn positive(&mut self, dim: &Dim, told: &str, span: Span) -> Res<()> {
+    pub fn positive(&mut self, dim: &Dim, told: &str, span: Span) -> Res<()> {
         if self.at_most(&Dim::constant(1), dim) != super::compare::Verdict::Refuted {
             return Ok(());
         }

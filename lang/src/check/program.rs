@@ -246,7 +246,11 @@ impl Program {
                 None => {
                     let mut d = Diagnostic::error("E0204", name.span, format!("`{module}` has no `{}`", name.text));
                     let elsewhere = self.modules.iter().find(|(_, names)| names.contains_key(&name.text));
-                    if let Some(near) = super::near(&name.text, exported.keys().map(String::as_str)) {
+                    let theirs =
+                        super::foreign::name(self, file, &name.text).filter(|(h, _)| exported.contains_key(*h));
+                    if let Some((here, _)) = theirs {
+                        d = d.help(format!("it is called `{here}` here")).fix("write its name here", name.span, here);
+                    } else if let Some(near) = super::near(&name.text, exported.keys().map(String::as_str)) {
                         d = d.help(format!("did you mean `{near}`?")).fix("correct the name", name.span, near);
                     } else if let Some((other, _)) = elsewhere {
                         d = d.help(if PRELUDE.contains(&other.as_str()) {

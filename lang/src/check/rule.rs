@@ -1,7 +1,6 @@
 //! `grad { … }` blocks, evaluated into bodies of their own: of primitives and of functions.
 
 use super::apply::Argument;
-use super::compare::Verdict;
 use super::elab::{Elab, Failed, Res};
 use super::signature::Signature;
 use super::value::{Env, Value};
@@ -79,7 +78,9 @@ impl Elab {
             let dy = e.push(Op::Input("dy".into()), Vec::new(), dy_type, head);
             env.bind("y", Value::Tensor(y), head);
             env.bind("dy", Value::Tensor(dy), head);
+            e.in_grad += 1;
             let value = e.block(&mut env, grad);
+            e.in_grad -= 1;
             let outputs = value.and_then(|v| e.gradient_outputs(callable, &nodes, v));
             e.frames.pop();
             let mut inputs = nodes;
@@ -90,51 +91,70 @@ impl Elab {
         Ok(GradientRule { body, inputs, outputs })
     }
 
-    /// The values of a `grad` block, one per floating argument, each of exactly its type.
-    pub fn gradient_outputs(
-        &mut self,
-        callable: &Callable,
-        args: &[ValueId],
-        value: Value,
-    ) -> Res<Vec<Option<ValueId>>> {
-        let span = callable.grad.as_ref().map_or(callable.head, |g| g.span);
-        let mut values = match value {
+    /// The values of a `grad` block, one per floating argument, each of exactly its type. A number stands for a
+    /// tensor of it.
+    fn gradient_outputs(&mut self, callable: &Callable, args: &[ValueId], value: Value) -> Res<Vec<Option<ValueId>>> {
+        let block = callable.grad.as_ref();
+        let span = block.and_then(|g| g.statements.last()).map_or(callable.head, |s| s.span);
+        let values = match value {
             Value::Tuple(items) | Value::List(items) => items.to_vec(),
             one => vec![one],
+        };
+        let named = |e: &Elab, v: ValueId| match &e.body.node(v).op {
+            Op::Input(name) => name.to_string(),
+            _ => String::new(),
+        };
+        let floating: Vec<ValueId> = args.iter().copied().filter(|v| self.ty(*v).dtype.is_float()).collect();
+        if values.len() != floating.len() {
+            let names: Vec<String> = floating.iter().map(|v| named(self, *v)).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let count = |n: usize| if n == 1 { "1 value".to_string() } else { format!("{n} values") };
+            let d = Diagnostic::error(
+                "E0402",
+                span,
+                format!("`grad` must give {}, this gives {}", count(floating.len()), count(values.len())),
+            )
+            .label(callable.name.span, "of this function")
+            .help(match names.as_slice() {
+                [] => "no argument is floating: there is no gradient to give".to_string(),
+                _ => format!("one for each floating argument, {}, in their order", super::list_words(&names)),
+            });
+            return Err(self.fail(d));
         }
-        .into_iter();
+        let mut values = values.into_iter();
         let mut outputs = Vec::new();
         for &arg in args {
-            let want = self.ty(arg).clone();
-            if !want.dtype.is_float() {
+            let Some(value) = floating.contains(&arg).then(|| values.next()).flatten() else {
                 outputs.push(None);
                 continue;
-            }
-            let Some(value) = values.next() else {
-                return self.error("E0402", span, "`grad` gives fewer values than there are floating arguments");
             };
+            let want = TensorType { below: None, ..self.ty(arg).clone() };
             let mut got = self.tensor(&value, Some(want.dtype), span)?;
-            if self.ty(got).rank() == 0 && want.rank() > 0 {
+            if value.is_number() {
                 got = self.broadcast(got, &want.shape, span);
             }
-            let have = self.ty(got).clone();
+            let have = TensorType { below: None, ..self.ty(got).clone() };
             let fits = have.dtype == want.dtype
                 && have.rank() == want.rank()
-                && have
-                    .shape
-                    .iter()
-                    .zip(&want.shape)
-                    .all(|(a, b)| self.agree(&a.dim, &b.dim) || self.same(&a.dim, &b.dim) == Verdict::Undecided);
+                && have.shape.iter().zip(&want.shape).all(|(a, b)| self.agree(&a.dim, &b.dim));
             if !fits {
-                let d =
-                    Diagnostic::error("E0309", span, format!("a gradient must have the type of its argument, {want}"))
-                        .says(format!("this one is {have}"));
+                let name = named(self, arg);
+                let place = callable.inputs.iter().find(|p| p.name.text == name).map(|p| p.name.span);
+                let mut d = Diagnostic::error(
+                    "E0309",
+                    span,
+                    format!("the gradient in `{name}` is {have}, `{name}` is {want}"),
+                )
+                .says(format!("{have}"))
+                .help(
+                    "a gradient has exactly the type of its argument: `sum_to(g, shape(x))` adds up what was repeated",
+                );
+                if let Some(place) = place {
+                    d = d.label(place, format!("{want}"));
+                }
                 return Err(self.fail(d));
             }
             outputs.push(Some(got));
-        }
-        if values.next().is_some() {
-            return self.error("E0402", span, "`grad` gives more values than there are floating arguments");
         }
         Ok(outputs)
     }

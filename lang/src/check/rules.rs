@@ -3,6 +3,7 @@
 
 use super::compare::Verdict;
 use super::elab::{Elab, Failed, Res};
+use super::shape_help::listed;
 use super::signature::Signature;
 use super::value::Value;
 use super::windows::{divided, unwindowed, windowed};
@@ -87,6 +88,9 @@ impl Elab {
         match usize::try_from(n) {
             Ok(n) if n < rank => Ok(n),
             _ => {
+                // In the library it is the user's application that names it.
+                let applied = self.applied_at(span).map(|(name, _)| name);
+                let what = applied.unwrap_or_else(|| what.to_string());
                 let d =
                     Diagnostic::error("E0307", span, format!("`{what}` names axis {axis} of a tensor of rank {rank}"))
                         .help(if rank == 0 {
@@ -158,12 +162,21 @@ fn reshaped(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) ->
     let have = size(&mut shape.iter().map(|a| &a.dim));
     // One -1 stands for what is left.
     let open: Vec<usize> = (0..to.len()).filter(|&i| to[i].as_constant() == Some(-1)).collect();
+    if open.len() > 1 {
+        let d = Diagnostic::error("E0306", place.span, "`-1` stands twice: only one size can be what is left");
+        return Err(e.fail(d.help("write all sizes but one")));
+    }
     if let [i] = open.as_slice() {
         let rest = size(&mut to.iter().enumerate().filter(|(k, _)| k != i).map(|(_, d)| d));
         let (have, rest) = (e.concrete(&have), e.concrete(&rest));
         match (have.div(&rest), have.rem(&rest)) {
-            (Some(q), Some(r)) if r == Dim::default() || e.generic => to[*i] = q,
-            _ => return e.error("E0306", place.span, format!("{have} elements do not divide by {rest}")),
+            (Some(q), Some(r)) if e.agree(&r, &Dim::default()) => to[*i] = q,
+            _ => {
+                let d = Diagnostic::error("E0306", place.span, format!("{have} elements do not divide by {rest}"));
+                let d = d.says(format!("of a tensor of {}", listed(&dims(&shape))));
+                let d = e.with_story(d, &shape.iter().collect::<Vec<_>>());
+                return Err(e.fail(d));
+            }
         }
         if let Some(name) = names.get(1) {
             sig.env.rebind(name, Value::dims(to.clone()));
@@ -172,31 +185,80 @@ fn reshaped(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) ->
     let want = size(&mut to.iter());
     let verdict = if e.concrete(&have) == e.concrete(&want) { Verdict::Proved } else { e.same(&have, &want) };
     if verdict == Verdict::Refuted || (verdict == Verdict::Undecided && !e.generic) {
-        let show = |d: Vec<String>| format!("[{}]", d.join(", "));
-        let from = show(shape.iter().map(|a| a.dim.to_string()).collect());
-        let onto = show(to.iter().map(Dim::to_string).collect());
-        let d = Diagnostic::error(
+        let (from, onto) = (listed(&dims(&shape)), listed(&to));
+        let mut d = Diagnostic::error(
             "E0306",
             place.span,
             format!("a reshape keeps the number of elements: {from} has {have}, {onto} has {want}"),
         )
-        .help("`-1` for one size stands for what is left");
+        .says(format!("{from} to {onto}"));
+        d = e.with_story(d, &shape.iter().rev().collect::<Vec<_>>());
+        // The last size that could be another one.
+        let fitting = (0..to.len()).rev().find_map(|i| {
+            let others = size(&mut to.iter().enumerate().filter(|(k, _)| *k != i).map(|(_, d)| d));
+            let (have, others) = (e.concrete(&have), e.concrete(&others));
+            let exact = have.rem(&others)? == Dim::default();
+            let other = have.div(&others).filter(|q| exact && q.as_constant().is_some_and(|n| n > 0))?;
+            Some(format!("write {other} instead of {}, or `-1`, which stands for what is left", to[i]))
+        });
+        let batch =
+            shape.first().zip(to.first()).filter(|(a, t)| a.dim.as_var().is_some() && t.as_constant().is_some());
+        d = match (fitting, batch) {
+            (Some(help), _) => d.help(help),
+            (None, Some((a, _))) => d.help(format!("the batch keeps its name: write `{}` for the first size", a.dim)),
+            _ => d.help("`-1` for one size stands for what is left"),
+        };
         return Err(e.fail(d));
     }
-    // Axes that stay where they were keep their history.
-    let mut kept = shape.iter().take_while({
-        let mut i = 0;
-        let to = to.clone();
-        move |a: &&Axis| {
-            let same = to.get(i).is_some_and(|d| *d == a.dim);
-            i += 1;
-            same
+    Ok(regrouped(e, &shape, to, e.user_span(place.span)))
+}
+
+fn dims(axes: &[Axis]) -> Vec<Dim> {
+    axes.iter().map(|a| a.dim.clone()).collect()
+}
+
+/// The axes of a reshape with their history: groups of axes that have the same number of elements before and after,
+/// as short as possible. A group of one axis keeps its history.
+fn regrouped(e: &mut Elab, shape: &[Axis], to: Vec<Dim>, place: Span) -> Vec<Axis> {
+    let by = e.quote(place);
+    let mut out = Vec::new();
+    let (mut i, mut j) = (0, 0);
+    while j < to.len() {
+        let (first, start) = (i, j);
+        let (mut left, mut right) = (Dim::constant(1), Dim::constant(1));
+        // The next axis is taken from the side that has fewer elements so far.
+        while i == first || j == start || left != right {
+            let fewer = right.rem(&left).is_some_and(|r| r == Dim::default());
+            if i < shape.len() && (i == first || j == to.len() || (j > start && fewer)) {
+                left = left.mul(&e.concrete(&shape[i].dim));
+                i += 1;
+            } else if j < to.len() {
+                right = right.mul(&e.concrete(&to[j]));
+                j += 1;
+            } else {
+                break;
+            }
         }
-    });
-    let by = e.quote(e.user_span(place.span));
-    let place_user = e.user_span(place.span);
-    let origin = e.history.add(format!("reshaped by `{by}`"), place_user, Vec::new());
-    Ok(to.into_iter().map(|dim| Axis { origin: kept.next().map_or(origin, |a| a.origin), dim }).collect())
+        let (from, onto) = (&shape[first..i], &to[start..j]);
+        let parents: Vec<_> = from.iter().map(|a| a.origin).collect();
+        match (from, onto) {
+            ([one], [dim]) => out.push(Axis { dim: dim.clone(), origin: one.origin }),
+            (many, onto) => {
+                let told = many.iter().map(|a| a.dim.to_string()).collect::<Vec<_>>().join(" * ");
+                for dim in onto {
+                    let text = match (many.len(), onto.len()) {
+                        (0, _) => format!("{dim}, from `{by}`"),
+                        (_, 1) if told == dim.to_string() => format!("{dim}, from `{by}`"),
+                        (_, 1) => format!("{dim} = {told}, from `{by}`"),
+                        _ => format!("{dim} of {told}, from `{by}`"),
+                    };
+                    let origin = e.history.add(text, place, parents.clone());
+                    out.push(Axis { dim: dim.clone(), origin });
+                }
+            }
+        }
+    }
+    out
 }
 
 fn transposed(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> Res<Vec<Axis>> {
@@ -217,7 +279,14 @@ fn transposed(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) 
     let mut sorted = order.clone();
     sorted.sort_unstable();
     if sorted != (0..rank).collect::<Vec<_>>() {
-        return e.error("E0307", place.span, format!("the order must name each of the {rank} axes once"));
+        let told = listed(&given);
+        let d = Diagnostic::error("E0307", place.span, format!("the order must name each of the {rank} axes once"))
+            .says(format!("{told} of a tensor of {}", listed(&dims(&shape))));
+        let whole: Vec<i64> = std::iter::once(0).chain(order.iter().map(|&a| a as i64 + 1)).collect();
+        return Err(e.fail(match order.len() + 1 == rank && (0..rank - 1).all(|i| order.contains(&i)) {
+            true => d.help(format!("the batch is axis 0 here: write `{whole:?}`")),
+            false => d.help(format!("its axes are 0 to {}", rank - 1)),
+        }));
     }
     if let Some(name) = names.get(1) {
         sig.env.rebind(name, Value::dims(order.iter().map(|&a| Dim::constant(a as i64))));
@@ -293,12 +362,24 @@ fn joined(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> R
         let fits = ty.rank() == first.rank()
             && (0..ty.rank()).all(|i| i == axis || e.agree(&ty.shape[i].dim, &first.shape[i].dim));
         if !fits {
-            let d = Diagnostic::error(
+            let mut d = Diagnostic::error(
                 "E0302",
                 place.span,
                 format!("these do not join along axis {axis}: {first} and {ty}"),
             )
-            .help("all other axes must agree");
+            .says(format!("joins {first} and {ty}"));
+            let differ = |i: usize| !e.agree(&ty.shape[i].dim, &first.shape[i].dim);
+            let off: Vec<usize> = (0..ty.rank().min(first.rank())).filter(|&i| differ(i)).collect();
+            if ty.rank() == first.rank() {
+                let axes: Vec<&Axis> =
+                    off.iter().filter(|i| **i != axis).flat_map(|&i| [&ty.shape[i], &first.shape[i]]).collect();
+                d = e.with_story(d, &axes);
+            }
+            d = match off.as_slice() {
+                _ if ty.rank() != first.rank() => d.help("both need the same number of axes"),
+                [one] => d.help(format!("along axis {one} they would: write `axis: {one}`")),
+                _ => d.help(format!("all axes but {axis} must agree")),
+            };
             return Err(e.fail(d));
         }
         dim = dim.add(&ty.shape[axis].dim);
@@ -308,7 +389,8 @@ fn joined(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> R
         let user = e.user_span(place.at);
         let parents = types.iter().map(|t| t.shape[axis].origin).collect();
         let sum = types.iter().map(|t| t.shape[axis].dim.to_string()).collect::<Vec<_>>().join(" + ");
-        let origin = e.history.add(format!("{dim} = {sum}, joined here"), user, parents);
+        let told = if sum == dim.to_string() { sum } else { format!("{dim} = {sum}") };
+        let origin = e.history.add(format!("{told}, joined here"), user, parents);
         shape[axis] = Axis { dim, origin };
     }
     Ok(shape)

@@ -39,7 +39,9 @@ impl Elab {
             }
             self.holes = true;
             let mut d = Diagnostic::error("E0602", name.span, format!("`train` has no setting `{}`", name.text));
+            let theirs = super::foreign::setting(&name.text);
             d = match super::near(&name.text, SETTINGS.into_iter()) {
+                _ if theirs.is_some() => d.help(format!("write {}", theirs.unwrap_or_default())),
                 Some(near) => d.help(format!("did you mean `{near}`?")).fix("correct the name", name.span, near),
                 None => d.help(format!("the settings are {}", super::list_words(&SETTINGS))),
             };

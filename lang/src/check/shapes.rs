@@ -52,25 +52,27 @@ impl Elab {
         for (axis, length) in axes.iter().zip(lengths) {
             let n = length.unwrap_or(left);
             match axis {
-                AxisExpr::Dim(e) => self.bind_axis(callable, ty, e, &have, at, place, sig)?,
+                AxisExpr::Dim(e) => self.bind_axis(callable, param, ty, e, &have, at, place, sig)?,
                 AxisExpr::Rest(e) => {
                     let ExprKind::Name(name) = &*e.kind else {
                         return self.error("E0402", e.span, "an argument's shape is a name after `..`");
                     };
-                    self.bind_rest(callable, name, have.shape[at..at + n].to_vec(), &have, place, sig)?;
+                    self.bind_rest(callable, param, name, have.shape[at..at + n].to_vec(), &have, place, sig)?;
                 }
             }
             at += n;
         }
         if let Some(bound) = below {
-            self.check_bound(callable, bound, v, place, sig)?;
+            self.check_bound(callable, bound, v, place, span, sig)?;
         }
         Ok(())
     }
 
+    #[allow(clippy::too_many_arguments)]
     pub fn bind_rest(
         &mut self,
         callable: &Callable,
+        param: &Param,
         name: &str,
         part: Vec<Axis>,
         have: &TensorType,
@@ -86,35 +88,14 @@ impl Elab {
         if agree {
             return Ok(());
         }
-        let show =
-            |axes: &[Axis]| format!("[{}]", axes.iter().map(|a| a.dim.to_string()).collect::<Vec<_>>().join(", "));
-        let mut d = Diagnostic::error(
-            "E0302",
-            place,
-            format!("the arguments of `{}` have different shapes", callable.name.text),
-        )
-        .says(format!("{have}: `{name}` is {}", show(&part)))
-        .label(at, format!("`{name}` is {}", show(&first)));
-        let squeezable =
-            |a: &[Axis], b: &[Axis]| a.len() == b.len() + 1 && a.last().is_some_and(|x| x.dim == Dim::constant(1));
-        if squeezable(&first, &part) {
-            d = d.help("drop the axis of size 1: `|> squeeze(axis: -1)`");
-        } else if squeezable(&part, &first) {
-            d = d.help("drop the axis of size 1 here: `|> squeeze(axis: -1)`");
-        } else if first.len() == part.len()
-            && let Some((a, b)) = first.iter().zip(&part).find(|(a, b)| !self.agree(&a.dim, &b.dim))
-        {
-            for line in self.story(b.origin).into_iter().chain(self.story(a.origin)) {
-                d = d.note(line);
-            }
-        }
-        Err(self.fail(d))
+        Err(self.wrong_rest(callable, param, name, (&first, at), &part, have, place, sig))
     }
 
     #[allow(clippy::too_many_arguments)]
     pub fn bind_axis(
         &mut self,
         callable: &Callable,
+        param: &Param,
         ty: &TypeExpr,
         e: &Expr,
         have: &TensorType,
@@ -139,8 +120,11 @@ impl Elab {
                 .says(format!("{have}: `{name}` is {}", axis.dim))
                 .label(first_place, format!("`{name}` is {}", first.dim));
                 d = self.with_declared(d, ty.span, "declared here");
-                for line in self.story(axis.origin).into_iter().chain(self.story(first.origin)) {
-                    d = d.note(line);
+                d = self.with_story(d, &[&axis, &first]);
+                let batch = [&first.dim, &axis.dim].into_iter().find(|d| d.as_var().is_some());
+                let number = [&first.dim, &axis.dim].into_iter().find(|d| d.as_constant().is_some());
+                if let (Some(batch), Some(number)) = (batch, number) {
+                    d = d.help(format!("{batch} may be any size: write `{batch}` instead of {number}"));
                 }
                 return Err(self.fail(d));
             }
@@ -158,7 +142,7 @@ impl Elab {
         if self.agree(&want, &axis.dim) {
             return Ok(());
         }
-        Err(self.wrong_size(callable, ty, &want, e, have, at, place, sig))
+        Err(self.wrong_size(callable, param, ty, &want, e, have, at, place, sig))
     }
 
     pub fn is_constant(&self, sig: &Signature, name: &str) -> bool {
@@ -178,12 +162,14 @@ impl Elab {
     }
 
     /// Checks `below N` against the bound that the argument is known to have.
+    #[allow(clippy::too_many_arguments)]
     pub fn check_bound(
         &mut self,
         callable: &Callable,
         bound: &Expr,
         v: ValueId,
         place: Span,
+        span: Span,
         sig: &Signature,
     ) -> Res<()> {
         let mut env = sig.env.clone();
@@ -193,21 +179,6 @@ impl Elab {
         if self.at_most(&have, &limit) != Verdict::Refuted {
             return Ok(());
         }
-        let name = self.quote(bound.span);
-        let mut d = Diagnostic::error(
-            "E0404",
-            place,
-            format!("`{}` has room for {limit} values, {have} can come", callable.name.text),
-        )
-        .says(format!("{}: values from 0 to {}", self.ty(v), have.sub(&Dim::constant(1))));
-        let other = sig.dims.get(&name).map(|(axis, at)| (axis.clone(), *at));
-        if let Some((axis, at)) = other {
-            d = d.label(at, format!("`{name}` is {limit}"));
-            for line in self.story(axis.origin) {
-                d = d.note(line);
-            }
-        }
-        d = self.with_field(d, v, &have).help(format!("make it {have} instead of {limit}"));
-        Err(self.fail(d))
+        Err(self.too_large(callable, bound, (&have, &limit), v, place, (span, sig)))
     }
 }

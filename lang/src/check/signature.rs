@@ -95,6 +95,39 @@ fn whole_rest(ty: &TypeExpr) -> Option<&str> {
     }
 }
 
+fn word_fits(of: CallableKind, word: &str, value: &Value) -> bool {
+    // A schedule takes a part of the run for a duration.
+    let of_run = of == CallableKind::Schedule && value.as_f64().is_some_and(|x| (0.0..=1.0).contains(&x));
+    (word == "duration" && of_run)
+        || matches!(
+            (word, value),
+            (_, Value::Opaque)
+                | ("int", Value::Int(_))
+                | ("float", Value::Int(_) | Value::Float(_))
+                | ("bool", Value::Bool(_))
+                | ("string", Value::Str(_))
+                | ("duration", Value::Duration(..))
+                | ("dtype", Value::DType(_))
+                | ("fn", Value::Callable(_) | Value::Lambda(_) | Value::Builtin(_) | Value::Bound(_))
+                | ("layer", Value::Callable(_) | Value::Lambda(_) | Value::Bound(_))
+                | ("optimizer", Value::Bound(_))
+                | ("schedule", Value::Bound(_) | Value::Int(_) | Value::Float(_) | Value::Tensor(_))
+        )
+}
+
+/// Whether a value has the static type of a parameter; one value stands for a list of one.
+pub(super) fn static_fits(of: CallableKind, ty: &TypeExpr, value: &Value) -> bool {
+    match &ty.kind {
+        TypeKind::Word(word) => word_fits(of, word, value),
+        TypeKind::List(inner) => match (&inner.kind, value) {
+            (TypeKind::Word(word), Value::List(items)) => items.iter().all(|v| word_fits(of, word, v)),
+            (TypeKind::Word(word), one) => word_fits(of, word, one),
+            _ => true,
+        },
+        TypeKind::Tensor { .. } => true,
+    }
+}
+
 impl Elab {
     /// Binds the parameters of the first list of a layer, optimizer or schedule.
     pub fn bind_statics(
@@ -105,6 +138,7 @@ impl Elab {
         env: &mut Env,
         at: Span,
     ) -> Res<()> {
+        self.swapped_statics(callable, params, &slots, at)?;
         let mut failed = false;
         for (param, slot) in params.iter().zip(slots) {
             let value = match (slot, &param.default) {
@@ -127,61 +161,97 @@ impl Elab {
             return Err(Failed);
         }
         let Some(ty) = &param.ty else { return Ok(value) };
-        let fits = |word: &str, v: &Value| {
-            matches!(
-                (word, v),
-                (_, Value::Opaque)
-                    | ("int", Value::Int(_))
-                    | ("float", Value::Int(_) | Value::Float(_))
-                    | ("bool", Value::Bool(_))
-                    | ("string", Value::Str(_))
-                    | ("duration", Value::Duration(..))
-                    | ("dtype", Value::DType(_))
-                    | ("fn", Value::Callable(_) | Value::Lambda(_) | Value::Builtin(_) | Value::Bound(_))
-                    | ("layer", Value::Callable(_) | Value::Lambda(_) | Value::Bound(_))
-                    | ("optimizer", Value::Bound(_))
-                    | ("schedule", Value::Bound(_) | Value::Int(_) | Value::Float(_) | Value::Tensor(_))
-            )
-        };
         let wanted = match &ty.kind {
-            TypeKind::Word(word) if fits(word, &value) => return Ok(value),
             TypeKind::Word(word) => with_article(word),
             TypeKind::List(inner) => {
                 let TypeKind::Word(word) = &inner.kind else { return Ok(value) };
                 // One value stands for a list of one.
-                if fits(word, &value) {
+                if word_fits(callable.kind, word, &value) {
                     return Ok(Value::list(vec![value]));
-                }
-                if matches!(&value, Value::List(items) if items.iter().all(|v| fits(word, v))) {
-                    return Ok(value);
                 }
                 format!("a list of {word}s")
             }
             TypeKind::Tensor { .. } => return Ok(value),
         };
+        let fits = static_fits(callable.kind, ty, &value);
+        if fits && wanted == "a schedule" && value.as_f64().is_some_and(|x| x < 0.0) {
+            let what = format!("`{}` of `{}` is a rate: it cannot be negative", param.name.text, callable.name.text);
+            return self.error("E0503", span, what);
+        }
+        if fits {
+            return Ok(value);
+        }
         let mut d = Diagnostic::error(
             "E0503",
             span,
             format!("`{}` of `{}` wants {wanted}", param.name.text, callable.name.text),
         )
-        .says(format!("this is {}", value.kind()));
+        .says(format!("this is {}", self.describe(&value)));
         d = self.with_declared(d, ty.span, "declared here");
-        if let (Value::Float(x), "an int") = (&value, wanted.as_str()) {
-            d = d.help(format!("write a whole number, {}", x.round()));
-        }
-        if let Value::Callable(id) = &value
-            && self.program.callable(*id).callable.kind == CallableKind::Optimizer
-        {
-            let name = self.program.callable(*id).callable.name.text.clone();
-            d = d.help(format!("write `{name}()`, with its settings between the brackets"));
+        if let Some(help) = self.static_help(callable, param, &value, &wanted) {
+            d = d.help(help);
         }
         Err(self.fail(d))
+    }
+
+    /// What was likely meant by a static value of the wrong kind.
+    fn static_help(&self, callable: &Callable, param: &Param, value: &Value, wanted: &str) -> Option<String> {
+        let name = &param.name.text;
+        Some(match (value, wanted) {
+            (Value::Float(x), "an int") => format!("write a whole number, {}", x.round()),
+            (Value::Tuple(items) | Value::List(items), "an int") if !items.is_empty() => {
+                let first = items[0].as_f64();
+                let same = first.is_some() && items.iter().all(|v| v.as_f64() == first);
+                match first.filter(|_| same) {
+                    Some(n) => format!("one number stands for all sides: `{name}: {n}`"),
+                    None => "one number stands for all sides".to_string(),
+                }
+            }
+            (Value::Tuple(items), wanted) if wanted.starts_with("a list") && !items.is_empty() => {
+                let numbers: Option<Vec<String>> = items.iter().map(|v| v.as_f64().map(|x| x.to_string())).collect();
+                match numbers {
+                    Some(n) if n.iter().all(|x| *x == n[0]) => {
+                        format!("one number stands for all sides, `{name}: {}`; a list is `[{}]`", n[0], n.join(", "))
+                    }
+                    Some(n) => format!("a list is written with square brackets, `[{}]`", n.join(", ")),
+                    None => "a list is written with square brackets".to_string(),
+                }
+            }
+            (Value::Str(s), _) if &**s == "valid" => format!("leave `{name}` out: nothing is added then"),
+            (Value::Str(s), _) if &**s == "same" => {
+                let has = callable.statics.iter().flatten().any(|p| p.name.text == "same");
+                match has {
+                    true => {
+                        "write `same: true` instead, or a number: `pad: 1` keeps the size for a kernel of 3".to_string()
+                    }
+                    false => format!("`{name}` is a number: `{name}: 1` keeps the size for a kernel of 3"),
+                }
+            }
+            (Value::Str(s), _) if s.parse::<f64>().is_ok() => format!("write {s} without quotes"),
+            (Value::Str(s), "a function") => {
+                format!("a function is handed on by its name: write `{s}`, without quotes")
+            }
+            (Value::Int(_) | Value::Float(_), "a function") if callable.kind == CallableKind::Layer => {
+                let first = callable.statics.iter().flatten().next().map_or("size", |p| p.name.text.as_str());
+                format!(
+                    "`{}` takes the size of its input from what it is applied to: give it `{first}` alone",
+                    callable.name.text
+                )
+            }
+            (Value::Callable(id), _) if matches!(wanted, "an optimizer" | "a schedule" | "a layer") => {
+                let made = &self.program.callable(*id).callable;
+                let needed = made.statics.iter().flatten().filter(|p| p.default.is_none());
+                let needed: Vec<String> = needed.map(|p| format!("{}: …", p.name.text)).collect();
+                format!("write `{}({})`, with its settings between the brackets", made.name.text, needed.join(", "))
+            }
+            _ => return None,
+        })
     }
 
     /// Matches arguments to the inputs of a declaration and binds its names. `env` holds the first
     /// list's values. With `broadcast`, arguments of type `[..S]` are repeated to one shape.
     #[allow(clippy::too_many_arguments)]
-    pub fn bind(
+    pub fn bind_in_order(
         &mut self,
         callable: &Callable,
         params: &[Param],
@@ -228,6 +298,9 @@ impl Elab {
         // Tensors bind the dtype classes; numbers then take the dtype of what they meet.
         let (known, numbers): (Vec<_>, Vec<_>) =
             tensors.into_iter().partition(|(_, _, v, _)| matches!(v, Value::Tensor(_)));
+        for (i, _, value, _) in &known {
+            sig.tensors[*i] = if let Value::Tensor(v) = value { Some(*v) } else { None };
+        }
         for (_, ty, value, place) in &known {
             self.bind_dtype(callable, ty, value, *place, &mut sig)?;
         }
@@ -241,16 +314,16 @@ impl Elab {
         }
         all.sort_by_key(|(i, ..)| *i);
         if broadcast {
-            self.broadcast_group(callable, &mut all, span)?;
+            self.broadcast_group(callable, &mut all)?;
         }
-        let mut failed = false;
         for (i, ty, value, place) in all {
             let Value::Tensor(v) = value else { return Err(Failed) };
-            failed |= self.bind_shape(callable, &params[i], ty, v, place, span, &mut sig).is_err();
+            // The first argument that does not fit decides what the others should have been.
+            self.bind_shape(callable, &params[i], ty, v, place, span, &mut sig)?;
             sig.tensors[i] = Some(v);
             sig.env.bind(&params[i].name.text, Value::Tensor(v), place);
         }
-        if failed { Err(Failed) } else { Ok(sig) }
+        Ok(sig)
     }
 
     /// A layer that was not applied, where a tensor is wanted.
@@ -346,7 +419,10 @@ impl Elab {
             }
             let d = Diagnostic::error("E0401", place, format!("`{what}` wants {want}, this is {have}"))
                 .says(format!("{}", self.ty(*v)))
-                .help(format!("convert it: `{want}(…)`"));
+                .help(match want {
+                    DType::Bool => "a comparison makes truths: `x > 0`".to_string(),
+                    _ => format!("convert it: `{want}(…)`"),
+                });
             let d = self.with_declared(d, dtype.span, "declared here");
             return Err(self.fail(d));
         }
@@ -362,9 +438,20 @@ impl Elab {
             let mut d = Diagnostic::error("E0401", place, format!("`{what}` wants {words}, this is {have}"))
                 .says(format!("{}", self.ty(*v)));
             d = self.with_declared(d, dtype.span, "declared here");
+            let told = self.quote(place);
+            let inside = |f: &str| told.strip_prefix(f).and_then(|t| t.split([',', ')']).next().map(String::from));
             d = match (name, have.is_float()) {
-                ("float" | "number", false) => d.help("convert it first: `f32(…)`"),
-                ("int", true) => d.help("convert it first, `i32(…)`, or pass the class numbers themselves"),
+                ("float" | "number", false) if self.is_chosen(*v) => d.help(
+                    "this is the number of the chosen class: give the logits themselves, no gradient passes a choice",
+                ),
+                ("float" | "number", false) if have == DType::U8 => {
+                    d.help(format!("bytes are converted first: `f32({told}) / 255`"))
+                }
+                ("float" | "number", false) => d.help(format!("convert it first: `f32({told})`")),
+                ("int", true) => match inside("one_hot(").or_else(|| inside("f32(")) {
+                    Some(labels) => d.help(format!("class numbers are wanted as they are: write `{labels}`")),
+                    None => d.help("convert it first, `i32(…)`, or pass the class numbers themselves"),
+                },
                 _ => d,
             };
             return Err(self.fail(d));
@@ -372,13 +459,16 @@ impl Elab {
         match sig.classes.get(name) {
             Some((first, at)) if *first != have => {
                 let (first, at) = (*first, *at);
-                let d = Diagnostic::error("E0401", place, format!("`{what}` of {first} and {have}: dtypes never mix"))
+                let other = (0..sig.places.len()).find(|&i| sig.places[i] == at);
+                let told = other.and_then(|i| sig.tensors[i]).map_or(first.to_string(), |v| self.ty(v).to_string());
+                let sign = super::operators::sign_of_primitive(&what);
+                let d = Diagnostic::error("E0401", place, format!("`{sign}` of {first} and {have}: dtypes never mix"))
                     .says(format!("{}", self.ty(*v)))
-                    .label(at, format!("{first}"))
-                    .help(format!(
-                        "convert one of them, `{}(…)`",
-                        if first.is_float() || !have.is_float() { first } else { have }
-                    ));
+                    .label(at, told)
+                    .help(match first.is_float() || !have.is_float() {
+                        true => format!("convert one of them: `{first}({})`", self.quote(place)),
+                        false => format!("convert one of them: `{have}({})`", self.quote(at)),
+                    });
                 Err(self.fail(d))
             }
             Some(_) => Ok(()),
@@ -390,12 +480,7 @@ impl Elab {
     }
 
     /// Repeats the arguments that share a `[..S]` to one shape.
-    fn broadcast_group(
-        &mut self,
-        callable: &Callable,
-        all: &mut [(usize, &TypeExpr, Value, Span)],
-        span: Span,
-    ) -> Res<()> {
+    fn broadcast_group(&mut self, callable: &Callable, all: &mut [(usize, &TypeExpr, Value, Span)]) -> Res<()> {
         let group: Vec<usize> = (0..all.len()).filter(|&k| whole_rest(all[k].1).is_some()).collect();
         if group.len() < 2 {
             return Ok(());
@@ -404,7 +489,7 @@ impl Elab {
             .iter()
             .filter_map(|&k| if let Value::Tensor(v) = all[k].2 { Some((v, all[k].3)) } else { None })
             .collect();
-        let shape = self.common_shape(&callable.name.text, &operands, span)?;
+        let shape = self.common_shape(&callable.name.text, &operands)?;
         for &k in &group {
             if let Value::Tensor(v) = all[k].2 {
                 all[k].2 = Value::Tensor(self.broadcast(v, &shape, all[k].3));

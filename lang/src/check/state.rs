@@ -39,13 +39,13 @@ impl Elab {
         let kind = match (self.kind_here(), trained) {
             (Some(CallableKind::Layer | CallableKind::Model), true) => VariableKind::Parameter,
             (Some(CallableKind::Layer | CallableKind::Model), false) => VariableKind::State,
-            (Some(CallableKind::Optimizer), false) => VariableKind::Optimizer,
+            (Some(CallableKind::Optimizer | CallableKind::Schedule), false) => VariableKind::Optimizer,
             (Some(CallableKind::Metric), false) => VariableKind::Metric,
             _ => {
                 let d = Diagnostic::error("E0405", span, format!("`{word}` does not belong here")).help(if trained {
                     "parameters are declared in a `layer` or a `model`"
                 } else {
-                    "a state is declared in a `layer`, a `model`, a `metric` or an `optimizer`"
+                    "a state is declared in a `layer`, a `model`, a `metric`, an `optimizer` or a `schedule`"
                 });
                 return Err(self.fail(d));
             }
@@ -201,6 +201,7 @@ impl Elab {
             let d = Diagnostic::error("E0201", name.span, format!("there is no `{}` to change here", name.text));
             return Err(self.fail(d));
         };
+        self.not_in_scan(&format!("the change of `{}`", name.text), name.span)?;
         let Value::Tensor(old) = before else { return Err(Failed) };
         let have = self.ty(old).clone();
         let mut new = self.tensor(&value, Some(have.dtype), span)?;
@@ -215,7 +216,7 @@ impl Elab {
             let d = Diagnostic::error("E0302", span, format!("`{}` is {have}, this would make it {got}", name.text));
             return Err(self.fail(d));
         }
-        if self.kind_here() == Some(CallableKind::Optimizer) {
+        if let Some(CallableKind::Optimizer | CallableKind::Schedule) = self.kind_here() {
             self.optimizer_assign(name, new);
             env.rebind(&name.text, Value::Tensor(new));
             return Ok(());

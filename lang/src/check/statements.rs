@@ -1,29 +1,30 @@
 //! Blocks and their statements, each tried whatever happened to those before it.
 
-use super::elab::{Elab, Failed, Res};
+use super::elab::{Elab, Failed, Frame, Res};
 use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Span};
-use crate::syntax::ast::{Block, Expr, ExprKind, Name, Pattern, Stmt, StmtKind};
+use crate::syntax::ast::{Block, Callable, CallableKind, Expr, ExprKind, Name, Pattern, Stmt, StmtKind, TypeKind};
+use crate::types::Axis;
 use std::sync::Arc;
 
 impl Elab {
     /// A block's statements, each tried whatever happened to those before it.
     pub fn block(&mut self, env: &mut Env, block: &Block) -> Res<Value> {
         let outer = env.names.len();
-        let known = self.generic.then(|| self.facts.clone());
         let mut value = Ok(Value::Tuple(Arc::new(Vec::new())));
         for (i, statement) in block.statements.iter().enumerate() {
             let last = i + 1 == block.statements.len();
             value = self.statement(env, statement, outer, last);
+            // What follows a requirement relies on it.
+            if value.is_err() && matches!(statement.kind, StmtKind::Require(..)) {
+                break;
+            }
         }
         if let Some(Stmt { kind: StmtKind::Error(_), .. }) = block.statements.last() {
             value = Err(Failed);
         }
         env.names.truncate(outer);
-        if let Some(known) = known {
-            self.facts = known;
-        }
         value
     }
 
@@ -67,7 +68,11 @@ impl Elab {
                 }
                 Err(Failed)
             }
-            StmtKind::Yield(_) => self.not_yet("`yield`", s.span),
+            StmtKind::Yield(e) => {
+                let value = self.eval(env, e)?;
+                self.yielded(value, e.span, s.span)?;
+                Ok(nothing)
+            }
             _ => {
                 let d = Diagnostic::error("E0602", s.span, "this belongs into a `train` block")
                     .says("not in the body of a function or layer");
@@ -154,13 +159,27 @@ impl Elab {
             Value::Bool(false) => {
                 let told = self.tell_values(env, condition);
                 let message = text.map_or_else(|| "this requirement does not hold".into(), String::from);
+                let frame = self.frames.last().cloned();
+                let by = frame.as_ref().and_then(|f| f.callable).map(|id| self.program.callable(id).callable.clone());
+                let message = match &by {
+                    Some(by) => format!("`{}` cannot be applied: {message}", by.name.text),
+                    None => message,
+                };
                 let mut d = Diagnostic::error("E0506", condition.span, message).says("this is false");
                 if !told.is_empty() {
                     d = d.note(format!("here {}", told.join(", ")));
                 }
-                let call = self.frames.last().map(|f| f.call);
-                if let Some(call) = call {
-                    d = d.label(call, "required by this application");
+                if let Some(frame) = &frame {
+                    let types: Vec<String> = frame.tensors.iter().map(|(name, ty)| format!("{name} is {ty}")).collect();
+                    d = d.label(frame.call, types.join(", "));
+                    let mut used = Vec::new();
+                    names_of(condition, &mut |name| used.push(name.to_string()));
+                    let axes: Vec<Axis> =
+                        frame.dims.iter().filter(|(name, _)| used.contains(name)).map(|(_, a)| a.clone()).collect();
+                    d = self.with_story(d, &axes.iter().collect::<Vec<_>>());
+                    if let Some(help) = by.and_then(|by| self.image_help(&by, frame)) {
+                        d = d.help(help);
+                    }
                 }
                 Err(self.fail(d))
             }
@@ -169,6 +188,34 @@ impl Elab {
                 self.error("E0507", condition.span, format!("a requirement must be a bool, this is {kind}"))
             }
         }
+    }
+
+    /// What was likely meant where a layer for images cannot be applied: their channels last, or the number of
+    /// channels that come in as the first argument.
+    pub fn image_help(&self, by: &Callable, frame: &Frame) -> Option<String> {
+        let TypeKind::Tensor { axes, .. } = &by.inputs.first()?.ty.as_ref()?.kind else { return None };
+        let (_, ty) = frame.tensors.first()?;
+        let sizes: Vec<i64> = ty.shape.iter().filter_map(|a| self.concrete(&a.dim).as_constant()).collect();
+        let [.., channels, height, width] = sizes.as_slice() else { return None };
+        if axes.len() != 4 || by.kind != CallableKind::Layer {
+            return None;
+        }
+        if *width <= 4 && channels == height {
+            return Some(format!(
+                "images are [batch, channels, height, width] here, {ty} has its channels last: \
+                 `|> transpose([0, 3, 1, 2])` before it"
+            ));
+        }
+        let told = self.quote(frame.call);
+        let numbers: Vec<&str> = told.split_once('(')?.1.trim_end_matches(')').split(", ").collect();
+        let leading = numbers.iter().take_while(|n| n.parse::<i64>().is_ok()).count();
+        (leading >= 3 && numbers[0] == channels.to_string()).then(|| {
+            format!(
+                "the channels that come in are those of the input, and are not given: `{}({})`",
+                by.name.text,
+                numbers[1..].join(", ")
+            )
+        })
     }
 
     /// `D = 130`, for each name of a static expression.

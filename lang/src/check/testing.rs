@@ -35,6 +35,8 @@ pub struct Test {
     pub body: Body,
     /// What is expected, in the order of the text.
     pub claims: Vec<Claim>,
+    /// The gradients of primitives.
+    pub rules: Arc<dyn Rules + Send + Sync>,
 }
 
 /// What one `expect` says.
@@ -127,7 +129,8 @@ impl Elab {
         self.finish_body(&mut body);
         let mut variables = std::mem::take(&mut self.variables);
         variables.iter_mut().for_each(|v| self.finish_variable(v));
-        Test { name, span, example, diagnostics: self.diagnostics, variables, body, claims }
+        let rules = Arc::new(super::update::Library { program: self.program.clone(), optimizers: Vec::new() });
+        Test { name, span, example, diagnostics: self.diagnostics, variables, body, claims, rules }
     }
 
     fn test_statement(&mut self, env: &mut Env, s: &Stmt, claims: &mut Vec<Claim>) -> Res<()> {

@@ -173,19 +173,31 @@ impl Elab {
         let spec = &program.data[data.data];
         let batch = self.history.add(format!("B, the batch of `{}`", item.name.text), item.name.span, Vec::new());
         env.bind("B", Value::Int(Dim::var("B")), item.name.span);
+        let mut records: Vec<(String, Vec<(String, Value)>)> = Vec::new();
         for field in &spec.fields {
+            let place = spec.columns.iter().find(|c| c.name == field.name).map_or(spec.span, |c| c.span);
             let mut shape = vec![Axis { dim: Dim::var("B"), origin: batch }];
             for axis in &field.ty.shape {
                 let origin = self.history.add(
                     format!("{}, of `{}` in the data `{}`", axis.dim, field.name, spec.name),
-                    spec.span,
+                    place,
                     Vec::new(),
                 );
                 shape.push(Axis { dim: axis.dim.clone(), origin });
             }
             let ty = TensorType { dtype: field.ty.dtype, shape, below: field.ty.below.clone() };
-            let v = self.push(crate::model::Op::Input(field.name.as_str().into()), Vec::new(), ty, spec.span);
-            env.bind(&field.name, Value::Tensor(v), spec.span);
+            let v = self.push(crate::model::Op::Input(field.name.as_str().into()), Vec::new(), ty, place);
+            match field.name.split_once('.') {
+                None => env.bind(&field.name, Value::Tensor(v), place),
+                // `past.x` is a field of `past`, as a named result of a model is.
+                Some((record, name)) => match records.iter_mut().find(|(r, _)| r == record) {
+                    Some((_, fields)) => fields.push((name.into(), Value::Tensor(v))),
+                    None => records.push((record.into(), vec![(name.into(), Value::Tensor(v))])),
+                },
+            }
+        }
+        for (record, fields) in records {
+            env.bind(record, Value::Named(std::sync::Arc::new(fields)), spec.span);
         }
     }
 
@@ -373,7 +385,14 @@ impl Elab {
             } else {
                 ("every parameter that this loss reaches is frozen".to_string(), "leave one out of `freeze`")
             };
-            return Err(self.fail(Diagnostic::error("E0606", d.span, message).help(help)));
+            let diagnostic = Diagnostic::error("E0606", d.span, message).says("no gradient comes from here").help(help);
+            let ends = if reached.is_empty() { self.gradient_ends(&training.body, d.loss) } else { None };
+            return Err(self.fail(match ends {
+                Some((name, at)) => diagnostic
+                    .label(at, format!("no gradient passes `{name}`"))
+                    .help("make the loss from what the model gives before that"),
+                None => diagnostic,
+            }));
         }
         optimizers.push(optimizer.clone());
         Ok(Minimize { loss: index, parameters: chosen, optimizer: OptimizerId(optimizers.len() as u32 - 1) })

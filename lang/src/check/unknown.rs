@@ -1,19 +1,17 @@
-//! Where a name was likely declared that is not known as it is written, and where values come from: the second
-//! place of an error.
+//! Where a name was likely declared that is not known as it is written, and what an error's place belongs to: the
+//! second place of an error.
 
 use super::elab::Elab;
 use super::program::Global;
 use super::value::{CallableId, Env};
 use crate::diagnostic::Diagnostic;
-use crate::dim::Dim;
-use crate::model::{Op, ValueId};
 use crate::source::Span;
 use crate::syntax::ast::Param;
 
 impl Elab {
     /// Adds the declaration of `near`, or, where no name is near, of the one name of the file that nothing uses.
     pub fn with_declaration(&self, d: Diagnostic, env: &Env, name: &str, near: Option<&str>) -> Diagnostic {
-        let declared = self.declared(env);
+        let declared = self.declared_names(env);
         if let Some(near) = near {
             return match declared.iter().find(|(n, _)| n == near) {
                 Some((_, place)) => d.label(*place, format!("`{near}` is declared here")),
@@ -33,7 +31,7 @@ impl Elab {
     }
 
     /// The names that the user's text declares here, with their places.
-    fn declared(&self, env: &Env) -> Vec<(String, Span)> {
+    fn declared_names(&self, env: &Env) -> Vec<(String, Span)> {
         let mut out: Vec<(String, Span)> = Vec::new();
         let mut add = |name: &str, place: Span| {
             let own = !self.in_library(place) && self.program.sources.text(place) == name;
@@ -58,27 +56,6 @@ impl Elab {
             }
         }
         out
-    }
-
-    /// Adds the field of the data that values with this bound come from.
-    pub fn with_field(&self, d: Diagnostic, v: ValueId, bound: &Dim) -> Diagnostic {
-        let (mut next, mut seen) = (vec![v], Vec::new());
-        while let Some(v) = next.pop() {
-            let node = self.body.node(v);
-            if node.ty.below.as_ref() != Some(bound) || seen.contains(&v) {
-                continue;
-            }
-            seen.push(v);
-            next.extend(&node.args);
-            let Op::Input(name) = &node.op else { continue };
-            for spec in &self.program.data {
-                if spec.fields.iter().any(|f| *f.name == **name) {
-                    let place = spec.columns.iter().find(|c| *c.name == **name).map_or(spec.span, |c| c.span);
-                    return d.label(place, format!("`{name}` has {bound} values"));
-                }
-            }
-        }
-        d
     }
 
     /// Adds the places that apply the user's declarations in which an error was found: what is right for one

@@ -1,17 +1,19 @@
-//! Optimizers and schedules; and the answers to lowering: gradients and updates.
+//! Optimizers; and the answers to lowering: gradients and updates.
 
 use super::apply::Argument;
 use super::elab::{Elab, Failed, Res, Scope, UpdateTarget};
+use super::hold::Hold;
 use super::program::Program;
+use super::schedules::Clock;
 use super::value::{Bound, Env, Value};
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
 use crate::model::{
     Attr, Attrs, Body, GradientRule, Op, OptimizerId, ParameterUpdate, Rules, StateUpdate, Update, UpdateParameter,
-    UpdateSettings, ValueId, Variable, VariableKind,
+    UpdateSettings, ValueId, VarId, Variable, VariableKind,
 };
 use crate::source::Span;
-use crate::syntax::ast::{Callable, Expr, Name, TypeExpr, TypeKind};
+use crate::syntax::ast::{Callable, Expr, Name};
 use crate::types::{DType, TensorType};
 use std::sync::Arc;
 
@@ -56,13 +58,6 @@ fn first(e: Elab) -> Diagnostic {
     e.diagnostics.into_iter().next().unwrap_or_else(unknown)
 }
 
-fn word(ty: Option<&TypeExpr>) -> Option<&str> {
-    match ty.map(|t| &t.kind) {
-        Some(TypeKind::Word(w)) => Some(w),
-        _ => None,
-    }
-}
-
 impl Elab {
     /// One step of an optimizer over all its parameters.
     pub fn update_of(&mut self, optimizer: &Value, parameters: &[UpdateParameter], total_steps: &Dim) -> Res<Update> {
@@ -71,7 +66,8 @@ impl Elab {
         let scalar = TensorType::new(DType::F32, []);
         let step = self.push(Op::Input("step".into()), Vec::new(), scalar.clone(), span);
         let total = self.scalar(&Value::Int(total_steps.clone()), DType::F32, span).unwrap_or(Err(Failed))?;
-        self.clock = Some((step, total));
+        let loss = self.push(Op::Input("loss".into()), Vec::new(), scalar, span);
+        self.clock = Some(Clock { step, total, loss });
         let mut targets = Vec::new();
         for p in parameters {
             let mut ty = TensorType { below: None, ..p.ty.clone() };
@@ -80,8 +76,13 @@ impl Elab {
             }
             let value = self.push(Op::Input(format!("p:{}", p.path).as_str().into()), Vec::new(), ty.clone(), span);
             let gradient = self.push(Op::Input(format!("g:{}", p.path).as_str().into()), Vec::new(), ty, span);
-            let target =
-                UpdateTarget { path: p.path.clone(), full: p.ty.clone(), rows: p.rows.clone(), states: Vec::new() };
+            let target = UpdateTarget {
+                path: p.path.clone(),
+                full: p.ty.clone(),
+                rows: p.rows.clone(),
+                states: Vec::new(),
+                alone: false,
+            };
             targets.push((target, value, gradient));
         }
         for _ in 0..ROUNDS {
@@ -101,14 +102,14 @@ impl Elab {
                 done.push(moved);
             }
             if !self.add_up_totals(span)? {
-                return self.finish_update(step, targets, done);
+                return self.finish_update((step, loss), targets, done);
             }
         }
         self.error("E0605", span, "sums over all parameters depend on each other too often")
     }
 
     /// What is counted in f32, the step and the rate, in the dtype of the parameter it moves.
-    fn in_dtype(&mut self, v: ValueId, dtype: DType, span: Span) -> ValueId {
+    pub fn in_dtype(&mut self, v: ValueId, dtype: DType, span: Span) -> ValueId {
         let ty = self.ty(v).clone();
         if ty.dtype == dtype {
             return v;
@@ -147,7 +148,7 @@ impl Elab {
 
     fn finish_update(
         &mut self,
-        step: ValueId,
+        (step, loss): (ValueId, ValueId),
         targets: Vec<(UpdateTarget, ValueId, ValueId)>,
         done: Vec<Arc<Vec<Value>>>,
     ) -> Res<Update> {
@@ -171,7 +172,7 @@ impl Elab {
         for v in &mut variables {
             self.finish_variable(v);
         }
-        Ok(Update { body, step, parameters, variables })
+        Ok(Update { body, step, loss, parameters, variables })
     }
 
     /// An optimizer's body for one parameter. Gives the parameter after it, and what evaluation uses
@@ -181,9 +182,12 @@ impl Elab {
         bound: &Arc<Bound>,
         callable: &Callable,
         mut env: Env,
-        args: Vec<Argument>,
+        mut args: Vec<Argument>,
         span: Span,
     ) -> Res<Value> {
+        if self.update.is_none() && self.testing {
+            return self.optimizer_example(bound, args, span);
+        }
         if self.update.is_none() {
             let d = Diagnostic::error(
                 "E0405",
@@ -193,27 +197,20 @@ impl Elab {
             .help("give it to `train`: `optimizer: …`");
             return Err(self.fail(d));
         }
-        for param in callable.statics.iter().flatten().filter(|p| word(p.ty.as_ref()) == Some("schedule")) {
-            if let Some(value) = env.get(&param.name.text).cloned() {
-                let mut now = self.schedule_now(value, span)?;
-                if let (Value::Tensor(rate), Some(Value::Tensor(p))) = (&now, args.first().map(|a| &a.value)) {
-                    now = Value::Tensor(self.in_dtype(*rate, self.ty(*p).dtype, span));
-                }
-                env.rebind(&param.name.text, now);
-            }
-        }
-        let sig = self.bind(callable, &callable.inputs, args, env, span, false)?;
+        let hold = Hold::new(self, callable, &mut args, span)?;
         let Some(body) = &callable.body else { return Err(Failed) };
-        let outer = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
-        let name = super::snake_case(&callable.name.text);
-        let path = if outer.is_empty() { name } else { format!("{outer}.{name}") };
-        self.scopes.push(Scope::new(path));
-        self.frame(Some(bound.callable), span, sig.float());
-        let mut env = sig.env.clone();
-        let value = self.block(&mut env, body);
-        self.frames.pop();
+        self.inner_scope(&super::snake_case(&callable.name.text));
+        let rates = self.rates_now(callable, &mut env, args.first().map(|a| &a.value), span);
+        let sig = rates.and_then(|()| self.bind(callable, &callable.inputs, args, env, span, false));
+        let value = sig.and_then(|sig| {
+            self.frame(Some(bound.callable), span, sig.float());
+            let mut env = sig.env.clone();
+            let value = self.block(&mut env, body);
+            self.frames.pop();
+            Ok((value?, env))
+        });
         self.scopes.pop();
-        let value = value?;
+        let (value, env) = value?;
         let Some(parameter) = callable.inputs.first() else {
             return self.error("E0501", callable.head, "an optimizer takes the parameter, its gradient and the step");
         };
@@ -221,41 +218,17 @@ impl Elab {
         if let Value::Tensor(_) = value {
             moved.push(value);
         }
+        if let Some(hold) = hold {
+            hold.back(self, &mut moved, span)?;
+        }
         Ok(Value::Tuple(Arc::new(moved)))
     }
 
-    /// The value of a schedule at the step at hand.
-    pub fn schedule_now(&mut self, value: Value, span: Span) -> Res<Value> {
-        let Value::Bound(bound) = &value else { return Ok(value) };
-        let Some((step, total)) = self.clock else { return Err(Failed) };
-        let program = self.program.clone();
-        self.applied.insert(bound.callable);
-        let declared = program.callable(bound.callable);
-        let callable = &declared.callable;
-        let mut env = Env::new(declared.file);
-        for (name, value) in &bound.statics {
-            env.bind(name, value.clone(), bound.span);
-        }
-        for param in callable.statics.iter().flatten().filter(|p| word(p.ty.as_ref()) == Some("schedule")) {
-            if let Some(inner) = env.get(&param.name.text).cloned() {
-                let now = self.schedule_now(inner, span)?;
-                env.rebind(&param.name.text, now);
-            }
-        }
-        let args = [step, total].map(|v| Argument::of(Value::Tensor(v), span)).to_vec();
-        let args = args.into_iter().take(callable.inputs.len()).collect();
-        let sig = self.bind(callable, &callable.inputs, args, env, bound.span, false)?;
-        self.frame(Some(bound.callable), bound.span, Some(DType::F32));
-        let Some(body) = &callable.body else { return Err(Failed) };
-        let mut env = sig.env.clone();
-        let result = self.block(&mut env, body);
-        self.frames.pop();
-        let v = self.tensor(&result?, Some(DType::F32), bound.span)?;
-        if self.ty(v).rank() != 0 {
-            let ty = self.ty(v).to_string();
-            return self.error("E0309", callable.head, format!("a schedule gives one number, this gives {ty}"));
-        }
-        Ok(Value::Tensor(v))
+    /// A scope inside the one at hand, for the paths of states.
+    pub fn inner_scope(&mut self, name: &str) {
+        let outer = self.scopes.last().map_or("", |s| &s.path);
+        let path = if outer.is_empty() { name.to_string() } else { format!("{outer}.{name}") };
+        self.scopes.push(Scope::new(path));
     }
 
     /// `state m: float[..S] = zeros()` of an optimizer: one for each parameter, for all its rows.
@@ -270,6 +243,7 @@ impl Elab {
         let Some(declared) = declared else {
             return self.error("E0501", span, "a state of an optimizer needs a type");
         };
+        self.not_in_scan("a state of an optimizer", span)?;
         let Some(target) = self.update.clone() else { return Err(Failed) };
         let scope = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
         let path = format!("{}/{scope}.{}", target.path, name.text);
@@ -293,7 +267,12 @@ impl Elab {
             span: name.span,
             device: None,
         });
-        let before = self.push(Op::Input(path.as_str().into()), Vec::new(), declared, span);
+        let before = if target.alone {
+            Op::Read(VarId(self.variables.len() as u32 - 1))
+        } else {
+            Op::Input(path.as_str().into())
+        };
+        let before = self.push(before, Vec::new(), declared, span);
         if let Some(target) = &mut self.update {
             target.states.push((path, before, before, by_rows));
         }
@@ -329,6 +308,11 @@ impl Elab {
                     let rule = Arc::make_mut(rule);
                     self.finish_body(&mut rule.body);
                 }
+                Op::Scan(scan) => {
+                    let scan = Arc::make_mut(scan);
+                    scan.length = self.concrete(&scan.length);
+                    self.finish_body(&mut scan.body);
+                }
                 _ => {}
             }
         }
@@ -352,6 +336,7 @@ impl Elab {
 /// `total(x)`: a scalar added up over all parameters of the optimizer.
 pub(super) fn total(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
     let [arg] = args.as_slice() else { return e.error("E0501", span, "`total` takes one scalar") };
+    e.not_in_scan("`total`", span)?;
     if e.update.is_none() {
         return e.error("E0405", span, "`total` adds up over the parameters of an optimizer, and stands only in one");
     }
@@ -361,6 +346,9 @@ pub(super) fn total(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> R
         let d = Diagnostic::error("E0301", arg.span, format!("`total` takes a scalar, this is {ty}"))
             .help("reduce it first, `total(sum(x))`");
         return Err(e.fail(d));
+    }
+    if e.update.as_ref().is_some_and(|u| u.alone) {
+        return Ok(Value::Tensor(v));
     }
     let scope = e.scopes.last().map_or_else(Default::default, |s| s.path.clone());
     let n = e.totals.asked.entry(scope.to_string()).or_insert(0);
@@ -372,4 +360,15 @@ pub(super) fn total(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> R
     e.totals.parts.push((key, v));
     let dtype = e.ty(v).dtype;
     Ok(Value::Tensor(e.number(0.0, dtype, span)))
+}
+
+/// `sparse(p)`: whether the gradient of the parameter at hand comes in rows, so that only those are updated.
+pub(super) fn sparse(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
+    match (&e.update, args.as_slice()) {
+        (Some(target), [_]) => Ok(Value::Bool(target.rows.is_some())),
+        (None, _) => {
+            e.error("E0405", span, "`sparse` asks about the parameter of an optimizer, and stands only in one")
+        }
+        _ => e.error("E0501", span, "`sparse` takes the parameter"),
+    }
 }

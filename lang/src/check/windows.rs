@@ -29,7 +29,7 @@ pub(super) fn windowed(e: &mut Elab, sig: &mut Signature, names: &[&str], place:
     let told = e.quote(e.user_span(place.span));
     let mut out = Vec::new();
     for (i, axis) in image.iter().enumerate() {
-        let (dim, text) = windows.count(e, &axis.dim, i, place)?;
+        let (dim, text) = windows.count(e, axis, i, place)?;
         let line = format!("{dim} = {text}, from `{told}`");
         let origin = e.history.add(line, e.user_span(place.span), vec![axis.origin]);
         out.push(Axis { dim, origin });
@@ -49,7 +49,7 @@ pub(super) fn unwindowed(e: &mut Elab, sig: &mut Signature, names: &[&str], plac
     let windows = Windows::of(e, sig, &how, image.len(), place)?;
     let mut fits = result.len() == image.len();
     for (i, (n, want)) in image.iter().zip(&result).enumerate() {
-        let have = windows.count(e, n, i, place)?.0;
+        let have = windows.count(e, &Axis { dim: n.clone(), origin: Default::default() }, i, place)?.0;
         fits &= e.agree(&have, want);
     }
     if !fits {
@@ -128,16 +128,17 @@ impl Windows {
     }
 
     /// How many windows there are along an axis of size `n`, and that as arithmetic.
-    fn count(&self, e: &mut Elab, n: &Dim, axis: usize, place: &Place) -> Res<(Dim, String)> {
+    fn count(&self, e: &mut Elab, n: &Axis, axis: usize, place: &Place) -> Res<(Dim, String)> {
         let (kernel, stride, pad, dilation) =
             (&self.kernel[axis], &self.stride[axis], &self.pad[axis], &self.dilation[axis]);
-        let one = Dim::constant(1);
+        let (one, origin) = (Dim::constant(1), n);
+        let n = &n.dim;
         for (name, value, least) in
             [("size", kernel, 1), ("stride", stride, 1), ("dilation", dilation, 1), ("pad", pad, 0)]
         {
             if e.at_most(&Dim::constant(least), value) == Verdict::Refuted {
-                let what = place.primitive;
-                let message = format!("`{what}`: the {name} is {value}, and must be {least} or more");
+                let what = e.applied_at(place.span).map_or_else(|| place.primitive.to_string(), |(name, _)| name);
+                let message = format!("`{what}` cannot be applied: the {name} is {value}, and must be {least} or more");
                 return e.error("E0506", place.span, message);
             }
         }
@@ -147,16 +148,28 @@ impl Windows {
         if fits == Verdict::Refuted || (fits == Verdict::Undecided && !e.generic) {
             let window = if dilation == &one { format!("{reach}") } else { format!("{reach} (with its dilation)") };
             let padded = if pad == &Dim::default() { String::new() } else { format!(", {room} with its padding") };
+            let applied = e.applied_at(place.span);
+            let what = applied.as_ref().map_or(place.primitive, |(name, _)| name);
             let mut d = Diagnostic::error(
                 "E0506",
                 place.span,
-                format!("the kernel must fit: it covers {window}, the axis has {n}{padded}"),
-            )
-            .says("the kernel is larger than what it slides over");
+                format!(
+                    "`{what}` cannot be applied: the kernel must fit, it covers {window}, the axis has {n}{padded}"
+                ),
+            );
+            let mut help = None;
+            if let Some((_, frame)) = &applied {
+                let types: Vec<String> = frame.tensors.iter().map(|(name, ty)| format!("{name} is {ty}")).collect();
+                d = d.label(frame.call, types.join(", "));
+                let by = frame.callable.map(|id| e.program.callable(id).callable.clone());
+                help = by.and_then(|by| e.image_help(&by, frame));
+            }
+            d = e.with_story(d, &[origin]);
             if fits == Verdict::Undecided {
                 d = d.note("this is not known for every size that can come");
             }
-            return Err(e.fail(d.help("make the kernel smaller, pad more, or pool less before it")));
+            let help = help.unwrap_or_else(|| "make the kernel smaller, pad more, or pool less before it".into());
+            return Err(e.fail(d.help(help)));
         }
         let count = room.sub(&reach).div(stride).ok_or(Failed)?.add(&one);
         let padded = if pad == &Dim::default() { String::new() } else { format!(" + 2 * {pad}") };

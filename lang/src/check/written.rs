@@ -45,7 +45,7 @@ impl Elab {
                 && want.iter().zip(&have.shape).all(|(w, h)| w.as_ref().is_none_or(|w| self.agree(w, &h.dim)))
         });
         if !fits {
-            return Err(self.wrong_result(callable, ty, &want.unwrap_or_default(), &have, place));
+            return Err(self.wrong_result(callable, ty, &want.unwrap_or_default(), v, place));
         }
         if let Some(bound) = below {
             let mut env = sig.env.clone();
@@ -149,14 +149,22 @@ impl Elab {
     pub fn declared_axis(&mut self, dim: Dim, e: &Expr) -> Axis {
         let written = self.quote(e.span);
         let place = self.user_span(e.span);
-        let call = self.frames.last().map(|f| self.quote(f.call)).filter(|c| !c.is_empty());
+        // In a body that is checked by itself nothing is applied.
+        let head = self.frames.last().and_then(|f| f.callable).map(|id| self.program.callable(id).callable.head);
+        let applied = self.frames.last().filter(|f| Some(f.call) != head);
+        let call = applied.map(|f| self.quote(f.call)).filter(|c| !c.is_empty());
+        let names: Vec<&str> = super::shape_errors::words(&written).collect();
+        let dims = self.frames.last().map_or(&[][..], |f| &f.dims);
+        let mut parents: Vec<_> =
+            dims.iter().filter(|(n, _)| names.contains(&n.as_str())).map(|(_, a)| a.origin).collect();
+        parents.sort_unstable();
         let text = match (written == dim.to_string(), call) {
             (true, Some(call)) => format!("{dim}, from `{call}`"),
             (true, None) => format!("{dim}, declared here"),
             (false, Some(call)) => format!("{dim} is `{written}` of `{call}`"),
             (false, None) => format!("{dim} is `{written}`"),
         };
-        let origin = self.history.add(text, place, Vec::new());
+        let origin = self.history.add(text, place, parents);
         Axis { dim, origin }
     }
 

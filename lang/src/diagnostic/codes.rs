@@ -2,6 +2,7 @@
 //!
 //! One file for each group; a code is one entry in its file's `CODES`.
 
+mod loops;
 mod names;
 mod shapes;
 mod syntax;
@@ -24,8 +25,16 @@ pub struct Code {
 }
 
 /// The groups, by the first two digits.
-const GROUPS: [&[Code]; 7] =
-    [syntax::CODES, names::CODES, shapes::CODES, types::CODES, values::CODES, training::CODES, testing::CODES];
+const GROUPS: [&[Code]; 8] = [
+    syntax::CODES,
+    names::CODES,
+    shapes::CODES,
+    types::CODES,
+    values::CODES,
+    training::CODES,
+    testing::CODES,
+    loops::CODES,
+];
 
 /// Every code, in rising order.
 pub fn all() -> impl Iterator<Item = &'static Code> {

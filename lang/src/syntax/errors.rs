@@ -235,8 +235,12 @@ fn hint(text: &str, at: usize, found: &str, expected: &Expected) -> Option<Strin
     let starts = at == first.len() || text.get(first.len()..at).is_some_and(|between| between.trim().is_empty());
     let follows = expected.words.iter().any(|word| word == "`(`");
     Some(match found {
-        "=" if expected.operator && starts => {
-            format!("write `let {first} = …` to name a value, `{first} <- …` to change a `state`")
+        "=" if expected.operator && starts => format!(
+            "write `let {first} = …` to name a value, `{first}: …` for a setting of `train`, `{first} <- …` to change a `state`"
+        ),
+        "=" if expected.words.iter().any(|word| word == "`:`") => {
+            let name = text[..at].trim_end().rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("");
+            format!("an argument by name is written with a colon, `{name}: …`; `==` compares")
         }
         "=" if expected.operator => "write `==` to compare".to_string(),
         "{" | "->" if follows && matches!(first, "layer" | "optimizer" | "schedule") => format!(

@@ -14,9 +14,12 @@ pub mod make;
 pub mod parse;
 pub mod proto;
 pub mod prune;
+pub mod scan;
 pub mod splice;
 pub mod text;
 pub mod verify;
+
+pub use scan::Scan;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -82,6 +85,14 @@ pub enum Op {
     Read(Var),
     /// A primitive, by its name in the library.
     Primitive(Word, Attrs),
+    /// Runs a graph turn after turn; `Result` nodes take its values. Its own type, `bool[]`, says nothing.
+    Scan(Arc<Scan>),
+    /// Of the scan that is the argument: a carried value after the last turn, or, behind those, an output of
+    /// all turns along axis 0.
+    Result(u32),
+    /// The gradient of argument 0, a scalar, in the argument with this number. Only until
+    /// [`crate::differentiate()`] has written it out.
+    Gradient(u32),
 }
 
 /// One operation.

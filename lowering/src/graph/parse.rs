@@ -1,14 +1,14 @@
 //! Reading the text form of a graph; see [`super::text`].
 
 use super::text::{KINDS, is_float, is_plain};
-use super::{Entry, Graph, Node, Op, Type, Value, Var, Variable};
+use super::{Entry, Graph, Node, Op, Scan, Type, Value, Var, Variable};
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use tfm_lang::device::Device;
 use tfm_lang::dim::Dim;
-use tfm_lang::model::{Attr, Literal};
+use tfm_lang::model::{Attr, Attrs, Literal};
 use tfm_lang::types::DType;
 
 /// What is wrong with a text, and where.
@@ -34,16 +34,29 @@ impl FromStr for Graph {
     type Err = TextError;
 
     fn from_str(text: &str) -> Result<Graph, TextError> {
+        // What stands around the turn that is being read.
+        let mut above: Vec<Reader> = Vec::new();
         let mut reader = Reader::default();
         for (i, line) in text.lines().enumerate() {
-            let trimmed = line.trim();
-            if !trimmed.is_empty() && !trimmed.starts_with('#') {
-                reader.line(trimmed).map_err(|message| TextError { line: i + 1, message })?;
+            let error = |message: String| TextError { line: i + 1, message };
+            match line.trim() {
+                "" => {}
+                "{" if above.len() < DEEPEST => above.push(std::mem::take(&mut reader)),
+                "}" if !above.is_empty() => {
+                    let turn = std::mem::replace(&mut reader, above.pop().unwrap_or_default()).graph;
+                    reader.turn(turn).ok_or_else(|| error("this is no turn".into()))?;
+                }
+                trimmed if trimmed.starts_with('#') => {}
+                trimmed => reader.line(trimmed).map_err(error)?,
             }
         }
-        Ok(reader.graph)
+        let unclosed = || TextError { line: text.lines().count(), message: "a `}` is missing".into() };
+        if above.is_empty() { Ok(reader.graph) } else { Err(unclosed()) }
     }
 }
+
+/// How deep turns may stand in turns.
+const DEEPEST: usize = 32;
 
 #[derive(Default)]
 struct Reader {
@@ -53,6 +66,17 @@ struct Reader {
 }
 
 impl Reader {
+    /// Gives the last node, a scan, its turn.
+    fn turn(&mut self, turn: Graph) -> Option<()> {
+        match &mut self.graph.nodes.last_mut()?.op {
+            Op::Scan(scan) if !turn.entries.is_empty() => {
+                Arc::make_mut(scan).turn = turn;
+                Some(())
+            }
+            _ => None,
+        }
+    }
+
     fn line(&mut self, text: &str) -> Result<(), String> {
         if text.starts_with('%') {
             return self.node(text);
@@ -111,7 +135,7 @@ impl Reader {
                         attrs.push((name.into(), attr(part.0)?));
                     }
                 }
-                Op::Primitive(word.into(), attrs)
+                written(&word, attrs)?
             }
         };
         line.expect(":")?;
@@ -142,6 +166,26 @@ impl Reader {
     fn entry(&mut self) -> Result<&mut Entry, String> {
         self.graph.entries.last_mut().ok_or_else(|| "this stands below an `entry`".into())
     }
+}
+
+/// The operation that stands before arguments and attributes.
+fn written(word: &str, attrs: Attrs) -> Result<Op, String> {
+    let number = |name: &str| match attrs.iter().find(|(n, _)| &**n == name) {
+        Some((_, Attr::Int(d))) => d.as_constant().and_then(|n| u32::try_from(n).ok()).ok_or("a wrong number"),
+        _ => Err("a number is missing"),
+    };
+    Ok(match word {
+        "result" => Op::Result(number("of")?),
+        "gradient" => Op::Gradient(number("of")?),
+        "scan" => {
+            let [(_, Attr::Int(length)), (_, Attr::Bool(reverse)), (_, Attr::Ints(walked))] = &attrs[..] else {
+                return Err("a scan has `length`, `reverse` and `walked`".into());
+            };
+            let walked = walked.iter().map(|d| d.as_constant() == Some(1)).collect();
+            Op::Scan(Arc::new(Scan { length: length.clone(), reverse: *reverse, walked, turn: Graph::default() }))
+        }
+        _ => Op::Primitive(word.into(), attrs),
+    })
 }
 
 /// What is left of a line.

@@ -4,7 +4,7 @@
 use super::parse::dim;
 use super::text::KINDS;
 use super::verify::VerifyError;
-use super::{Entry, Graph, Node, Op, Type, Value, Var, Variable};
+use super::{Entry, Graph, Node, Op, Scan, Type, Value, Var, Variable};
 use prost::Message;
 use std::fmt;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ struct VariableMessage {
 
 #[derive(Clone, PartialEq, Message)]
 struct NodeMessage {
-    #[prost(oneof = "OpMessage", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "OpMessage", tags = "1, 2, 3, 4, 9, 10, 11")]
     op: Option<OpMessage>,
     #[prost(uint32, repeated, tag = "5")]
     args: Vec<u32>,
@@ -90,6 +90,24 @@ enum OpMessage {
     Read(u32),
     #[prost(message, tag = "4")]
     Primitive(PrimitiveMessage),
+    #[prost(message, tag = "9")]
+    Scan(ScanMessage),
+    #[prost(uint32, tag = "10")]
+    Result(u32),
+    #[prost(uint32, tag = "11")]
+    Gradient(u32),
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ScanMessage {
+    #[prost(string, tag = "1")]
+    length: String,
+    #[prost(bool, tag = "2")]
+    reverse: bool,
+    #[prost(bool, repeated, tag = "3")]
+    walked: Vec<bool>,
+    #[prost(message, optional, tag = "4")]
+    turn: Option<GraphMessage>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -183,12 +201,7 @@ struct AssignMessage {
 impl Graph {
     /// The graph as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        GraphMessage {
-            variables: self.variables.iter().map(encode_variable).collect(),
-            nodes: self.nodes.iter().map(encode_node).collect(),
-            entries: self.entries.iter().map(encode_entry).collect(),
-        }
-        .encode_to_vec()
+        encode_graph(self).encode_to_vec()
     }
 
     /// The graph that [`Graph::to_bytes`] wrote; every invariant has been checked.
@@ -197,6 +210,14 @@ impl Graph {
         let graph = decode_graph(message).map_err(ProtoError::Content)?;
         graph.verify("decoding").map_err(ProtoError::Invariant)?;
         Ok(graph)
+    }
+}
+
+fn encode_graph(graph: &Graph) -> GraphMessage {
+    GraphMessage {
+        variables: graph.variables.iter().map(encode_variable).collect(),
+        nodes: graph.nodes.iter().map(encode_node).collect(),
+        entries: graph.entries.iter().map(encode_entry).collect(),
     }
 }
 
@@ -238,6 +259,14 @@ fn encode_node(node: &Node) -> NodeMessage {
             name: name.to_string(),
             attributes: attrs.iter().map(|(name, attr)| encode_attr(name, attr)).collect(),
         }),
+        Op::Scan(scan) => OpMessage::Scan(ScanMessage {
+            length: scan.length.to_string(),
+            reverse: scan.reverse,
+            walked: scan.walked.clone(),
+            turn: Some(encode_graph(&scan.turn)),
+        }),
+        Op::Result(k) => OpMessage::Result(*k),
+        Op::Gradient(k) => OpMessage::Gradient(*k),
     };
     NodeMessage {
         op: Some(op),
@@ -308,6 +337,15 @@ fn decode_node(node: NodeMessage) -> Result<Node, String> {
             let attrs = p.attributes.into_iter().map(decode_attr).collect::<Result<_, _>>()?;
             Op::Primitive(p.name.into(), attrs)
         }
+        OpMessage::Scan(s) => {
+            let turn = decode_graph(s.turn.ok_or("a scan has no turn")?)?;
+            if turn.entries.len() != 1 {
+                return Err("a turn has one entry".into());
+            }
+            Op::Scan(Arc::new(Scan { length: dim(&s.length)?, reverse: s.reverse, walked: s.walked, turn }))
+        }
+        OpMessage::Result(k) => Op::Result(k),
+        OpMessage::Gradient(k) => Op::Gradient(k),
     };
     let args = node.args.into_iter().map(Value).collect();
     let device = device_in(&node.device)?;

@@ -10,10 +10,12 @@
 //!   output loss = %3
 //! ```
 //!
-//! One node a line; after `on` its device hint, after `#` its scope. Names that are not plain words stand in quotes. Spans and
+//! The turn of a `scan` stands below it between `{` and `}`. One node a line; after `on` its device hint, after
+//! `#` its scope. Names that are not plain words stand in quotes. Spans and
 //! what is pending are not in it; everything else comes back exactly.
 
 use super::{Graph, Node, Op, Type};
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 use tfm_lang::device::Device;
 use tfm_lang::dim::Dim;
@@ -121,6 +123,9 @@ impl Display for Op {
             }
             Op::Read(var) => write!(f, "read #{}", var.0),
             Op::Primitive(name, _) => write!(f, "{}", Quoted(name)),
+            Op::Scan(_) => f.write_str("scan"),
+            Op::Result(_) => f.write_str("result"),
+            Op::Gradient(_) => f.write_str("gradient"),
         }
     }
 }
@@ -135,7 +140,7 @@ impl Node {
             },
             op => write!(f, "{op}")?,
         }
-        if let Op::Primitive(_, attrs) = &self.op {
+        if let Some(attrs) = attributes(&self.op) {
             write!(f, "({}", Listed(&self.args))?;
             for (i, (name, attr)) in attrs.iter().enumerate() {
                 let comma = if i > 0 || !self.args.is_empty() { ", " } else { "" };
@@ -145,6 +150,22 @@ impl Node {
         }
         write!(f, " : {}{}", self.ty, On(self.device.as_deref()))?;
         if self.scope.is_empty() { Ok(()) } else { write!(f, "  # {}", Quoted(&self.scope)) }
+    }
+}
+
+/// What stands behind the arguments; `None` for leaves.
+fn attributes(op: &Op) -> Option<Cow<'_, Attrs>> {
+    let number = |n: usize| Attr::Int(Dim::constant(n as i64));
+    match op {
+        Op::Primitive(_, attrs) => Some(Cow::Borrowed(attrs)),
+        Op::Result(k) | Op::Gradient(k) => Some(Cow::Owned(vec![("of".into(), number(*k as usize))])),
+        Op::Scan(scan) => {
+            let walked = scan.walked.iter().map(|w| Dim::constant(i64::from(*w))).collect();
+            let length = ("length".into(), Attr::Int(scan.length.clone()));
+            let reverse = ("reverse".into(), Attr::Bool(scan.reverse));
+            Some(Cow::Owned(vec![length, reverse, ("walked".into(), Attr::Ints(walked))]))
+        }
+        Op::Input(_) | Op::Constant(_) | Op::Read(_) => None,
     }
 }
 
@@ -158,6 +179,11 @@ impl Display for Graph {
             write!(f, "%{i} = ")?;
             node.write(f, self)?;
             writeln!(f)?;
+            if let Op::Scan(scan) = &node.op {
+                writeln!(f, "{{")?;
+                scan.turn.to_string().lines().try_for_each(|line| writeln!(f, "  {line}"))?;
+                writeln!(f, "}}")?;
+            }
         }
         for entry in &self.entries {
             writeln!(f, "entry {}", Quoted(&entry.name))?;

@@ -93,7 +93,14 @@ impl Graph {
                     None => Ok(()),
                 }
             }
-            Op::Primitive(..) => Ok(()),
+            Op::Primitive(..) | Op::Gradient(_) => Ok(()),
+            Op::Scan(scan) => scan.verify(&node.args.iter().map(|a| self.ty(*a)).collect::<Vec<_>>()),
+            Op::Result(k) => {
+                let scan = node.args.first().map(|a| &self.node(*a).op);
+                let Some(Op::Scan(scan)) = scan else { return Err("a result of what is no scan".into()) };
+                let ty = scan.result_type(*k as usize).ok_or("a result that its scan has not")?;
+                same(&node.ty, &ty, "the result's")
+            }
         }
     }
 

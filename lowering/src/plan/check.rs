@@ -1,6 +1,6 @@
 //! The verifier of plans.
 
-use super::{Kernel, Plan, Space, Step, View};
+use super::{Kernel, Loop, Plan, Space, Step, View};
 use std::collections::BTreeMap;
 
 impl Plan {
@@ -22,6 +22,9 @@ impl Plan {
     fn check_step(&self, step: &Step, alive: &mut BTreeMap<usize, usize>) -> Result<(), String> {
         for view in &step.inputs {
             self.readable(view, alive)?;
+        }
+        if let Kernel::Loop(turns) = &step.kernel {
+            turns.check(step)?;
         }
         let (at, len) = step.scratch;
         if len > 0 {
@@ -83,6 +86,33 @@ impl Plan {
     }
 }
 
+impl Loop {
+    /// Checks that the operands are what the turns read and write.
+    fn check(&self, step: &Step) -> Result<(), String> {
+        self.plan.check().map_err(|e| format!("in a turn: {e}"))?;
+        let fed = self.plan.feeds.len();
+        if self.walked.len() != fed || step.inputs.len() != fed + self.carried || step.outputs.len() < self.carried {
+            return Err("a loop has the wrong number of operands".into());
+        }
+        for (i, ((name, dtype, shape), walked)) in self.plan.feeds.iter().zip(&self.walked).enumerate() {
+            let turns = if *walked { self.turns } else { 1 };
+            let view = &step.inputs[i];
+            if view.dtype != *dtype || view.size() != shape.iter().product::<usize>() * turns {
+                return Err(format!("a turn takes {dtype}{shape:?} as `{name}`, of {}{:?}", view.dtype, view.shape));
+            }
+        }
+        if let Some(i) = step.inputs.iter().position(|v| !v.is_contiguous()) {
+            return Err(format!("input {i} of a loop is strided"));
+        }
+        let (carried, initial) = (&step.outputs[..self.carried], &step.inputs[fed..]);
+        match carried.iter().zip(initial).find(|(out, start)| (out.dtype, &out.shape) != (start.dtype, &start.shape)) {
+            Some((out, start)) => Err(format!("{:?} is carried and starts as {:?}", out.shape, start.shape)),
+            None if step.scratch.1 < self.plan.arena => Err("its scratch is smaller than a turn's arena".into()),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The bytes from a view's first to its last element; `None` where they begin before the space.
 fn extent(view: &View) -> Option<(Space, usize, usize)> {
     let bytes = view.dtype.bytes() as isize;
@@ -108,7 +138,7 @@ fn in_place(step: &Step, j: usize, o: usize) -> bool {
         && match &step.kernel {
             Kernel::Fused(fused) => fused.may_overwrite(j, o),
             Kernel::Primitive(..) => step.outputs.len() == 1,
-            Kernel::Copy => false,
+            Kernel::Copy | Kernel::Loop(_) => false,
         }
 }
 

@@ -3,12 +3,13 @@
 
 use super::schedule::{PlanError, Request};
 use super::views::{Layout, movement};
-use super::{Device, KernelFacts, Value};
-use crate::graph::{Entry, Graph, Node, Op, Value as NodeId};
+use super::{Device, KernelFacts, Loop, Value};
+use crate::graph::{Entry, Graph, Node, Op, Scan, Value as NodeId, Var, Variable};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use tfm_lang::dim::Dim;
-use tfm_lang::model::{Attr, Literal, Word};
+use tfm_lang::model::{Attr, Literal, VariableKind, Word};
 use tfm_lang::types::DType;
 
 /// A view of an item.
@@ -52,6 +53,9 @@ pub enum Work {
     Kernel(Word, Vec<(Word, Value)>, KernelFacts),
     /// Its input, made contiguous.
     Copy,
+    /// A variable of a loop's turns: the loop and its number. The items of one loop stand one after the other
+    /// and are computed together.
+    Loop(Arc<Loop>, usize),
 }
 
 impl Item {
@@ -67,7 +71,7 @@ impl Item {
 
     /// True for what a step of the plan computes.
     pub fn is_computed(&self) -> bool {
-        matches!(self.work, Work::Elementwise(..) | Work::Kernel(..) | Work::Copy)
+        matches!(self.work, Work::Elementwise(..) | Work::Kernel(..) | Work::Copy | Work::Loop(..))
     }
 
     /// True for operations that may be part of a fused program.
@@ -99,9 +103,21 @@ pub fn items(graph: &Graph, request: &Request, device: &dyn Device) -> Result<It
     let sizes = Sizes { given: &request.sizes, known: RefCell::default() };
     let mut lowering = Lowering { device, sizes, out: Items::default(), copies: HashMap::new() };
     let mut refs: Vec<Option<Ref>> = vec![None; graph.nodes.len()];
+    let mut results: HashMap<(NodeId, u32), Ref> = HashMap::new();
     for (i, node) in graph.nodes.iter().enumerate().filter(|(i, _)| needed[*i]) {
+        let id = NodeId(i as u32);
         let args = node.args.iter().filter_map(|a| refs[a.0 as usize].clone()).collect();
-        refs[i] = Some(lowering.node(NodeId(i as u32), node, args)?);
+        match &node.op {
+            Op::Scan(scan) => {
+                let wanted =
+                    graph.nodes.iter().zip(&needed).filter(|(n, needed)| **needed && n.args.first() == Some(&id));
+                let wanted = wanted.filter_map(|(n, _)| if let Op::Result(k) = n.op { Some(k) } else { None });
+                let found = lowering.scan(id, scan, args, &wanted.collect())?;
+                results.extend(found.into_iter().map(|(k, r)| ((id, k), r)));
+            }
+            Op::Result(k) => refs[i] = results.get(&(node.args[0], *k)).cloned(),
+            _ => refs[i] = Some(lowering.node(id, node, args)?),
+        }
     }
     let of = |v: NodeId| refs[v.0 as usize].clone().expect("roots are needed");
     let changes = |v: u32| assigned.iter().any(|(var, _)| var.0 == v);
@@ -140,6 +156,9 @@ impl Lowering<'_> {
             Op::Constant(Literal::Bool(b)) => Work::Number(f64::from(u8::from(*b))),
             Op::Constant(Literal::Dim(d)) => Work::Number(self.sizes.dim(d)? as f64),
             Op::Constant(Literal::Numbers(xs)) => Work::Numbers(xs.clone()),
+            Op::Scan(_) | Op::Result(_) | Op::Gradient(_) => {
+                return Err(PlanError::Malformed(id, node.op.to_string()));
+            }
             Op::Primitive(name, attrs) => {
                 let attrs = self.sizes.attrs(attrs)?;
                 if let Some(movement) = movement(name) {
@@ -151,6 +170,48 @@ impl Lowering<'_> {
             }
         };
         Ok(self.add(Item { node: id, work, inputs: args, dtype: node.ty.dtype, shape }))
+    }
+
+    /// A loop: an item for each carried value and each of the wanted outputs; gives them by the number of the
+    /// result.
+    fn scan(
+        &mut self,
+        id: NodeId,
+        scan: &Scan,
+        args: Vec<Ref>,
+        wanted: &BTreeSet<u32>,
+    ) -> Result<Vec<(u32, Ref)>, PlanError> {
+        let carried = scan.turn.variables.len();
+        let outputs: Vec<usize> = (carried..scan.results()).filter(|k| wanted.contains(&(*k as u32))).collect();
+        let mut turn = scan.turn.clone();
+        for k in &outputs {
+            let value = scan.of_result(*k).ok_or_else(|| PlanError::Malformed(id, "scan".into()))?;
+            let var = Var(turn.variables.len() as u32);
+            let ty = turn.ty(value).clone();
+            turn.variables.push(Variable { path: format!("o{k}"), kind: VariableKind::State, ty, device: None });
+            turn.entries[0].assigns.push((var, value));
+        }
+        let sizes = self.sizes.given.clone();
+        let request = Request { entry: Scan::TURN.into(), fetches: Vec::new(), assigns: true, sizes };
+        let plan = super::schedule(&turn, &request, self.device)?;
+        let fed: Vec<usize> = plan.feeds.iter().filter_map(|(name, ..)| Scan::input_number(name)).collect();
+        let walked = fed.iter().map(|i| scan.walked[*i]).collect();
+        let initial = (0..carried).map(|k| scan.walked.len() + k);
+        let mut inputs = Vec::new();
+        for i in fed.into_iter().chain(initial) {
+            let arg = args.get(i).cloned().ok_or_else(|| PlanError::Malformed(id, "scan".into()))?;
+            inputs.push(if arg.layout.is_contiguous() { arg } else { self.copy(id, arg) });
+        }
+        let turns = self.sizes.shape(std::slice::from_ref(&scan.length))?[0];
+        let work = Arc::new(Loop { turns, reverse: scan.reverse, walked, carried, plan });
+        let mut results = Vec::new();
+        for (slot, k) in (0..carried).chain(outputs).enumerate() {
+            let ty = scan.result_type(k).ok_or_else(|| PlanError::Malformed(id, "scan".into()))?;
+            let shape = self.sizes.shape(&ty.shape)?;
+            let work = Work::Loop(work.clone(), slot);
+            results.push((k as u32, self.add(Item { node: id, work, inputs: inputs.clone(), dtype: ty.dtype, shape })));
+        }
+        Ok(results)
     }
 
     fn add(&mut self, item: Item) -> Ref {

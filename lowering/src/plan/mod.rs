@@ -16,6 +16,7 @@ pub mod views;
 
 pub use schedule::{PlanError, Request, schedule};
 
+use std::sync::Arc;
 use tfm_lang::model::{Attr, Word};
 use tfm_lang::types::DType;
 
@@ -114,6 +115,38 @@ pub enum Kernel {
     Primitive(Word, Vec<(Word, Value)>),
     /// Copies a strided input to the contiguous output.
     Copy,
+    /// Runs another plan turn after turn.
+    Loop(Arc<Loop>),
+}
+
+/// A plan that is run turn after turn.
+///
+/// The step's first inputs are the feeds of a turn, all contiguous; where they are walked, a turn is fed
+/// element `i` of axis 0. The inputs behind them are what is carried into the first turn. The step's outputs
+/// are the variables of a turn: what is carried, kept from turn to turn, then element `i` of axis 0 of each
+/// of the others. The arena of a turn is the step's scratch.
+///
+/// A random draw in a turn depends on the number of the element: see [`turn_seed`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct Loop {
+    /// How many turns.
+    pub turns: usize,
+    /// The last element comes first.
+    pub reverse: bool,
+    /// For each feed of a turn whether it is walked.
+    pub walked: Vec<bool>,
+    /// How many of the variables are carried; they come first.
+    pub carried: usize,
+    /// One turn; it fetches nothing.
+    pub plan: Plan,
+}
+
+/// The seed that random draws in a turn of a loop have in place of the seed around it: splitmix64 of both.
+pub fn turn_seed(seed: u64, element: u64) -> u64 {
+    let mut z = seed.wrapping_add((element + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 /// A small register program, run for each element of `shape`, a tile at a time.

@@ -98,6 +98,7 @@ fn drafts(items: &Items, order: &Order) -> Vec<Draft> {
         let (kernel, inputs) = match &last.work {
             Work::Kernel(name, attrs, _) => (Kernel::Primitive(name.clone(), attrs.clone()), last.inputs.clone()),
             Work::Copy => (Kernel::Copy, last.inputs.clone()),
+            Work::Loop(turns, _) => (Kernel::Loop(turns.clone()), last.inputs.clone()),
             _ => {
                 let (fused, inputs) = program(items, group);
                 (Kernel::Fused(fused), inputs)
@@ -159,7 +160,11 @@ fn lay_out(items: &Items, order: &Order, drafts: Vec<Draft>, device: &dyn Device
 }
 
 fn scratch(items: &Items, draft: &Draft, device: &dyn Device) -> usize {
-    let Kernel::Primitive(name, attrs) = &draft.kernel else { return 0 };
+    let (name, attrs) = match &draft.kernel {
+        Kernel::Primitive(name, attrs) => (name, attrs),
+        Kernel::Loop(turns) => return turns.plan.arena,
+        Kernel::Fused(_) | Kernel::Copy => return 0,
+    };
     // The kernel sees sizes and strides; offsets come later.
     let inputs: Vec<View> = draft.inputs.iter().map(|r| view(items, r, (Space::Arena, 0))).collect();
     let outputs: Vec<View> = match &draft.output {

@@ -81,6 +81,10 @@ impl Display for Step {
             Kernel::Fused(fused) => write!(f, "fused{:?}", fused.shape)?,
             Kernel::Primitive(name, _) => write!(f, "{name}")?,
             Kernel::Copy => f.write_str("copy")?,
+            Kernel::Loop(turns) => {
+                let back = if turns.reverse { " back" } else { "" };
+                write!(f, "loop of {}{back}", turns.turns)?;
+            }
         }
         f.write_str("(")?;
         write_views(f, &self.inputs)?;
@@ -95,6 +99,11 @@ impl Display for Step {
         writeln!(f)?;
         match &self.kernel {
             Kernel::Fused(fused) => write_program(f, fused),
+            Kernel::Loop(turns) => {
+                writeln!(f, "{{")?;
+                turns.plan.to_string().lines().try_for_each(|line| writeln!(f, "  {line}"))?;
+                writeln!(f, "}}")
+            }
             _ => Ok(()),
         }
     }

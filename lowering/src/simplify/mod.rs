@@ -11,7 +11,8 @@
 mod fold;
 mod numbers;
 pub mod rules;
-mod shapes;
+mod scans;
+pub(crate) mod shapes;
 
 use crate::graph::make::Site;
 use crate::graph::text::head;
@@ -26,9 +27,14 @@ const MOST_ROUNDS: usize = 16;
 
 /// Rewrites the graph to a fixed point.
 pub fn simplify(graph: &mut Graph) {
+    graph.prune();
+    graph.prune_scans();
+    graph.for_each_turn(simplify);
     for _ in 0..MOST_ROUNDS {
         graph.prune();
-        if !round(graph) {
+        let went = graph.prune_scans();
+        graph.prune();
+        if !round(graph) && !went {
             break;
         }
     }
@@ -76,6 +82,7 @@ impl<'a> Rewriter<'a> {
         let name = match &node.op {
             Op::Primitive(name, _) => &**name,
             Op::Constant(_) => "constant",
+            Op::Result(_) => "result",
             _ => return self.intern(node),
         };
         let specific = self.rules.get(name).into_iter().flatten();
@@ -161,6 +168,9 @@ fn hash_node(node: &Node, h: &mut DefaultHasher) {
         Op::Constant(Literal::Numbers(xs)) => xs.iter().for_each(|x| x.to_bits().hash(h)),
         Op::Constant(Literal::Dim(d)) => (4, d).hash(h),
         Op::Constant(Literal::Bool(b)) => (5, b).hash(h),
+        Op::Scan(scan) => (6, &scan.length, &scan.walked).hash(h),
+        Op::Result(k) => (7, k).hash(h),
+        Op::Gradient(k) => (8, k).hash(h),
     }
     node.args.hash(h);
     node.ty.dtype.hash(h);

@@ -1,14 +1,15 @@
 //! The table of rewrites. A row has a name, the primitives it looks at and what it does; above each
 //! stands its identity. A rule gives a value of the type of the node it replaces, or `None`.
 
-use super::{Rewriter, fold, numbers, shapes};
+use super::{Rewriter, fold, numbers, scans, shapes};
 use crate::graph::{Node, Value};
 
 /// One rewrite.
 pub struct Rule {
     /// Its name.
     pub name: &'static str,
-    /// The primitives it is tried on; `""` is all of them, `"constant"` the literals.
+    /// The primitives it is tried on; `""` is all of them, `"constant"` the literals, `"result"` those
+    /// of scans.
     pub on: &'static [&'static str],
     /// The value that replaces a node.
     pub(super) apply: fn(&mut Rewriter, &Node) -> Option<Value>,
@@ -80,4 +81,8 @@ pub const RULES: &[Rule] = &[
     Rule { name: "sum-to", on: &["sum_to"], apply: shapes::sum_to },
     // gather(t, iota(rows of t)) → t
     Rule { name: "gather-all", on: &["gather"], apply: shapes::gather_all },
+    // an output of a scan that is what is walked → that; carried, never changed → what it starts as
+    Rule { name: "result-given", on: &["result"], apply: scans::result_given },
+    // two outputs of a scan that are one value → the first
+    Rule { name: "result-twice", on: &["result"], apply: scans::result_twice },
 ];

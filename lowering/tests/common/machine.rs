@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use tfm_lang::model::Word;
 use tfm_lang::types::DType;
 use tfm_lowering::graph::Graph;
-use tfm_lowering::plan::{Device, Fused, Kernel, KernelFacts, Plan, Request, Space, Step, Value, View, schedule};
+use tfm_lowering::plan::{Device, Fused, Kernel, KernelFacts, Loop, Plan, Request, Space, Step, Value, View, schedule};
 
 /// Some kernels take strides, some do not; `write_rows` works in place; `cumsum` wants scratch.
 pub struct Machine;
@@ -133,6 +133,38 @@ impl Memory {
                 }
             }
             Kernel::Fused(fused) => self.by_instruction(fused, step),
+            Kernel::Loop(turns) => self.turns(turns, step, mode),
+        }
+    }
+
+    fn turns(&mut self, turns: &Loop, step: &Step, mode: Mode) {
+        let fed = turns.walked.len();
+        let bytes = |v: &View| v.size() * v.dtype.bytes();
+        for (out, start) in step.outputs[..turns.carried].iter().zip(&step.inputs[fed..]) {
+            let start = self.bytes(start.space)[start.offset..start.offset + bytes(start)].to_vec();
+            self.space(out.space)[out.offset..out.offset + start.len()].copy_from_slice(&start);
+        }
+        for turn in 0..turns.turns {
+            let element = if turns.reverse { turns.turns - 1 - turn } else { turn };
+            let slot = |v: &View, whole: bool| match whole {
+                true => v.offset..v.offset + bytes(v),
+                false => {
+                    let one = bytes(v) / turns.turns;
+                    v.offset + element * one..v.offset + (element + 1) * one
+                }
+            };
+            let of = |(k, v): (usize, &View)| self.bytes(v.space)[slot(v, k < turns.carried)].to_vec();
+            let feeds = step.inputs.iter().zip(&turns.walked);
+            let mut inner = Memory {
+                arena: (0..turns.plan.arena).map(|i| (i * 53 + 7) as u8).collect(),
+                constants: turns.plan.constants.clone(),
+                feeds: feeds.map(|(v, walked)| self.bytes(v.space)[slot(v, !walked)].to_vec()).collect(),
+                variables: step.outputs.iter().enumerate().map(of).collect(),
+            };
+            turns.plan.steps.iter().for_each(|step| inner.step(step, mode));
+            for ((k, v), bytes) in step.outputs.iter().enumerate().zip(inner.variables) {
+                self.space(v.space)[slot(v, k < turns.carried)].copy_from_slice(&bytes);
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use tfm_lang::dim::Dim;
 use tfm_lang::model::{Attr, Attrs, VariableKind, Word};
 use tfm_lang::types::DType;
 use tfm_lowering::graph::make::Site;
-use tfm_lowering::graph::{Entry, Graph, Node, Op, Type, Value, Var, Variable};
+use tfm_lowering::graph::{Entry, Graph, Node, Op, Scan, Type, Value, Var, Variable};
 
 struct Maker<'a> {
     graph: Graph,
@@ -71,7 +71,7 @@ impl Maker<'_> {
     fn grow(&mut self) {
         let x = self.any();
         let shape = self.shape(x);
-        match self.choose(22) {
+        match self.choose(24) {
             0 => self.like("tanh", vec![x]),
             1 => self.like("negate", vec![x]),
             2 => self.like("sin", vec![x]),
@@ -147,8 +147,61 @@ impl Maker<'_> {
                 let attrs = vec![("shape", Attr::Ints(shape.clone())), ("key", Attr::Int(Dim::constant(key)))];
                 self.push("random_uniform", vec![], attrs, Type { dtype: DType::F64, shape })
             }
+            22 | 23 if !shape.is_empty() => self.scan(x),
             _ => return,
         };
+    }
+
+    /// A scan over the first axis, that carries and stacks what is made of a few operations.
+    fn scan(&mut self, x: Value) -> Value {
+        let (walked, shape) = (self.same(x), self.shape(x));
+        let element = Type { dtype: DType::F64, shape: shape[1..].to_vec() };
+        let starts = self.floats().into_iter().filter(|v| self.shape(*v) == element.shape).collect::<Vec<_>>();
+        let zero = self.graph.filled(0.5, element.clone(), &Site::default());
+        let start = starts.last().copied().unwrap_or(zero);
+        let mut turn = Graph::default();
+        for k in 0..2 {
+            turn.variables.push(Variable {
+                path: format!("c{k}"),
+                kind: VariableKind::State,
+                ty: element.clone(),
+                device: None,
+            });
+        }
+        let leaf = |op| Site::default().node(op, Vec::new(), element.clone());
+        let mut values = vec![
+            turn.push(leaf(Op::Input(Scan::input(0)))),
+            turn.push(leaf(Op::Input(Scan::input(1)))),
+            turn.push(leaf(Op::Input(Scan::input(2)))),
+            turn.push(leaf(Op::Read(Var(0)))),
+            turn.push(leaf(Op::Read(Var(1)))),
+        ];
+        for _ in 0..1 + self.choose(6) {
+            let (a, b) = (values[self.choose(values.len())], values[values.len() - 1 - self.choose(3)]);
+            let name = ["add", "multiply", "subtract", "minimum"][self.choose(4)];
+            let v = turn.primitive(name, vec![a, b], Attrs::new(), element.clone(), &Site::default());
+            values.push(turn.primitive("tanh", vec![v], Attrs::new(), element.clone(), &Site::default()));
+        }
+        let mut entry = Entry { name: Scan::TURN.into(), ..Entry::default() };
+        entry.assigns = (0..2).map(|k| (Var(k), values[self.choose(values.len())])).collect();
+        entry.outputs = (0..2).map(|k| (format!("y{k}"), values[self.choose(values.len())])).collect();
+        turn.entries.push(entry);
+        let (length, reverse) = (shape[0].clone(), self.choose(2) == 1);
+        let scan = Scan { length, reverse, walked: vec![true, true, false], turn };
+        let op = Op::Scan(std::sync::Arc::new(scan));
+        let ty = Type { dtype: DType::Bool, shape: Vec::new() };
+        let args = vec![x, walked, start, start, zero];
+        let node = self.graph.push(Site::default().node(op, args, ty));
+        let mut last = x;
+        for (k, ty) in
+            [(0, element.clone()), (1, element.clone()), (2, self.graph.ty(x).clone()), (3, self.graph.ty(x).clone())]
+        {
+            if self.choose(3) > 0 {
+                let op = Op::Result(k);
+                last = self.graph.push(Site::default().node(op, vec![node], ty));
+            }
+        }
+        last
     }
 }
 

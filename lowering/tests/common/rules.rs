@@ -133,7 +133,7 @@ impl Rules for Hand {
     /// m' = 0.9 m + g; p' = p - 0.1 m' / step; the average is (a + p') / 2.
     fn update(&self, _: OptimizerId, parameters: &[UpdateParameter], _: &UpdateSettings) -> Result<Update, Diagnostic> {
         let mut w = Writer::default();
-        let step = w.input("step", ty("f64[]"));
+        let (step, loss) = (w.input("step", ty("f64[]")), w.input("loss", ty("f32[]")));
         let (mut updates, mut variables) = (Vec::new(), Vec::new());
         for p in parameters {
             let mut of = p.ty.clone();
@@ -161,7 +161,7 @@ impl Rules for Hand {
             });
             updates.push(ParameterUpdate { value, gradient, new_value, average, states });
         }
-        Ok(Update { body: w.body, step, parameters: updates, variables })
+        Ok(Update { body: w.body, step, loss, parameters: updates, variables })
     }
 }
 

@@ -256,14 +256,14 @@ pub(super) fn compare(saved: &SafeTensors<'_>, variables: &[Variable], wanted: &
         let (path, dtype) = (&variables[*i].path, variables[*i].ty.dtype);
         let shape: Vec<usize> = variables[*i].ty.shape.iter().map(|d| d.as_constant().unwrap_or(0) as usize).collect();
         let here = type_text(dtype.name(), &shape);
-        let of = if path == name { String::new() } else { format!("{path}, ") };
+        let under = if path == name { String::new() } else { format!(" as {path}") };
         let Ok(view) = saved.tensor(name) else {
-            problems.push(format!("{name}: missing; the model has {of}{here}"));
+            problems.push(format!("{name}: missing; the model has {here}{under}"));
             continue;
         };
         if view.dtype() != dtype_out(dtype) || view.shape() != shape {
             let there = type_text(dtype_name(view.dtype()), view.shape());
-            problems.push(format!("{name}: {there} in the checkpoint, {of}{here} in the model"));
+            problems.push(format!("{name}: {there} in the checkpoint, {here} in the model{under}"));
         }
     }
 }

@@ -118,6 +118,11 @@ fn view(plan: &Plan, v: &View, output: bool, needs: &mut Needs) -> Result<(), St
 }
 
 impl Needs {
+    /// The bytes reached and the dtype of each variable, by index.
+    pub(super) fn variables(&self) -> &[(u32, usize, DType)] {
+        &self.variables
+    }
+
     fn variable(&mut self, index: u32, last: isize, dtype: DType) {
         let last = last.max(0) as usize;
         match self.variables.iter_mut().find(|(i, ..)| *i == index) {

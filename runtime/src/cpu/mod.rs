@@ -27,6 +27,7 @@ mod rows;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod view;
 mod windows;
 
@@ -155,20 +156,26 @@ impl Cpu {
         let mut constants = Bytes::zeros(plan.constants.len());
         constants.copy_from_slice(&plan.constants);
         let mut local = 0;
-        let mut steps = Vec::with_capacity(plan.steps.len());
-        for (i, step) in plan.steps.iter().enumerate() {
-            let task = self.task(step, &mut local).map_err(|message| error(i, step, message))?;
-            let places = |views: &[View]| views.iter().map(|v| (v.space, v.offset)).collect();
-            let (inputs, outputs) = (places(&step.inputs), places(&step.outputs));
-            steps.push(Ready { task, inputs, outputs, scratch: step.scratch.0 });
-        }
+        let steps = self.steps(&plan, &mut local)?;
         Ok(Prepared { plan, constants, steps, needs, local, threads: self.threads })
+    }
+
+    /// The kernels of a plan's steps; `local` becomes the most memory that one wants of each thread.
+    fn steps(&self, plan: &Plan, local: &mut usize) -> Result<Vec<Ready>, KernelError> {
+        let places = |views: &[View]| views.iter().map(|v| (v.space, v.offset)).collect();
+        let ready = |(i, step): (usize, &Step)| {
+            let task = self.task(step, local).map_err(|message| error(i, step, message))?;
+            let (inputs, outputs) = (places(&step.inputs), places(&step.outputs));
+            Ok(Ready { task, inputs, outputs, scratch: step.scratch.0 })
+        };
+        plan.steps.iter().enumerate().map(ready).collect()
     }
 
     fn task(&self, step: &Step, local: &mut usize) -> Result<Task, String> {
         let call = self.call(&[], &step.inputs, &step.outputs);
         match &step.kernel {
             Kernel::Copy => movement::prepare_copy(&call),
+            Kernel::Loop(turns) => turns::prepare(self, step, turns, local),
             Kernel::Fused(program) => {
                 let (task, bytes) = fused::prepare(program, &call)?;
                 *local = bytes.max(*local);
@@ -286,12 +293,16 @@ impl<'a> Session<'a> {
 }
 
 fn error(i: usize, step: &Step, message: String) -> KernelError {
-    let primitive = match &step.kernel {
+    KernelError { step: Some(i), primitive: step_name(step), message }
+}
+
+fn step_name(step: &Step) -> String {
+    match &step.kernel {
         Kernel::Fused(_) => "fused".to_string(),
         Kernel::Copy => "copy".to_string(),
+        Kernel::Loop(_) => "scan".to_string(),
         Kernel::Primitive(name, _) => name.to_string(),
-    };
-    KernelError { step: Some(i), primitive, message }
+    }
 }
 
 fn panic_text(payload: &(dyn Any + Send)) -> &str {

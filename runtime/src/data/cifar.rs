@@ -19,7 +19,7 @@ pub(super) fn open(o: &Opening) -> Result<Opened, DataError> {
         folder = inner;
     }
     let part = |name: &str, prefix: &str| Ok::<_, DataError>((name.to_string(), records(&files(&folder, prefix)?)?));
-    Ok(o.arranged(vec![part("train", "data_batch")?, part("test", "test_batch")?]))
+    o.arranged(vec![part("train", "data_batch")?, part("test", "test_batch")?])
 }
 
 /// A file that a user gives.

@@ -5,9 +5,7 @@
 use super::error::DataError;
 use super::open::{Opened, Opening};
 use super::random::{Random, key};
-use super::split::Split;
 use crate::tensor::Tensor;
-use std::path::Path;
 use tfm_lang::check::sources::{Drawn, drawn, int};
 use tfm_lang::types::DType;
 
@@ -26,12 +24,7 @@ pub(super) fn open(o: &Opening) -> Result<Opened, DataError> {
     let columns = o.spec.columns.iter().zip(&kinds).zip(0u64..).map(|((spec, kind), number)| {
         (spec.name.clone(), column(kind, records, &mut Random::new(key(&[seed, number]))))
     });
-    Ok(o.arranged(vec![("all".into(), columns.collect())]))
-}
-
-/// There is no file of random numbers.
-pub(super) fn open_file(_: &Opening, path: &Path) -> Result<Split, DataError> {
-    Err(DataError::of(path, "`random` reads no file, so there is no form that this file could have"))
+    o.arranged(vec![("all".into(), columns.collect())])
 }
 
 /// The sizes of a column of so many records.

@@ -17,14 +17,14 @@ pub(super) fn open_mnist(o: &Opening) -> Result<Opened, DataError> {
         let labels = find(&folder, &format!("{prefix}-labels-idx1-ubyte"))?;
         Ok::<_, DataError>((name.to_string(), pair(&images, &labels, &[1, 28, 28], 10)?))
     };
-    Ok(o.arranged(vec![part("train", "train")?, part("test", "t10k")?]))
+    o.arranged(vec![part("train", "train")?, part("test", "t10k")?])
 }
 
 /// One pair of files.
 pub(super) fn open_idx(o: &Opening) -> Result<Opened, DataError> {
     let shape = sizes(&ints(&o.args, "shape"));
     let classes = int(&o.args, "classes");
-    Ok(o.arranged(vec![("all".into(), pair(&o.path("images")?, &o.path("labels")?, &shape, classes)?)]))
+    o.arranged(vec![("all".into(), pair(&o.path("images")?, &o.path("labels")?, &shape, classes)?)])
 }
 
 /// Images alone, in a file that a user gives, of the sizes that MNIST and the drawn digits have.

@@ -5,7 +5,9 @@
 //! A source is a row of `tfm_lang::check::sources` (its parameters and fields) and a row of
 //! `open::READERS` (how its files are read).
 
+mod arrange;
 mod cifar;
+mod clicks;
 mod drawn;
 mod drawn_digits;
 mod error;

@@ -1,10 +1,11 @@
 //! From a declaration to a data set: the table of readers, and what they share.
 
+use super::arrange::{arrange, numbers_of};
 use super::error::DataError;
 use super::files::locate;
 use super::learned::Learned;
-use super::split::{Columns, Field, Rows, Split, Store, arrange, with_fields};
-use super::{cifar, drawn, drawn_digits, idx, table, text};
+use super::split::{Columns, Field, InMemory, Records, Rows, Split, with_fields};
+use super::{cifar, clicks, drawn, drawn_digits, idx, table, text};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tfm_lang::check::sources::{self, Args, Operator};
@@ -66,14 +67,21 @@ pub(super) struct Reader {
 
 /// One for each source of the language.
 pub(super) static READERS: &[Reader] = &[
-    Reader { name: "drawn_digits", open: drawn_digits::open, file: idx::open_digits_file },
     Reader { name: "mnist", open: idx::open_mnist, file: idx::open_digits_file },
     Reader { name: "cifar10", open: cifar::open, file: cifar::open_file },
     Reader { name: "idx", open: idx::open_idx, file: idx::open_idx_file },
-    Reader { name: "csv", open: table::open, file: table::open_file },
     Reader { name: "text", open: text::open, file: text::open_file },
-    Reader { name: "random", open: drawn::open, file: drawn::open_file },
+    Reader { name: "csv", open: table::open, file: table::open_file },
+    Reader { name: "drawn_digits", open: drawn_digits::open, file: idx::open_digits_file },
+    Reader { name: "synthetic.clicks", open: clicks::open, file: no_file },
+    Reader { name: "random", open: drawn::open, file: no_file },
 ];
+
+/// What a generator draws has no file.
+fn no_file(o: &Opening, path: &Path) -> Result<Split, DataError> {
+    let message = format!("`{}` reads no file, so there is no form that this file could have", o.spec.source);
+    Err(DataError::of(path, message))
+}
 
 /// Reads the data of a declaration.
 ///
@@ -129,15 +137,24 @@ impl Opening<'_> {
     }
 
     /// Parts that a source has by itself, after the operators.
-    pub(super) fn arranged(&self, parts: Vec<(String, Columns)>) -> Opened {
-        let opened = parts.into_iter().flat_map(|(name, columns)| {
+    pub(super) fn arranged(&self, parts: Vec<(String, Columns)>) -> Result<Opened, DataError> {
+        let parts = parts.into_iter().map(|(name, columns)| {
             let n = columns.first().map_or(0, |(_, t)| t.shape[0]);
             let (fields, columns) = with_fields(columns);
-            let store = Arc::new(Store::Columns(columns));
-            arrange(vec![(name, Rows::Range(0..n))], &self.operators)
-                .into_iter()
-                .map(move |(name, rows)| (name, Split::new(fields.clone(), rows, store.clone())))
+            (name, fields, n, Arc::new(InMemory(columns)) as Arc<dyn Records>)
         });
-        (opened.collect(), Learned::default())
+        self.parts(parts.collect())
+    }
+
+    /// The same for records of any kind: the fields, how many there are, and what they are read from.
+    pub(super) fn parts(&self, parts: Vec<(String, Vec<Field>, usize, Arc<dyn Records>)>) -> Result<Opened, DataError> {
+        let mut splits = Vec::new();
+        for (name, fields, n, records) in parts {
+            let cell = numbers_of(&self.operators, &fields, &*records, n);
+            for part in arrange(vec![(name, Rows::Range(0..n))], &self.operators, &cell)? {
+                splits.push((part.name.clone(), part.split(&fields, &records)));
+            }
+        }
+        Ok((splits, Learned::default()))
     }
 }

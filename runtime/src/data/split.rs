@@ -1,11 +1,11 @@
-//! A part of a data set in memory: columns of records, or windows on a text, and which of them it has.
+//! A part of a data set: what its records are read from, and which of them it has.
 
+use super::arrange::{Part, on_part};
 use super::error::DataError;
 use super::random::{Permutation, key};
 use crate::tensor::Tensor;
 use std::ops::Range;
 use std::sync::Arc;
-use tfm_lang::check::sources::{Operator, operator};
 use tfm_lang::model::Static;
 use tfm_lang::types::DType;
 
@@ -23,16 +23,29 @@ pub struct Field {
 /// Tensors with the names of their fields, records along the first axis.
 pub(super) type Columns = Vec<(String, Tensor)>;
 
-/// What records are read from.
-pub(super) enum Store {
-    /// One tensor per field, records along the first axis.
-    Columns(Vec<Tensor>),
-    /// Field 0 is a block of tokens, field 1 the same one token later.
-    Windows(Windows),
+/// What records are read from. A record is a function of its number alone.
+pub(super) trait Records: Send + Sync {
+    /// Writes one field of these records, one after the other, into `out`, which has room for them.
+    fn read(&self, field: usize, rows: &mut dyn Iterator<Item = usize>, out: &mut Tensor);
 }
 
-/// Blocks of tokens: number `i` begins at `first + i * stride`, but no later than `last`.
-pub(super) struct Windows {
+/// One tensor per field, records along the first axis.
+pub(super) struct InMemory(pub(super) Vec<Tensor>);
+
+impl Records for InMemory {
+    fn read(&self, field: usize, rows: &mut dyn Iterator<Item = usize>, out: &mut Tensor) {
+        let column = &self.0[field];
+        let size = column.dtype.bytes() * column.shape[1..].iter().product::<usize>();
+        let bytes = column.bytes();
+        for (i, to) in rows.zip(out.bytes_mut().chunks_exact_mut(size)) {
+            to.copy_from_slice(&bytes[i * size..(i + 1) * size]);
+        }
+    }
+}
+
+/// Blocks of tokens: number `i` begins at `first + i * stride`, but no later than `last`. Field 0 is a block,
+/// field 1 the same one token later.
+pub(super) struct Blocks {
     pub(super) tokens: Arc<Vec<i32>>,
     pub(super) first: usize,
     pub(super) stride: usize,
@@ -40,7 +53,16 @@ pub(super) struct Windows {
     pub(super) block: usize,
 }
 
-/// Which records of a store, in which order.
+impl Records for Blocks {
+    fn read(&self, field: usize, rows: &mut dyn Iterator<Item = usize>, out: &mut Tensor) {
+        for (i, to) in rows.zip(out.elements_mut::<i32>().chunks_exact_mut(self.block)) {
+            let at = (self.first + i * self.stride).min(self.last) + field;
+            to.copy_from_slice(&self.tokens[at..at + self.block]);
+        }
+    }
+}
+
+/// Which records, in which order.
 #[derive(Clone)]
 pub(super) enum Rows {
     /// These, in their order.
@@ -71,45 +93,25 @@ impl Rows {
         (0..self.len()).map(|i| self.get(i))
     }
 
-    fn slice(&self, part: Range<usize>) -> Rows {
+    pub(super) fn slice(&self, part: Range<usize>) -> Rows {
         match self {
             Rows::Range(r) => Rows::Range(r.start + part.start..r.start + part.end),
             Rows::List(l) => Rows::List(l[part].into()),
         }
     }
 
-    fn take(&self, n: usize) -> Rows {
+    pub(super) fn take(&self, n: usize) -> Rows {
         self.slice(0..n.min(self.len()))
     }
 
-    fn shuffled(&self, seed: u64) -> Rows {
+    pub(super) fn skip(&self, n: usize) -> Rows {
+        self.slice(n.min(self.len())..self.len())
+    }
+
+    pub(super) fn shuffled(&self, seed: u64) -> Rows {
         let order = Permutation::new(self.len(), key(&[seed, self.len() as u64]));
         Rows::List((0..self.len()).map(|i| self.get(order.at(i)) as u32).collect())
     }
-}
-
-/// Where `split(train)` cuts `n` things: as many of them as are wholly in the first part.
-pub(super) fn cut(n: usize, train: f64) -> usize {
-    // A product that is whole but for its rounding is that whole number: 0.29 * 100 is 29.
-    ((n as f64 * train + 1e-6) as usize).min(n)
-}
-
-/// What operators make of the parts of a source.
-pub(super) fn arrange(mut parts: Vec<(String, Rows)>, operators: &[Operator]) -> Vec<(String, Rows)> {
-    for o in operators {
-        parts = match *o {
-            Operator::Shuffle { seed } => parts.into_iter().map(|(n, r)| (n, r.shuffled(seed))).collect(),
-            Operator::Take { count } => parts.into_iter().map(|(n, r)| (n, r.take(count))).collect(),
-            Operator::Split { train } => parts
-                .into_iter()
-                .flat_map(|(_, rows)| {
-                    let (n, at) = (rows.len(), cut(rows.len(), train));
-                    [("train".to_string(), rows.slice(0..at)), ("test".to_string(), rows.slice(at..n))]
-                })
-                .collect(),
-        };
-    }
-    parts
 }
 
 /// A part of a data set.
@@ -117,20 +119,20 @@ pub(super) fn arrange(mut parts: Vec<(String, Rows)>, operators: &[Operator]) ->
 pub struct Split {
     fields: Vec<Field>,
     rows: Rows,
-    store: Arc<Store>,
+    records: Arc<dyn Records>,
 }
 
 impl Split {
-    /// These rows of a store.
-    pub(super) fn new(fields: Vec<Field>, rows: Rows, store: Arc<Store>) -> Split {
-        Split { fields, rows, store }
+    /// These records.
+    pub(super) fn new(fields: Vec<Field>, rows: Rows, records: Arc<dyn Records>) -> Split {
+        Split { fields, rows, records }
     }
 
     /// All records of these columns.
     pub(super) fn of_columns(columns: Columns) -> Split {
         let n = columns.first().map_or(0, |(_, t)| t.shape[0]);
         let (fields, columns) = with_fields(columns);
-        Split::new(fields, Rows::Range(0..n), Arc::new(Store::Columns(columns)))
+        Split::new(fields, Rows::Range(0..n), Arc::new(InMemory(columns)))
     }
 
     /// What a record of this part has.
@@ -160,17 +162,8 @@ impl Split {
 
     /// What operators on a part make of it, `shakespeare.test |> take(240)`.
     pub fn apply(&self, operators: &[Static]) -> Result<Split, DataError> {
-        let mut rows = self.rows.clone();
-        for o in operators {
-            rows = match operator(o)? {
-                Operator::Shuffle { seed } => rows.shuffled(seed),
-                Operator::Take { count } => rows.take(count),
-                Operator::Split { .. } => {
-                    return Err(DataError::new("`split` cuts a whole data set, and this is a part of one"));
-                }
-            };
-        }
-        Ok(Split { rows, ..self.clone() })
+        let part = Part::new(String::new(), self.rows.clone());
+        Ok(Split { rows: on_part(part, operators)?.rows, ..self.clone() })
     }
 
     /// Writes one field of these examples, in their order, into `out`.
@@ -183,22 +176,7 @@ impl Split {
         assert_eq!(out.dtype, spec.dtype, "`{}` read as another dtype", spec.name);
         assert_eq!(out.shape.first(), Some(&indices.len()), "`{}` read into another number of examples", spec.name);
         assert_eq!(out.shape[1..], spec.shape, "`{}` read into another shape", spec.name);
-        match &*self.store {
-            Store::Columns(columns) => {
-                let size = spec.dtype.bytes() * spec.shape.iter().product::<usize>();
-                let bytes = columns[field].bytes();
-                for (&i, to) in indices.iter().zip(out.bytes_mut().chunks_exact_mut(size)) {
-                    let at = self.rows.get(i) * size;
-                    to.copy_from_slice(&bytes[at..at + size]);
-                }
-            }
-            Store::Windows(w) => {
-                for (&i, to) in indices.iter().zip(out.elements_mut::<i32>().chunks_exact_mut(w.block)) {
-                    let at = (w.first + self.rows.get(i) * w.stride).min(w.last) + field;
-                    to.copy_from_slice(&w.tokens[at..at + w.block]);
-                }
-            }
-        }
+        self.records.read(field, &mut indices.iter().map(|&i| self.rows.get(i)), out);
     }
 
     /// One field of these examples; see [`Split::read`].

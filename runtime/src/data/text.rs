@@ -1,15 +1,16 @@
 //! A text as tokens, and blocks of them.
 
+use super::arrange::{arrange, cut, cuts};
 use super::error::DataError;
 use super::files;
 use super::learned::Learned;
 use super::open::{Opened, Opening};
-use super::split::{Field, Rows, Split, Store, Windows, arrange, cut};
+use super::split::{Blocks, Field, Records, Rows, Split};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use tfm_lang::check::sources::{Operator, Tokens, int, tokens};
+use tfm_lang::check::sources::{Cell, Operator, Tokens, int, tokens};
 use tfm_lang::types::DType;
 
 /// Token 0 of words.
@@ -18,31 +19,32 @@ const UNKNOWN: &str = "<unknown>";
 /// The file of the declaration.
 pub(super) fn open(o: &Opening) -> Result<Opened, DataError> {
     let path = o.path("path")?;
-    let text = files::read_text(&path)?;
-    let train = o.operators.iter().find_map(|op| if let Operator::Split { train } = op { Some(*train) } else { None });
+    let cutting = o
+        .operators
+        .iter()
+        .find_map(|op| if let Operator::Split { train, valid } = op { Some((*train, *valid)) } else { None });
     let here = Reading { path: &path, kind: tokens(&o.args) };
-    let (ids, learned) = here.read(&text, train, o.learned)?;
+    let (ids, learned) = here.read(cutting.map(|(train, _)| train), o.learned)?;
     let ids = Arc::new(ids);
     let block = int(&o.args, "block") as usize;
-    let n = ids.len();
-    let parts = match train {
-        None => vec![("all", 0..n, 1)],
-        Some(train) => {
-            let at = cut(n, train);
-            vec![("train", 0..at, 1), ("test", at..n, block)]
-        }
+    let parts = match cutting {
+        None => vec![("all", 0..ids.len())],
+        Some((train, valid)) => cuts(ids.len(), train, valid),
     };
     let others: Vec<Operator> =
-        o.operators.iter().copied().filter(|op| !matches!(op, Operator::Split { .. })).collect();
+        o.operators.iter().filter(|op| !matches!(op, Operator::Split { .. })).cloned().collect();
     let mut splits = Vec::new();
-    for (name, range, stride) in parts {
-        let (store, count) = windows(ids.clone(), range.clone(), stride, block).ok_or_else(|| {
+    for (name, range) in parts {
+        let stride = if matches!(name, "all" | "train") { 1 } else { block };
+        let (records, count) = blocks(ids.clone(), range.clone(), stride, block).ok_or_else(|| {
             let message =
                 format!("`{}.{name}` has {} tokens, and a block needs {}", o.spec.name, range.len(), block + 1);
             DataError::of(&path, message).help("write a smaller `block`, or another `split`")
         })?;
-        for (name, rows) in arrange(vec![(name.into(), Rows::Range(0..count))], &others) {
-            splits.push((name, Split::new(fields(&["tokens", "next"], block), rows, store.clone())));
+        let fields = fields(&["tokens", "next"], block);
+        let nothing = |_: &str, _| Cell::Number(f64::NAN);
+        for part in arrange(vec![(name.into(), Rows::Range(0..count))], &others, &nothing)? {
+            splits.push((part.name.clone(), part.split(&fields, &records)));
         }
     }
     Ok((splits, learned))
@@ -50,15 +52,13 @@ pub(super) fn open(o: &Opening) -> Result<Opened, DataError> {
 
 /// A user's text, as blocks one after the other; the last one ends where the text ends.
 pub(super) fn open_file(o: &Opening, path: &Path) -> Result<Split, DataError> {
-    let text = files::read_text(path)?;
-    let (ids, _) = Reading { path, kind: tokens(&o.args) }.read(&text, None, o.learned)?;
+    let (ids, _) = Reading { path, kind: tokens(&o.args) }.read(None, o.learned)?;
     let (n, block) = (ids.len(), int(&o.args, "block") as usize);
     let Some(last) = n.checked_sub(block) else {
         return Err(DataError::of(path, format!("the text has {n} tokens, and a block needs {block}")));
     };
-    let windows = Windows { tokens: Arc::new(ids), first: 0, stride: block, last, block };
-    let rows = Rows::Range(0..n.div_ceil(block));
-    Ok(Split::new(fields(&["tokens"], block), rows, Arc::new(Store::Windows(windows))))
+    let blocks = Blocks { tokens: Arc::new(ids), first: 0, stride: block, last, block };
+    Ok(Split::new(fields(&["tokens"], block), Rows::Range(0..n.div_ceil(block)), Arc::new(blocks)))
 }
 
 fn fields(names: &[&str], block: usize) -> Vec<Field> {
@@ -66,10 +66,15 @@ fn fields(names: &[&str], block: usize) -> Vec<Field> {
 }
 
 /// Blocks within `range` that leave room for the token after them, and how many.
-fn windows(tokens: Arc<Vec<i32>>, range: Range<usize>, stride: usize, block: usize) -> Option<(Arc<Store>, usize)> {
+fn blocks(
+    tokens: Arc<Vec<i32>>,
+    range: Range<usize>,
+    stride: usize,
+    block: usize,
+) -> Option<(Arc<dyn Records>, usize)> {
     let room = range.len().checked_sub(block + 1)?;
     let last = range.start + room;
-    Some((Arc::new(Store::Windows(Windows { tokens, first: range.start, stride, last, block })), room / stride + 1))
+    Some((Arc::new(Blocks { tokens, first: range.start, stride, last, block }), room / stride + 1))
 }
 
 struct Reading<'a> {
@@ -79,7 +84,13 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     /// The tokens of a text, with the vocabulary of its first part, or with that of a run.
-    fn read(&self, text: &str, train: Option<f64>, before: Option<&Learned>) -> Result<(Vec<i32>, Learned), DataError> {
+    fn read(&self, train: Option<f64>, before: Option<&Learned>) -> Result<(Vec<i32>, Learned), DataError> {
+        if self.kind == Tokens::Bytes {
+            let bytes = files::read(self.path)?;
+            return Ok((bytes.into_iter().map(i32::from).collect(), Learned::default()));
+        }
+        let text = files::read_text(self.path)?;
+        let text = text.as_str();
         let before = before.map(|l| &l.vocabulary);
         if let Some(v) = before
             && (v.is_empty() || v.len() as i64 > self.kind.vocabulary())
@@ -88,6 +99,7 @@ impl Reading<'_> {
             return Err(DataError::of(self.path, message).help("train it again"));
         }
         let (ids, vocabulary) = match self.kind {
+            Tokens::Bytes => (Vec::new(), Vec::new()),
             Tokens::Chars(most) => {
                 let vocabulary = match before {
                     Some(v) => v.clone(),

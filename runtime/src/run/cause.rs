@@ -4,10 +4,11 @@
 //! of the variables is kept from time to time, and from there the same steps are run once more, kernel
 //! by kernel: same seed, same data, same numbers.
 
-use super::evaluate::feeds;
+use super::step::Step;
 use super::{Cause, Context, Engine, Feed, RunError};
 use crate::checkpoint::Position;
 use crate::tensor::Tensor;
+use tfm_lang::model::Report;
 
 /// Steps between two copies.
 const STRIDE: u64 = 100;
@@ -51,10 +52,8 @@ pub struct Failed<'a> {
     pub position: Position,
     /// The seed.
     pub seed: u64,
-    /// The entry.
-    pub entry: &'a str,
-    /// The losses.
-    pub fetches: &'a [&'a str],
+    /// What was shown: losses, and reports.
+    pub shown: &'a [Report],
 }
 
 /// The first operation that gave a value that is not finite, and the step it did so in. The variables of
@@ -62,9 +61,11 @@ pub struct Failed<'a> {
 pub fn find(
     engine: &mut dyn Engine,
     feed: &dyn Feed,
+    steps: &mut Step,
     snapshot: &Snapshot,
     failed: &Failed<'_>,
 ) -> Result<Option<(u64, Cause)>, RunError> {
+    let fetches: Vec<&str> = failed.shown.iter().map(|r| r.name.as_str()).collect();
     let (mut step, mut position) = (failed.step - 1, failed.position);
     if !snapshot.tensors.is_empty() {
         (step, position) = (snapshot.step, snapshot.position);
@@ -78,9 +79,12 @@ pub fn find(
         if step > failed.step {
             break;
         }
-        engine.set_size("B", batch.examples as i64);
         let context = Context { seed: failed.seed, step };
-        let cause = engine.first_not_finite(failed.entry, &feeds(feed.fields(), &batch), failed.fetches, context)?;
+        if !steps.is_whole() && step < failed.step {
+            steps.run(engine, (feed.fields(), &batch), failed.shown, context, &mut Vec::new())?;
+            continue;
+        }
+        let cause = steps.search(engine, (feed.fields(), &batch), &fetches, context)?;
         if let Some(cause) = cause {
             return Ok(Some((step, cause)));
         }

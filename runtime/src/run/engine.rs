@@ -14,6 +14,9 @@ pub trait Engine {
     /// Sets a size that no feed decides, `steps_per_epoch`.
     fn set_size(&mut self, name: &str, size: i64);
 
+    /// The names of what an entry can give.
+    fn outputs(&self, entry: &str) -> Vec<String>;
+
     /// Gives every variable its initial value for this seed.
     fn initialize(&mut self, seed: u64) -> Result<(), RunError>;
 

@@ -48,6 +48,10 @@ impl Engine for Machine {
         self.sizes.push((name.into(), size));
     }
 
+    fn outputs(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+
     fn initialize(&mut self, seed: u64) -> Result<(), RunError> {
         self.set(0, seed as f32);
         (1..3).for_each(|i| self.set(i, 0.0));

@@ -2,18 +2,18 @@
 
 use super::cause::{self, Failed, Snapshot};
 use super::engine::{Batches, Context, Engine, Feed};
-use super::evaluate::{Evaluation, evaluate, feeds, look, scalar, shown};
+use super::evaluate::{Evaluation, evaluate, feeds, look, shown};
 use super::event::{Event, Observer, Started, Stepped};
 use super::metrics::{self, Rows};
 use super::period::{self, Epoch, Progressed};
+use super::step::Step;
 use super::{Folder, RunError, images};
 use crate::checkpoint::{Best, Position, Progress, Retention, Stall, Store};
-use crate::tensor::Tensor;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use tfm_lang::model::{Action, DataRef, Report, Train, VariableKind};
 use tfm_lang::types::DType;
-use tfm_lowering::build::{evaluate_entry, every_entry, step_entry};
+use tfm_lowering::build::{evaluate_entry, every_entry};
 
 /// A run to be done.
 pub struct Job<'a> {
@@ -67,8 +67,9 @@ pub fn train(
     engine.set_size("steps_per_epoch", epoch.steps as i64);
     let from = job.from.clone();
     let evaluated = evaluation_names(&job);
-    let names = Names::of(train);
-    let rows = Rows::open(job.folder.path(), &names.all, &evaluated, from.as_ref())?;
+    let every_step = shown(&train.training);
+    let names: Vec<String> = every_step.iter().map(|r| r.name.clone()).collect();
+    let rows = Rows::open(job.folder.path(), &names, &evaluated, from.as_ref())?;
     let store = Store::open(&job.folder.checkpoints())?;
     if let Some(progress) = &from {
         store.remove_after(progress.step)?;
@@ -86,13 +87,14 @@ pub fn train(
         batches: None,
         taken: progress.position,
         snapshot: Snapshot::default(),
-        out: Vec::new(),
         values: Vec::new(),
+        steps: Step::of(train, engine),
         engine,
         feed,
         observer,
         epoch,
-        names,
+        shown: every_step,
+        losses: train.training.losses.len(),
         reports: shown(&train.evaluation),
         rows,
         store,
@@ -128,30 +130,6 @@ fn split_name<'a>(job: &'a Job<'_>, on: &DataRef) -> &'a str {
     job.splits.get(on.data).and_then(|s| s.get(on.split)).map_or("test", String::as_str)
 }
 
-/// What is fetched in a step.
-struct Names {
-    /// Everything shown: losses first.
-    all: Vec<String>,
-    /// How many of them are losses.
-    losses: usize,
-    /// The entries.
-    step: String,
-    evaluate: String,
-}
-
-impl Names {
-    fn of(train: &Train) -> Names {
-        let all = shown(&train.training).into_iter().map(|r| r.name).collect();
-        let losses = train.training.losses.len();
-        Names { all, losses, step: step_entry(&train.name), evaluate: evaluate_entry(&train.name) }
-    }
-
-    fn fetches(&self, shown: bool) -> Vec<&str> {
-        let n = if shown { self.all.len() } else { self.losses };
-        self.all[..n].iter().map(String::as_str).collect()
-    }
-}
-
 struct Trainer<'a> {
     engine: &'a mut dyn Engine,
     feed: &'a dyn Feed,
@@ -159,7 +137,11 @@ struct Trainer<'a> {
     job: Job<'a>,
     epoch: Epoch,
     total: Option<u64>,
-    names: Names,
+    steps: Step,
+    /// What a step shows, losses first.
+    shown: Vec<Report>,
+    /// How many of them are losses.
+    losses: usize,
     /// What an evaluation reports.
     reports: Vec<Report>,
     rows: Rows,
@@ -171,7 +153,6 @@ struct Trainer<'a> {
     /// Where the last step's batch was.
     taken: Position,
     snapshot: Snapshot,
-    out: Vec<Tensor>,
     values: Vec<f32>,
 }
 
@@ -183,7 +164,7 @@ impl Trainer<'_> {
             step: self.progress.step,
             total: self.total.map(|t| t.min(limit)).or(self.job.max_steps),
             epoch: self.epoch,
-            names: self.names.all.clone(),
+            names: self.shown.iter().map(|r| r.name.clone()).collect(),
         };
         self.observer.on(Event::Started(&started));
         if let Some(why) = &self.progress.stopped {
@@ -249,24 +230,20 @@ impl Trainer<'_> {
         };
         let step = self.progress.step + 1;
         let shown = period::is_shown(step, self.total);
-        let fetches = self.names.fetches(shown);
+        let fetched = &self.shown[..if shown { self.shown.len() } else { self.losses }];
         let context = Context { seed: self.progress.seed, step };
-        self.engine.set_size("B", batch.examples as i64);
-        let inputs = feeds(self.feed.fields(), &batch);
-        self.engine.run(&self.names.step, &inputs, &fetches, true, context, &mut self.out)?;
+        self.steps.run(self.engine, (self.feed.fields(), &batch), fetched, context, &mut self.values)?;
         self.progress.step = step;
         self.progress.examples += batch.examples as u64;
         (self.taken, self.progress.position) = (before, next(before, self.epoch));
-        self.values.clear();
-        self.values.extend(self.out.iter().map(scalar));
-        if let Some(loss) = (0..self.names.losses).find(|&i| !self.values[i].is_finite()) {
-            let (name, value) = (self.names.all[loss].clone(), self.values[loss]);
+        if let Some(loss) = (0..self.losses).find(|&i| !self.values[i].is_finite()) {
+            let (name, value) = (self.shown[loss].name.clone(), self.values[loss]);
             return Err(self.not_finite(name, value));
         }
         let epoch = self.epochs();
         if shown {
-            for (name, &value) in self.names.all.iter().zip(&self.values) {
-                metrics::note(&mut self.progress, name, value);
+            for (report, &value) in self.shown.iter().zip(&self.values) {
+                metrics::note(&mut self.progress, &report.name, value);
             }
             self.rows.training(step, epoch, self.now().seconds, &self.values)?;
             self.engine.reset_metrics()?;
@@ -279,11 +256,10 @@ impl Trainer<'_> {
     fn not_finite(&mut self, name: String, value: f32) -> RunError {
         let step = self.progress.step;
         self.observer.on(Event::Note(&format!("`{name}` is {value} at step {step}; looking for where that came from")));
-        let fetches = self.names.fetches(true);
         let (position, seed) = (self.taken, self.progress.seed);
-        let failed = Failed { step, position, seed, entry: &self.names.step, fetches: &fetches };
+        let failed = Failed { step, position, seed, shown: &self.shown };
         // What went wrong first is the error to show, even if the search fails.
-        let cause = cause::find(self.engine, self.feed, &self.snapshot, &failed).unwrap_or_else(|e| {
+        let cause = cause::find(self.engine, self.feed, &mut self.steps, &self.snapshot, &failed).unwrap_or_else(|e| {
             self.observer.on(Event::Note(&format!("the search failed: {e}")));
             None
         });
@@ -334,7 +310,8 @@ impl Trainer<'_> {
             if reports.is_empty() || values.iter().any(|(n, _)| *n == name(0)) {
                 continue;
             }
-            let what = Evaluation { entry: &self.names.evaluate, reports, on, seed: self.progress.seed };
+            let what =
+                Evaluation { entry: &evaluate_entry(&self.job.train.name), reports, on, seed: self.progress.seed };
             let (stop, observer) = (self.job.stop, &mut *self.observer);
             let mut go_on = |examples| {
                 observer.on(Event::Evaluating { split: &split, examples });
@@ -419,7 +396,7 @@ impl Trainer<'_> {
         });
         let is_loss = || {
             let name = metric.rsplit('.').next().unwrap_or(metric);
-            self.names.all[..self.names.losses].iter().any(|l| l == name)
+            self.shown[..self.losses].iter().any(|l| l.name == name)
         };
         said.unwrap_or_else(|| is_loss() || metrics::is_lower_better(metric))
     }

@@ -4,6 +4,7 @@ use super::{Session, SessionError, bind, describe, kernel_error};
 use crate::cpu::{Context, Cpu, Memory, NonFinite, Origin, Prepared};
 use crate::run::Cause;
 use crate::tensor::Tensor;
+use std::sync::Arc;
 use tfm_lang::model::Word;
 use tfm_lowering::plan::schedule::{Request, schedule};
 use tfm_lowering::plan::{Device, Fused, Instruction, Kernel, KernelFacts, Step, Value, View};
@@ -23,6 +24,11 @@ impl Device for Unfused<'_> {
 
 /// An elementwise operation has no kernel of its own: it becomes a fused program of one instruction.
 fn by_itself(device: &Cpu, step: &mut Step) {
+    if let Kernel::Loop(turns) = &mut step.kernel {
+        let plan = &mut Arc::make_mut(turns).plan;
+        plan.steps.iter_mut().for_each(|step| by_itself(device, step));
+        return;
+    }
     let Kernel::Primitive(name, attrs) = &step.kernel else { return };
     let (Some(first), Some(output)) = (step.inputs.first(), step.outputs.first()) else { return };
     if device.kernel(name).is_some_and(|facts| facts.elementwise) {

@@ -57,7 +57,7 @@ impl EntrySizes {
         let mut inputs: Vec<Input> = Vec::new();
         let mut symbols = BTreeSet::new();
         for (node, _) in graph.nodes.iter().zip(needed).filter(|(_, needed)| *needed) {
-            dims(node).for_each(|d| symbols.extend(d.symbols()));
+            collect(node, &mut symbols);
             if let Op::Input(name) = &node.op
                 && !inputs.iter().any(|i| i.name == *name)
             {
@@ -113,6 +113,15 @@ impl Input {
             }
         }
         Ok(())
+    }
+}
+
+/// The unknown sizes that a node speaks of, or one in its turns.
+fn collect(node: &Node, symbols: &mut BTreeSet<Symbol>) {
+    dims(node).for_each(|d| symbols.extend(d.symbols()));
+    if let Op::Scan(scan) = &node.op {
+        symbols.extend(scan.length.symbols());
+        scan.turn.nodes.iter().for_each(|n| collect(n, symbols));
     }
 }
 

@@ -62,6 +62,7 @@ fn kind(step: &Step) -> &str {
     match &step.kernel {
         Kernel::Fused(_) => "fused",
         Kernel::Copy => "copy",
+        Kernel::Loop(_) => "scan",
         Kernel::Primitive(name, _) => name,
     }
 }

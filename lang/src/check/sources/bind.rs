@@ -53,6 +53,7 @@ pub fn bind(of: &str, params: &[Param], given: &[(String, Static)]) -> Result<Ar
             (None, Default::Required) => return Err((format!("`{of}` needs `{}`: {}", p.name, p.doc), usage())),
             (None, Default::Absent) => continue,
             (None, Default::Int(n)) => Static::Int(n),
+            (None, Default::Number(x)) => Static::Float(x),
             (None, Default::Bool(b)) => Static::Bool(b),
             (None, Default::Text(s)) => Static::Str(s.into()),
         };
@@ -75,22 +76,30 @@ fn fit(of: &str, p: &Param, value: &Static) -> Result<Static, Problem> {
         (Kind::Count(most), _) => wants(format!("a whole number from 1 to {most}")),
         (Kind::Fraction, Static::Float(x)) if *x > 0.0 && *x < 1.0 => Ok(value.clone()),
         (Kind::Fraction, _) => wants("a number between 0 and 1".into()),
+        (Kind::Number, Static::Float(x)) if *x >= 0.0 && x.is_finite() => Ok(value.clone()),
+        (Kind::Number, Static::Int(n)) if *n >= 0 => Ok(value.clone()),
+        (Kind::Number, _) => wants("a number from 0".into()),
         (Kind::Bool, Static::Bool(_)) => Ok(value.clone()),
         (Kind::Bool, _) => wants("`true` or `false`".into()),
         (Kind::Text, Static::Str(_)) => Ok(value.clone()),
         (Kind::Text, _) => wants("a text in quotes".into()),
         (Kind::Character, Static::Str(s)) if s.len() == 1 => Ok(value.clone()),
         (Kind::Character, _) => wants("a text of one character".into()),
-        (Kind::Names, Static::List(items)) => {
-            let distinct = items.iter().enumerate().all(|(i, v)| !items[..i].contains(v));
-            match !items.is_empty() && distinct && items.iter().all(|v| matches!(v, Static::Str(_))) {
-                true => Ok(value.clone()),
-                false => wants("a list of different texts".into()),
-            }
-        }
+        (Kind::Names, Static::List(items)) if distinct_texts(items) => Ok(value.clone()),
         (Kind::Names, _) => wants("a list of different texts".into()),
+        (Kind::Classes(most), Static::Int(n)) if (1..=most).contains(n) => Ok(value.clone()),
+        (Kind::Classes(_), Static::List(items)) if distinct_texts(items) => Ok(value.clone()),
+        (Kind::Classes(_), _) => wants("a list of different texts, or how many there are".into()),
         (Kind::Sizes, Static::List(items)) if items.iter().all(|v| matches!(v, Static::Int(1..))) => Ok(value.clone()),
         (Kind::Sizes, _) => wants("a list of whole numbers from 1".into()),
+        (Kind::TwoSizes, Static::List(items))
+            if items.len() == 2 && items.iter().all(|v| matches!(v, Static::Int(1..=65_536))) =>
+        {
+            Ok(value.clone())
+        }
+        (Kind::TwoSizes, _) => wants("a list of two whole numbers, height and width".into()),
+        // What is in it is judged where the fields are known.
+        (Kind::Condition, _) => Ok(value.clone()),
         (Kind::Call(forms), _) => {
             let (form, args) = call(&format!("`{}` of `{of}`", p.name), forms, value)?;
             Ok(Static::Call(form.name.into(), args))
@@ -98,7 +107,13 @@ fn fit(of: &str, p: &Param, value: &Static) -> Result<Static, Problem> {
     }
 }
 
-fn unknown(what: &str, name: &str, known: impl Iterator<Item = &'static str> + Clone) -> Problem {
+fn distinct_texts(items: &[Static]) -> bool {
+    let mut seen = std::collections::HashSet::new();
+    !items.is_empty() && items.iter().all(|v| matches!(v, Static::Str(s) if seen.insert(s.as_str())))
+}
+
+/// That there is no such name, and the nearest one or all of them.
+pub(super) fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Problem {
     let near = known.clone().map(|k| (distance(name, k), k)).min().filter(|(d, k)| *d * 3 <= k.len().max(name.len()));
     let help = match near {
         Some((_, k)) => Some(format!("did you mean `{k}`?")),
@@ -130,6 +145,7 @@ pub fn signature(name: &str, params: &[Param]) -> String {
         .map(|p| match p.default {
             Default::Required | Default::Absent => p.name.to_string(),
             Default::Int(n) => format!("{}: {n}", p.name),
+            Default::Number(x) => format!("{}: {x:?}", p.name),
             Default::Bool(b) => format!("{}: {b}", p.name),
             Default::Text(s) => format!("{}: {s:?}", p.name),
         })

@@ -1,5 +1,6 @@
 //! The columns of `random`: numbers drawn by a generator, by kind and shape.
 
+use super::columns::few_numbers;
 use super::{Args, Default, Form, Kind, MOST, Problem, bind, distinct, field, int, ints, param};
 use crate::model::{ColumnSpec, FieldSpec};
 use crate::types::DType;
@@ -26,9 +27,6 @@ const SHAPE: super::Param = param(
     "the sizes of one record's value, `[1, 28, 28]`; one number if absent",
 );
 
-/// Numbers of one record are fewer than this, which keeps sizes in bytes within range.
-const MOST_NUMBERS: i64 = 1 << 30;
-
 /// A column of `random`, read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
@@ -41,14 +39,11 @@ pub enum Drawn {
 /// Reads the kind of a column, `normal([784])`.
 pub fn drawn(spec: &ColumnSpec) -> Result<Drawn, Problem> {
     if let Some(t) = spec.transforms.first() {
-        return Err((format!("`{t}` is for the columns of `csv`; the numbers of `random` stay as drawn"), None));
+        return Err((format!("`{t}` is for columns of files; the numbers of `random` stay as drawn"), None));
     }
     let (form, args): (_, Args) = bind::call("kind of random column", DRAWN, &spec.kind)?;
     let shape = ints(&args, "shape");
-    let numbers = shape.iter().try_fold(1i64, |n, size| n.checked_mul(*size)).filter(|n| *n < MOST_NUMBERS);
-    if numbers.is_none() {
-        return Err((format!("one `{}` has too many numbers", spec.name), Some("make its shape smaller".into())));
-    }
+    few_numbers(&spec.name, &shape)?;
     Ok(match form.name {
         "normal" => Drawn::Normal { shape },
         "uniform" => Drawn::Uniform { shape },

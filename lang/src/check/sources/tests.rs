@@ -33,7 +33,7 @@ fn schema(value: Static, columns: &[(&str, Static, &[&str])], operators: &[Stati
         assert_eq!(bind(source.name, source.params, &args)?, args, "binding is idempotent");
         let mut schema = source.schema(&args, &columns)?;
         for o in operators {
-            schema = source.apply(schema, operator(o)?)?;
+            schema = source.apply(schema, &operator(o)?, &columns)?;
         }
         Ok(schema)
     };
@@ -97,7 +97,7 @@ fn schemas_of_columns() {
     assert!(wrong(call("f32", &[]), &["standardise"]).ends_with("did you mean `standardize`?"));
     assert!(wrong(call("i32", &[]), &["log1p"]).ends_with("declare `a: f32 |> log1p`"));
     assert!(wrong(call("bf16", &[]), &[]).starts_with("a column cannot be bf16"));
-    assert!(wrong(call("category", &[]), &[]).starts_with("`category` takes either names or `hash`"));
+    assert!(wrong(call("category", &[]), &[]).starts_with("`category` takes either names, a number or `hash`"));
     assert!(wrong(call("label", &[("", list(&["a", "a"]))]), &[]).contains("a list of different texts"));
     assert!(wrong(call("labels", &[("", list(&["a"]))]), &[]).ends_with("did you mean `label`?"));
     assert!(wrong(call("skip", &[]), &[]).starts_with("`csv` needs columns that are read"));

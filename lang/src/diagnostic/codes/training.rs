@@ -39,7 +39,7 @@ A training needs a loss (`minimize`), an optimizer, a batch size and a length (`
         title: "something that this version does not do",
         explanation: "\
 The language has this, the program does not have it yet. The reference says what works.",
-        example: "fn f(x: f32[4]) -> f32[] { scan h = 0.0 for x_t in x axis 0 { h + x_t } }\n",
+        example: "fn f(x: f32[4, 5], i: i32[]) -> f32[4] { x[:, i] }\n",
     },
     Code {
         code: "E0605",

@@ -28,7 +28,7 @@ pub(super) fn open(o: &Opening) -> Result<Opened, DataError> {
         }
         (name.to_string(), vec![("image".into(), images), ("label".into(), Tensor::of(&[n], &labels))])
     });
-    Ok(o.arranged(parts.collect()))
+    o.arranged(parts.collect())
 }
 
 /// Each run of ten images has every digit once.

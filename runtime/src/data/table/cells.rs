@@ -30,8 +30,11 @@ impl<'a> ColumnReader<'a> {
         let kind = sources::column(spec)?;
         let cells = match kind {
             Column::Skip => Cells::Nothing,
-            Column::Number(DType::F32 | DType::F64) => Cells::Fractions(Vec::new()),
-            Column::Number(_) => Cells::Wholes(Vec::new()),
+            Column::Number { dtype: DType::F32 | DType::F64, .. } => Cells::Fractions(Vec::new()),
+            Column::Number { .. } | Column::Below { .. } => Cells::Wholes(Vec::new()),
+            Column::Tokens { .. } | Column::Image { .. } => {
+                return Err(DataError::new(format!("`{}` is of a kind that is not read yet", spec.name)));
+            }
             Column::Hash(_) => Cells::Texts(Texts::default()),
             Column::Names { .. } => Cells::Codes(Vec::new()),
         };
@@ -51,13 +54,13 @@ impl<'a> ColumnReader<'a> {
         let is_missing = cell.is_empty() || cell == missing;
         let cell = if is_missing { missing } else { cell.as_ref() };
         match (&self.kind, &mut self.cells) {
-            (Column::Number(_), Cells::Fractions(values)) if is_missing => values.push(f64::NAN),
-            (Column::Number(dtype), Cells::Fractions(values)) => values.push(fraction(name, *dtype, cell)?),
-            (Column::Number(dtype), Cells::Wholes(_)) if is_missing => {
+            (Column::Number { .. }, Cells::Fractions(values)) if is_missing => values.push(f64::NAN),
+            (Column::Number { dtype, .. }, Cells::Fractions(values)) => values.push(fraction(name, *dtype, cell)?),
+            (Column::Number { dtype, .. }, Cells::Wholes(_)) if is_missing => {
                 return Err(DataError::new(format!("`{name}` is missing, and {dtype} has no missing values"))
                     .help(format!("declare `{name}: f32`; a missing value becomes the mean")));
             }
-            (Column::Number(dtype), Cells::Wholes(values)) => values.push(whole(name, *dtype, cell)?),
+            (Column::Number { dtype, .. }, Cells::Wholes(values)) => values.push(whole(name, *dtype, cell)?),
             (Column::Hash(_), Cells::Texts(texts)) => texts.push(cell),
             (Column::Names { names, label }, Cells::Codes(codes)) => match names.iter().position(|n| n == cell) {
                 Some(i) => codes.push(i as i32),

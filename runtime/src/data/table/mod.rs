@@ -8,7 +8,7 @@ use super::error::DataError;
 use super::files;
 use super::learned::Learned;
 use super::open::{Opened, Opening};
-use super::split::{Columns, Rows, Split, Store, arrange, with_fields};
+use super::split::{Columns, Rows, Split, with_fields};
 use crate::tensor::{Element, Tensor};
 use cells::{Cells, ColumnReader};
 use std::path::Path;
@@ -22,12 +22,13 @@ use transform::Transforming;
 pub(super) fn open(o: &Opening) -> Result<Opened, DataError> {
     let path = o.path("path")?;
     let table = Table::read(o, &path, false)?;
-    let parts = arrange(vec![("all".into(), Rows::Range(0..table.lines.len()))], &o.operators);
-    let (columns, learned) = table.finish(&path, Some(&parts[0].1), o.learned)?;
+    let nothing = |_: &str, _| tfm_lang::check::sources::Cell::Number(f64::NAN);
+    let parts =
+        crate::data::arrange::arrange(vec![("all".into(), Rows::Range(0..table.lines.len()))], &o.operators, &nothing)?;
+    let (columns, learned) = table.finish(&path, Some(parts[0].records()), o.learned)?;
     let (fields, columns) = with_fields(columns);
-    let store = Arc::new(Store::Columns(columns));
-    let split = |rows| Split::new(fields.clone(), rows, store.clone());
-    Ok((parts.into_iter().map(|(name, rows)| (name, split(rows))).collect(), learned))
+    let records: Arc<dyn crate::data::split::Records> = Arc::new(crate::data::split::InMemory(columns));
+    Ok((parts.into_iter().map(|p| (p.name.clone(), p.split(&fields, &records))).collect(), learned))
 }
 
 /// A user's file, whose labels may be missing.
@@ -153,7 +154,7 @@ impl<'a> Table<'a> {
         let n = self.lines.len();
         for ColumnReader { spec, kind, cells } in self.columns {
             let tensor = match (kind, cells) {
-                (Column::Number(dtype), Cells::Fractions(mut values)) => {
+                (Column::Number { dtype, .. }, Cells::Fractions(mut values)) => {
                     let known = before.and_then(|l| l.columns.get(&spec.name));
                     let here = Transforming { path, spec, lines: &self.lines, rows };
                     let column = here.transform(&mut values, known)?;
@@ -163,7 +164,7 @@ impl<'a> Table<'a> {
                         _ => Tensor::of(&[n], &values),
                     }
                 }
-                (Column::Number(dtype), Cells::Wholes(values)) => match dtype {
+                (Column::Number { dtype, .. }, Cells::Wholes(values)) => match dtype {
                     DType::I32 => as_tensor(&values, |x| x as i32),
                     DType::I8 => as_tensor(&values, |x| x as i8),
                     DType::U8 => as_tensor(&values, |x| x as u8),

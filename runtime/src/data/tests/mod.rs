@@ -3,6 +3,7 @@
 mod batches;
 mod drawn;
 mod images;
+mod made;
 mod real;
 mod tables;
 mod texts;
@@ -43,7 +44,7 @@ pub(super) fn spec(source: &str, args: Args, columns: Vec<ColumnSpec>, operators
     let args = sources::bind(row.name, row.params, &given).expect("its arguments");
     let mut schema = row.schema(&args, &columns).expect("a schema");
     for o in operators {
-        schema = row.apply(schema, sources::operator(o).expect("an operator")).expect("an operator for it");
+        schema = row.apply(schema, &sources::operator(o).expect("an operator"), &columns).expect("an operator for it");
     }
     DataSpec {
         name: "d".into(),
