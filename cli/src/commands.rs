@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod doc;
 mod eval;
 mod explain;
 mod export;
@@ -34,6 +35,8 @@ pub enum Command {
     Graph(graph::Graph),
     /// Measure training on the standard workloads, beside other frameworks
     Bench(bench::Bench),
+    /// Show the documentation of the library, or of a file
+    Doc(doc::Doc),
     /// Explain the code of an error
     Explain(explain::Explain),
     /// Show a value's type and where each of its dimensions comes from
@@ -52,6 +55,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Export(c) => c.run(),
         Command::Graph(c) => c.run(color),
         Command::Bench(c) => c.run(),
+        Command::Doc(c) => c.run(color),
         Command::Explain(c) => c.run(),
         Command::Why(c) => c.run(color),
     }

@@ -195,8 +195,10 @@ impl Elab {
                     let dim = self.dim_of(item, span)?;
                     self.positive(&dim, &dim.to_string(), span)?;
                     let source = (first.len() + i).checked_sub(items.len()).and_then(|k| first.get(k));
-                    let parents = source.filter(|_| first.len() > items.len()).map(|a| a.origin).into_iter().collect();
-                    let origin = self.history.add(format!("{dim}, from `{by}`"), user, parents);
+                    let source = source.filter(|_| first.len() > items.len()).map(|a| a.origin);
+                    let origin = source.map_or(Default::default(), |source| {
+                        self.history.add(format!("{dim}, from `{by}`"), user, vec![source])
+                    });
                     shape.push(Axis { dim, origin });
                 }
                 Ok(())
