@@ -48,7 +48,8 @@ fn train(path: &Path, blocks: &[String], threads: &str) -> Vec<Vec<f64>> {
     let runs = folder(path, threads);
     let mut words = vec!["tfm".into(), "train".into(), path.as_os_str().to_owned()];
     let steps = STEPS.to_string();
-    words.extend(["--max-steps", &steps, "--set", "batch=8", "--threads", threads, "--quiet", "--runs"].map(Into::into));
+    words
+        .extend(["--max-steps", &steps, "--set", "batch=8", "--threads", threads, "--quiet", "--runs"].map(Into::into));
     words.push(runs.as_os_str().to_owned());
     assert_eq!(tfm::run(words), 0, "{}", path.display());
     let losses = |block: &String| {

@@ -34,7 +34,7 @@ impl Elab {
     fn declared_names(&self, env: &Env) -> Vec<(String, Span)> {
         let mut out: Vec<(String, Span)> = Vec::new();
         let mut add = |name: &str, place: Span| {
-            let own = !self.in_library(place) && self.program.sources.text(place) == name;
+            let own = name != "_" && !self.in_library(place) && self.program.sources.text(place) == name;
             if own && !out.iter().any(|(n, _)| n == name) {
                 out.push((name.to_string(), place));
             }

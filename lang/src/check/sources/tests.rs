@@ -204,7 +204,10 @@ fn windows_have_a_past_and_a_next() {
     let both = "past.load: f32[96, 6], past.oil: f32[96], past.kind: i32[96] below 3, next.load: f32[24, 6], \
                 next.oil: f32[24], next.kind: i32[24] below 3 | train, valid, test";
     assert_eq!(shown(&format!("{csv} |> split(0.7, valid: 0.1) |> windows(past: 96, next: 24)")), both);
-    assert_eq!(shown(&format!("{csv} |> windows(past: 2)")), "past.load: f32[2, 6], past.oil: f32[2], past.kind: i32[2] below 3 | all");
+    assert_eq!(
+        shown(&format!("{csv} |> windows(past: 2)")),
+        "past.load: f32[2, 6], past.oil: f32[2], past.kind: i32[2] below 3 | all"
+    );
     let wrong = |operators: &str| checked(&format!("{csv} |> {operators}")).unwrap_err();
     assert!(wrong("windows(past: 2) |> split(0.5)").contains("write `split` before `windows`"));
     assert!(wrong("shuffle() |> windows(past: 2)").contains("in the order of time"));
@@ -219,7 +222,9 @@ fn conditions_are_checked() {
     let csv = "data d = csv(\"a.csv\") { age: f32\n  load: f32[6]\n  id: skip\n  work: category(hash: 9)\n  \
                sex: category([\"f\", \"m\"])\n  label: label(3) }";
     let wrong = |condition: &str| checked(&format!("{csv} |> filter({condition})")).err().unwrap_or_default();
-    for right in ["age >= 18", "age * 2 - 1 < label", "work != \"Private\" and not (sex == \"f\")", "label % 2 == 0 or age > -1"] {
+    for right in
+        ["age >= 18", "age * 2 - 1 < label", "work != \"Private\" and not (sex == \"f\")", "label % 2 == 0 or age > -1"]
+    {
         assert_eq!(wrong(right), "", "{right}");
     }
     for (condition, expected) in [
@@ -252,7 +257,9 @@ fn columns_of_texts_and_pictures() {
     assert!(wrong("image([32])").contains("a list of two whole numbers"));
     assert!(wrong("f32[0]").contains("a size is a whole number from 1"));
     assert!(wrong("wrds(8, length: 2)").contains("did you mean `words`?"));
-    assert!(checked("data d = lines(\"a\") { x: chars(9, length: 4)\n  y: f32 }").unwrap_err().contains("has one column"));
+    assert!(
+        checked("data d = lines(\"a\") { x: chars(9, length: 4)\n  y: f32 }").unwrap_err().contains("has one column")
+    );
     assert!(checked("data d = npy(\"a\") { x: words(9, length: 4) }").unwrap_err().contains("an array holds numbers"));
     let few = checked("data d = synthetic.sequences(vocabulary: 5, classes: 4)").unwrap_err();
     assert!(few.contains("at least 6"), "{few}");
