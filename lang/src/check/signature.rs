@@ -460,7 +460,7 @@ impl Elab {
                 let (first, at) = (*first, *at);
                 let other = (0..sig.places.len()).find(|&i| sig.places[i] == at);
                 let told = other.and_then(|i| sig.tensors[i]).map_or(first.to_string(), |v| self.ty(v).to_string());
-                let sign = super::operators::sign_of_primitive(&what);
+                let sign = super::operators::sign_of_primitive(what);
                 let d = Diagnostic::error("E0401", place, format!("`{sign}` of {first} and {have}: dtypes never mix"))
                     .says(format!("{}", self.ty(*v)))
                     .label(at, told)
