@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod doc;
 mod eval;
 mod explain;
 mod export;
@@ -9,6 +10,7 @@ mod graph;
 mod predict;
 mod test;
 mod train;
+mod why;
 
 use crate::args::Arguments;
 use crate::failure::Failure;
@@ -33,8 +35,12 @@ pub enum Command {
     Graph(graph::Graph),
     /// Measure training on the standard workloads, beside other frameworks
     Bench(bench::Bench),
+    /// Show the documentation of the library, or of a file
+    Doc(doc::Doc),
     /// Explain the code of an error
     Explain(explain::Explain),
+    /// Show a value's type and where each of its dimensions comes from
+    Why(why::Why),
 }
 
 /// Runs a command.
@@ -49,6 +55,8 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Export(c) => c.run(),
         Command::Graph(c) => c.run(color),
         Command::Bench(c) => c.run(),
+        Command::Doc(c) => c.run(color),
         Command::Explain(c) => c.run(),
+        Command::Why(c) => c.run(color),
     }
 }

@@ -31,7 +31,7 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 impl Settings {
     /// What the checker is told.
     pub fn options(&self) -> Options {
-        Options { overrides: self.set.clone(), tests: false }
+        Options { overrides: self.set.clone(), ..Options::default() }
     }
 
     /// How many threads to use.

@@ -67,7 +67,7 @@ pub fn trained(
     let (compiled, train, folder, directory) = if target.is_dir() {
         let folder = Folder::open(target);
         let info = folder.info().map_err(|e| Failure::Message(format!("this is not the folder of a run: {e}")))?;
-        let mut options = check::Options { overrides: info.overrides.clone(), tests: false };
+        let mut options = check::Options { overrides: info.overrides.clone(), ..Default::default() };
         options.overrides.extend(settings.set.iter().cloned());
         let compiled = compile(&target.join("source").join(&info.file), &options, &adjust, color)?;
         let train = block(&compiled, &info.train)?;

@@ -6,6 +6,7 @@ pub mod check;
 pub mod device;
 pub mod diagnostic;
 pub mod dim;
+pub mod doc;
 pub mod model;
 pub mod source;
 pub mod syntax;

@@ -25,6 +25,9 @@ pub const SHARE: &str = "micro/share";
 /// What every name of a sum begins with: input and output of the part, input of the step.
 pub const SUM: &str = "micro/sum/";
 
+/// What the names of the block's losses begin with, which are added up likewise: a schedule may go by them. f32.
+pub const LOSS: &str = "micro/loss/";
+
 /// What the names of rows and of their numbers begin with: outputs of the part, inputs of the step.
 pub const ROWS: &str = "micro/rows/";
 
@@ -40,6 +43,12 @@ pub fn micro(graph: &mut Graph, model: &Model) {
             split(graph, &mut part, *var, gradient);
         }
         graph.pending.trains[t].gradients = gradients;
+        for i in 0..graph.pending.trains[t].losses.len() {
+            let loss = graph.pending.trains[t].losses[i];
+            let site = Site::of(graph.node(loss));
+            let loss = graph.cast(loss, DType::F32, &site);
+            graph.pending.trains[t].losses[i] = summed(graph, &mut part, format!("{LOSS}{i}"), loss, &site);
+        }
         graph.entries.insert(at, part);
     }
     graph.debug_verify("micro");
@@ -50,13 +59,8 @@ fn split(graph: &mut Graph, part: &mut Entry, var: Var, gradient: &mut Gradient)
     let path = graph.variables[var.0 as usize].path.clone();
     match gradient {
         Gradient::Dense(value) => {
-            let name = format!("{SUM}{path}");
-            let (ty, site) = (graph.ty(*value).clone(), Site::of(graph.node(*value)));
-            let before = input(graph, &name, ty, &site);
-            let own = shared(graph, *value, &site);
-            part.outputs.push((name, graph.add(before, own, &site)));
-            // One input stands for both: in the part for the sum before, in the step for the whole.
-            *value = before;
+            let site = Site::of(graph.node(*value));
+            *value = summed(graph, part, format!("{SUM}{path}"), *value, &site);
         }
         Gradient::Sparse(rows) => {
             for (i, rows) in rows.iter_mut().enumerate() {
@@ -76,6 +80,15 @@ fn split(graph: &mut Graph, part: &mut Entry, var: Var, gradient: &mut Gradient)
             }
         }
     }
+}
+
+/// Makes the part add its share of a value to the sum so far. Gives the input, which stands for both: in the part for the
+/// sum before, in the step for the whole.
+fn summed(graph: &mut Graph, part: &mut Entry, name: String, value: Value, site: &Site) -> Value {
+    let before = input(graph, &name, graph.ty(value).clone(), site);
+    let own = shared(graph, value, site);
+    part.outputs.push((name, graph.add(before, own, site)));
+    before
 }
 
 fn input(graph: &mut Graph, name: &str, ty: Type, site: &Site) -> Value {

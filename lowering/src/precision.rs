@@ -12,6 +12,7 @@ use crate::build::{evaluate_entry, every_entry, step_entry};
 use crate::graph::make::Site;
 use crate::graph::{Gradient, Graph, Op, PendingTrain, Value};
 use std::collections::HashMap;
+use std::sync::Arc;
 use tfm_lang::model::{Model, Train};
 use tfm_lang::types::DType;
 
@@ -69,6 +70,10 @@ fn round(graph: &mut Graph, chosen: &[bool]) {
                     graph.cast(short, DType::F32, &site)
                 });
             }
+        }
+        if *chosen && let Op::Scan(scan) = &mut node.op {
+            let turn = &mut Arc::make_mut(scan).turn;
+            round(turn, &vec![true; turn.nodes.len()]);
         }
         moved.push(graph.push(node));
     }

@@ -3,6 +3,7 @@
 //! The tests are in `tests/`, a file for each stage; their `.tfm` files lie in folders beside it.
 
 pub mod examples;
+pub mod expected;
 pub mod gradients;
 pub mod mutate;
 mod probe;

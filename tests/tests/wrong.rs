@@ -1,22 +1,11 @@
-//! Wrong files, each with the findings expected of it written where they belong, and no others.
-//!
-//! `//~ error[E0301]: part of the message` stands on the line that the finding points at, `//~^ error…`
-//! one line below it for each `^`. A code may be cut short, `E03`. `//~ help: part of the help` on a line after
-//! belongs to the expectation above it. Warnings are written in the same way.
+//! Wrong files, each with the findings expected of it written where they belong, and no others; see
+//! `tfm_tests::expected` for how they are written.
 
 use std::path::Path;
 use tfm_lang::check::Options;
-use tfm_lang::diagnostic::{Diagnostic, Severity};
-use tfm_lang::source::Sources;
-use tfm_tests::{check_file, files, one_line, read, root};
-
-struct Expected {
-    line: usize,
-    severity: Severity,
-    code: String,
-    message: String,
-    help: Option<String>,
-}
+use tfm_lang::diagnostic::Severity;
+use tfm_tests::expected::{disagreements, expectations};
+use tfm_tests::{check_file, files, read, root};
 
 #[test]
 fn wrong_files_show_what_is_wrong_and_nothing_else() {
@@ -27,26 +16,46 @@ fn wrong_files_show_what_is_wrong_and_nothing_else() {
     assert!(failures.is_empty(), "{} of {} files:\n\n{}", failures.len(), all.len(), failures.join("\n"));
 }
 
-/// What differs between a file's expectations and its findings, when something does.
-fn disagreement(path: &Path) -> Option<String> {
-    let expected = expectations(path);
-    let (sources, checked) = check_file(path, &Options { tests: true, ..Options::default() });
-    let mut found: Vec<&Diagnostic> = checked.diagnostics.iter().collect();
-    let mut out = String::new();
-    for e in &expected {
-        match found.iter().position(|d| agrees(&sources, d, e)) {
-            Some(at) => {
-                found.remove(at);
+/// The README counts files for each study and each class; there may be more by now, never fewer.
+#[test]
+fn the_readme_of_the_corpus_counts_what_is_there() {
+    let folder = root().join("tests/wrong");
+    let all: Vec<(String, String)> = files(&folder, "tfm")
+        .iter()
+        .map(|p| (p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(), read(p)))
+        .collect();
+    let head = |text: &str| text.lines().take_while(|l| l.starts_with("//")).collect::<Vec<_>>().join("\n");
+    let (mut studies, mut found, mut missed) = (0, 0, 0);
+    for line in read(&folder.join("README.md")).lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        match cells.as_slice() {
+            ["", name, count, _, ""] if count.parse::<usize>().is_ok() => {
+                studies += 1;
+                let there = all.iter().filter(|(_, text)| head(text).contains(name)).count();
+                assert!(there >= count.parse().unwrap_or(0), "{there} files name {name}, the README says {count}");
             }
-            None => {
-                let help = e.help.as_ref().map(|h| format!(" (help: … {h} …)")).unwrap_or_default();
-                out += &format!("  missing  line {}: {}…: … {} …{help}\n", e.line, e.code, e.message);
+            ["", class, "yes", told, ""] => {
+                found += 1;
+                let (count, prefix) = told.split_once(' ').unwrap_or_else(|| panic!("{class}: {told}"));
+                let there = all.iter().filter(|(name, _)| name.starts_with(prefix.trim_matches('`'))).count();
+                let count: usize = count.parse().unwrap_or_else(|e| panic!("{class}: {e}"));
+                assert!(there >= count && there > 0, "{there} files {prefix}, the README says {count}");
             }
+            ["", _, "no", why, ""] => {
+                missed += 1;
+                assert!(!why.is_empty());
+            }
+            _ => {}
         }
     }
-    for d in found {
-        out += &format!("  found    {}\n", one_line(&sources, d));
-    }
+    assert!(studies >= 10 && found >= 15 && missed >= 8, "{studies} studies, {found} and {missed} classes");
+}
+
+/// What differs between a file's expectations and its findings, when something does.
+fn disagreement(path: &Path) -> Option<String> {
+    let expected = expectations(&path.display().to_string(), &read(path));
+    let (sources, checked) = check_file(path, &Options { tests: true, ..Options::default() });
+    let mut out = disagreements(&sources, &checked.diagnostics, &expected);
     if expected.is_empty() {
         out += "  the file says nothing of what is expected\n";
     }
@@ -54,44 +63,4 @@ fn disagreement(path: &Path) -> Option<String> {
         out += "  a model came out of a wrong file\n";
     }
     (!out.is_empty()).then(|| format!("{}\n{out}", path.display()))
-}
-
-fn agrees(sources: &Sources, found: &Diagnostic, expected: &Expected) -> bool {
-    !sources.get(found.span().file).library
-        && sources.line_column(found.span()).0 == expected.line
-        && found.severity == expected.severity
-        && found.code.starts_with(&expected.code)
-        && found.message.contains(&expected.message)
-        && expected.help.as_ref().is_none_or(|h| found.help.as_ref().is_some_and(|help| help.contains(h)))
-}
-
-fn expectations(path: &Path) -> Vec<Expected> {
-    let mut out: Vec<Expected> = Vec::new();
-    for (i, line) in read(path).lines().enumerate() {
-        let Some((_, comment)) = line.split_once("//~") else { continue };
-        let above = comment.chars().take_while(|c| *c == '^').count();
-        let comment = comment[above..].trim();
-        let bad = || -> ! { panic!("{}:{}: not an expectation: {comment}", path.display(), i + 1) };
-        if let Some(help) = comment.strip_prefix("help: ") {
-            match out.last_mut() {
-                Some(e) => e.help = Some(help.to_string()),
-                None => bad(),
-            }
-            continue;
-        }
-        let (severity, rest) = match (comment.strip_prefix("error["), comment.strip_prefix("warning[")) {
-            (Some(rest), _) => (Severity::Error, rest),
-            (_, Some(rest)) => (Severity::Warning, rest),
-            _ => bad(),
-        };
-        let Some((code, message)) = rest.split_once("]: ") else { bad() };
-        out.push(Expected {
-            line: i + 1 - above,
-            severity,
-            code: code.to_string(),
-            message: message.to_string(),
-            help: None,
-        });
-    }
-    out
 }

@@ -322,4 +322,58 @@ OTHERS = [
         {"ids": EVERY}, L + "Embedding", weights={"embedding_1.table": (6, 3)}),
 ]
 
-ROWS = CONVOLUTIONS + POOLS + NORMS + ACTIVATIONS + ATTENTION + OTHERS
+
+
+def recurrent(kind, at, twin_kind, gates, seen=False, both=False, backwards=False):
+    """A net of PyTorch on our weights; where padding is told it gets packed sequences, whose last states it gives."""
+    def parameters(p, at, end):
+        out = {f"weight_ih_l0{end}": p[f"{at}.w"].T, f"weight_hh_l0{end}": p[f"{at}.u"].T, f"bias_ih_l0{end}": p[f"{at}.b"]}
+        return out | {f"bias_hh_l0{end}": p.get(f"{at}.c", torch.zeros(gates * 4, dtype=torch.float64))}
+
+    def twin(x, *more):
+        p, lengths = more[-1], more[0].sum(1) if seen else None
+        net = twin_kind(3, 4, batch_first=True, bidirectional=both, dtype=torch.float64)
+        weights = parameters(p, f"{at}.forward", "") | parameters(p, f"{at}.backward", "_reverse") if both \
+            else parameters(p, at, "")
+        if seen:
+            x = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        start = [s[None] for s in more[int(seen):-1]]
+        ys, last = loaded(net, weights)(x.flip(1) if backwards else x, *([tuple(start) if len(start) > 1 else start[0]] if start else []))
+        last = last if isinstance(last, tuple) else (last,)
+        if seen or both:
+            return torch.cat(list(last[0]), -1)
+        return torch.cat([(ys.flip(1) if backwards else ys).reshape(-1)] + [s.reshape(-1) for s in last])
+    return twin
+
+
+def cell(at, gates, second=False):
+    out = {f"{at}.w": (3, 4 * gates), f"{at}.u": (4, 4 * gates), f"{at}.b": (4 * gates,)}
+    return out | ({f"{at}.c": (4 * gates,)} if second else {})
+
+
+X, START = {"x": (2, 5, 3)}, {"h": (2, 4)}
+RECURRENT = [
+    Row(f"{kind.lower()}{more}",
+        f"let r = {kind}(4, states: true{', backwards: true' if backwards else ''})(x{start})\n"
+        "concat([reshape(r[i], [size(r[i])]) for i in 0..len(r)])",
+        recurrent(kind, at, twin, gates, backwards=backwards), X | inputs, L + kind, weights=cell(at, gates, kind == "Gru"))
+    for kind, at, twin, gates, inputs, start in (
+        ("SimpleRnn", "simple_rnn_1", nn.RNN, 1, START, ", start: h"), ("Gru", "gru_1", nn.GRU, 3, START, ", start: h"),
+        ("Lstm", "lstm_1", nn.LSTM, 4, START | {"m": (2, 4)}, ", start: h, memory: m"))
+    for more, backwards in (("", False), (" backwards", True))
+] + [
+    Row(f"{kind.lower()} padded", f"{kind}(4)(x, seen)", recurrent(kind, at, twin, gates, seen=True),
+        X | {"seen": SEEN}, L + kind, weights=cell(at, gates, kind == "Gru"))
+    for kind, at, twin, gates in (("SimpleRnn", "simple_rnn_1", nn.RNN, 1), ("Gru", "gru_1", nn.GRU, 3),
+                                  ("Lstm", "lstm_1", nn.LSTM, 4))
+] + [
+    Row("bidirectional gru padded", "Bidirectional(Gru, 4)(x, seen)",
+        recurrent("Gru", "bidirectional_1", nn.GRU, 3, seen=True, both=True), X | {"seen": SEEN},
+        (L + "Bidirectional", L + "Gru"),
+        weights=cell("bidirectional_1.forward", 3, True) | cell("bidirectional_1.backward", 3, True)),
+    Row("bidirectional lstm", "Bidirectional(Lstm, 4)(x)",
+        recurrent("Lstm", "bidirectional_1", nn.LSTM, 4, both=True), X, (L + "Bidirectional", L + "Lstm"),
+        weights=cell("bidirectional_1.forward", 4) | cell("bidirectional_1.backward", 4)),
+]
+
+ROWS = CONVOLUTIONS + POOLS + NORMS + ACTIVATIONS + ATTENTION + OTHERS + RECURRENT

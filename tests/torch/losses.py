@@ -77,6 +77,16 @@ def nt_xent(a, b):
     return F.cross_entropy(logits, (torch.arange(2 * n) + n) % (2 * n), reduction="none")
 
 
+TEXTS = np.array([[1, 1, 2], [3, 2, 3], [4, 1, 1]])
+TIMES = np.array([7, 5, 6])
+SIGNS_OF = np.array([3, 2, 0])
+
+
+def ctc(x, text, times, signs, blank=0):
+    log_p = F.log_softmax(x, -1).transpose(0, 1)
+    return F.ctc_loss(log_p, text, times, signs, blank=blank, reduction="none")
+
+
 CLASSES = {"x": (4, 5), "labels": LABELS}
 TEXT = {"x": (2, 3, 5), "labels": DEEP}
 REALS = {"x": (4, 5), "y": (4, 5)}
@@ -139,4 +149,12 @@ ROWS = [
           lambda x, y, t, reduction: F.margin_ranking_loss(x, y, t, margin=0.5, reduction=reduction),
           REALS | {"t": SIGNS}, "margin: 0.5", constant=("t",)),
     *both("nt_xent", "a, b", reduced(nt_xent), FACES, "temperature: 0.2"),
+    losses("ctc", "ctc(x, text, times, signs)", lambda *v: ctc(*v).mean(),
+           {"x": (3, 7, 5), "text": TEXTS, "times": TIMES, "signs": SIGNS_OF}),
+    losses("ctc, each", "ctc(x, text, times, signs, reduce: identity)", ctc,
+           {"x": (3, 7, 5), "text": TEXTS, "times": TIMES, "signs": SIGNS_OF}),
+    losses("ctc, blank last", "ctc(x, text, times, signs, blank: 5, reduce: identity)", lambda *v: ctc(*v, blank=5),
+           {"x": (3, 30, 6), "text": TEXTS, "times": 4 * TIMES, "signs": SIGNS_OF}),
+    losses("ctc, one sign", "ctc(x, text, times, signs, reduce: identity)", ctc,
+           {"x": (2, 4, 3), "text": np.array([[1], [2]]), "times": np.array([4, 2]), "signs": np.array([1, 1])}),
 ]

@@ -184,7 +184,8 @@ impl Elab {
     fn frame_of(&mut self, id: CallableId, call: Span, params: &[Param], sig: &Signature) {
         self.frame(Some(id), call, sig.float());
         let dims = sig.dims.iter().map(|(name, (axis, _))| (name.to_string(), axis.clone())).collect();
-        let named = params.iter().zip(&sig.tensors);
+        // Errors tell the types of what the user applied.
+        let named = params.iter().zip(&sig.tensors).filter(|_| !self.in_library(call));
         let tensors = named.filter_map(|(p, v)| v.map(|v| (p.name.text.clone(), self.ty(v).clone()))).collect();
         if let Some(frame) = self.frames.last_mut() {
             (frame.dims, frame.tensors) = (dims, tensors);
@@ -267,6 +268,14 @@ impl Elab {
             self.training &= !self.is_frozen(&callable.name.text);
         }
         self.frame_of(id, span, &callable.inputs, &sig);
+        if is_model && self.keep_names {
+            for (param, v) in callable.inputs.iter().zip(&sig.tensors) {
+                if let Some(v) = v {
+                    let ty = self.ty(*v).clone();
+                    self.keep("an input", &param.name.text, &ty, param.name.span);
+                }
+            }
+        }
         let result = self.run_body(callable, sig, span);
         self.frames.pop();
         self.training = training;

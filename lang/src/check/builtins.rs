@@ -18,6 +18,8 @@ pub(super) struct Builtin {
     pub name: &'static str,
     /// Its parameters, for messages and for arguments by name.
     pub params: &'static [&'static str],
+    /// What it gives.
+    pub doc: &'static str,
     pub run: Run,
 }
 
@@ -28,38 +30,143 @@ impl std::fmt::Debug for Builtin {
 }
 
 const BUILTINS: [Builtin; 28] = [
-    Builtin { name: "shape", params: &["x"], run: shape },
-    Builtin { name: "sizes", params: &["x"], run: shape },
-    Builtin { name: "dtype_of", params: &["x"], run: dtype },
-    Builtin { name: "reduced", params: &["shape", "axis", "keep"], run: reduced },
-    Builtin { name: "rank", params: &["x"], run: rank },
-    Builtin { name: "size", params: &["x"], run: size },
-    Builtin { name: "size_of", params: &["shape", "axis"], run: size_of },
-    Builtin { name: "len", params: &["list"], run: len },
-    Builtin { name: "dtype", params: &["x"], run: dtype },
-    Builtin { name: "float", params: &["x"], run: float },
-    Builtin { name: "default_float", params: &[], run: |e, _, _, _| Ok(Value::DType(e.float())) },
-    Builtin { name: "zeros", params: &["shape", "dtype"], run: zeros },
-    Builtin { name: "ones", params: &["shape", "dtype"], run: ones },
-    Builtin { name: "split", params: &["x", "parts", "axis"], run: split },
-    Builtin { name: "stack", params: &["parts", "axis"], run: stack },
-    Builtin { name: "einsum", params: &[], run: super::einops::einsum },
-    Builtin { name: "rearrange", params: &[], run: super::einops::rearrange },
-    Builtin { name: "reduce", params: &[], run: super::einops::reduce },
-    Builtin { name: "repeat", params: &[], run: super::einops::repeat },
-    Builtin { name: "sparse", params: &["p"], run: super::update::sparse },
-    Builtin { name: "total", params: &["x"], run: super::update::total },
-    Builtin { name: "kept", params: &["shape", "axis"], run: kept },
-    Builtin { name: "each", params: &["values", "n"], run: super::windows::each },
-    Builtin { name: "inverse", params: &["order"], run: inverse },
-    Builtin { name: "minus", params: &["a", "b"], run: minus },
-    Builtin { name: "cut", params: &["x", "parts", "axis"], run: cut },
-    Builtin { name: "int", params: &["x"], run: int },
-    Builtin { name: "gradient", params: &["loss", "x"], run: super::second::gradient },
+    Builtin { name: "shape", params: &["x"], doc: "The sizes of a tensor, as a list.", run: shape },
+    Builtin { name: "sizes", params: &["x"], doc: "As `shape`, where a parameter has that name.", run: shape },
+    Builtin { name: "dtype_of", params: &["x"], doc: "As `dtype`, where a parameter has that name.", run: dtype },
+    Builtin {
+        name: "reduced",
+        params: &["shape", "axis", "keep"],
+        doc: "The sizes that a reduction over the axes leaves; with `keep`, 1 at each of them.",
+        run: reduced,
+    },
+    Builtin { name: "rank", params: &["x"], doc: "The number of axes of a tensor, or of a list of sizes.", run: rank },
+    Builtin {
+        name: "size",
+        params: &["x"],
+        doc: "The number of elements of a tensor; the product of a list of sizes.",
+        run: size,
+    },
+    Builtin {
+        name: "size_of",
+        params: &["shape", "axis"],
+        doc: "The product of the sizes at these axes; of all without any.",
+        run: size_of,
+    },
+    Builtin { name: "len", params: &["list"], doc: "The length of a list.", run: len },
+    Builtin { name: "dtype", params: &["x"], doc: "The dtype of a tensor.", run: dtype },
+    Builtin {
+        name: "float",
+        params: &["x"],
+        doc: "A static number as a float, a tensor in the floating dtype of the signature around it.",
+        run: float,
+    },
+    Builtin {
+        name: "default_float",
+        params: &[],
+        doc: "The floating dtype of the signature around it; f32 where there is none.",
+        run: |e, _, _, _| Ok(Value::DType(e.float())),
+    },
+    Builtin {
+        name: "zeros",
+        params: &["shape", "dtype"],
+        doc: "A new tensor of zeros, `zeros([2, 3])`, `zeros([n], i32)`; as a first value, of the type declared.",
+        run: zeros,
+    },
+    Builtin {
+        name: "ones",
+        params: &["shape", "dtype"],
+        doc: "A new tensor of ones, `ones([2, 3])`, `ones([n], i32)`; as a first value, of the type declared.",
+        run: ones,
+    },
+    Builtin {
+        name: "split",
+        params: &["x", "parts", "axis"],
+        doc: "A tuple of equal parts along an axis, `split(y, 3, axis: -1)`; of these sizes with a list, `split(y, [10, 20])`.",
+        run: split,
+    },
+    Builtin {
+        name: "stack",
+        params: &["parts", "axis"],
+        doc: "Tensors of one type side by side on a new axis, `stack([a, b], axis: 0)`.",
+        run: stack,
+    },
+    Builtin {
+        name: "einsum",
+        params: &[],
+        doc: "The sum of products that a pattern says: ``einsum(`b i d, b j d -> b i j`, q, k)``.",
+        run: super::einops::einsum,
+    },
+    Builtin {
+        name: "rearrange",
+        params: &[],
+        doc: "Axes in another order, joined or taken apart: ``rearrange(x, `b t (h d) -> b h t d`, h: 8)``.",
+        run: super::einops::rearrange,
+    },
+    Builtin {
+        name: "reduce",
+        params: &[],
+        doc: "A reduction over the axes that the pattern drops: ``reduce(x, `b c h w -> b c`, \"mean\")``.",
+        run: super::einops::reduce,
+    },
+    Builtin {
+        name: "repeat",
+        params: &[],
+        doc: "Elements repeated along the axes that the pattern adds: ``repeat(x, `b d -> b n d`, n: 4)``.",
+        run: super::einops::repeat,
+    },
+    Builtin {
+        name: "sparse",
+        params: &["p"],
+        doc: "In an optimizer: whether the gradient of the parameter has only the rows that the batch touched.",
+        run: super::update::sparse,
+    },
+    Builtin {
+        name: "total",
+        params: &["x"],
+        doc: "In an optimizer: a scalar added up over all parameters that the optimizer is applied to.",
+        run: super::update::total,
+    },
+    Builtin {
+        name: "kept",
+        params: &["shape", "axis"],
+        doc: "The sizes with 1 at these axes; at all without any.",
+        run: kept,
+    },
+    Builtin {
+        name: "each",
+        params: &["values", "n"],
+        doc: "A value or a list of `n` as a list of `n`: one setting for every axis, or one for each.",
+        run: super::windows::each,
+    },
+    Builtin {
+        name: "inverse",
+        params: &["order"],
+        doc: "The order of axes that undoes an order of axes.",
+        run: inverse,
+    },
+    Builtin { name: "minus", params: &["a", "b"], doc: "The differences of two lists of sizes.", run: minus },
+    Builtin {
+        name: "cut",
+        params: &["x", "parts", "axis"],
+        doc: "A tensor cut along an axis into parts of the sizes of these tensors.",
+        run: cut,
+    },
+    Builtin { name: "int", params: &["x"], doc: "A static number as an int, rounded towards 0.", run: int },
+    Builtin {
+        name: "gradient",
+        params: &["loss", "x"],
+        doc: "The gradient of a scalar in x, itself differentiable.",
+        run: super::second::gradient,
+    },
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Builtin> {
     BUILTINS.iter().find(|b| b.name == name)
+}
+
+/// Name, parameters and documentation of each.
+pub fn docs() -> impl Iterator<Item = (&'static str, &'static [&'static str], &'static str)> {
+    BUILTINS.iter().map(|b| (b.name, b.params, b.doc))
 }
 
 /// The names that people may want.

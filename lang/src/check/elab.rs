@@ -143,6 +143,11 @@ pub(super) struct Elab {
     pub applied: std::collections::HashSet<CallableId>,
     /// What conditions that were not decided say about sizes, in the block at hand.
     pub facts: Facts,
+    /// Whether named values are kept for `tfm why`, and those kept so far: path, kind, type, place.
+    pub keep_names: bool,
+    pub named: Vec<(String, &'static str, TensorType, Span)>,
+    /// The `train` block at hand.
+    pub block: String,
 }
 
 impl Elab {
@@ -181,6 +186,9 @@ impl Elab {
             holes: false,
             applied: Default::default(),
             facts: Facts::default(),
+            keep_names: false,
+            named: Vec::new(),
+            block: String::new(),
         }
     }
 

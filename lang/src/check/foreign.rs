@@ -216,6 +216,25 @@ mod tests {
         for (i, name) in all.iter().enumerate() {
             assert!(!all[..i].contains(name), "{name}");
         }
+        // What is written here is declared in the library, or is a word of the language.
+        fn texts(folder: &std::path::Path, out: &mut String) {
+            for entry in std::fs::read_dir(folder).expect("the library lies beside this crate").flatten() {
+                if entry.path().is_dir() {
+                    texts(&entry.path(), out);
+                } else if entry.path().extension().is_some_and(|e| e == "tfm") {
+                    *out += &std::fs::read_to_string(entry.path()).unwrap_or_default();
+                }
+            }
+        }
+        let mut library = String::new();
+        texts(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../stdlib"), &mut library);
+        let words = ["true", "false", "report", "f32", "i64", "i32", ""];
+        for (_, here, _) in NAMES.iter().filter(|(_, here, _)| here.chars().all(|c| c.is_alphanumeric() || c == '_')) {
+            let declared = ["layer", "fn", "loss", "metric", "optimizer", "schedule", "primitive"].iter().any(|kind| {
+                library.contains(&format!("\n{kind} {here}(")) || library.starts_with(&format!("{kind} {here}("))
+            });
+            assert!(declared || words.contains(here) || super::super::builtins::find(here).is_some(), "{here}");
+        }
         assert_eq!(setting("batch_size"), Some("`batch: 32`"));
         assert_eq!(parameter("kernel_size", &["size", "stride"]), Some("size"));
         assert_eq!(parameter("kernel_size", &["channels", "kernel"]), Some("kernel"));

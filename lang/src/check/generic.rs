@@ -10,7 +10,6 @@ use crate::model::{Op, Train, UpdateParameter};
 use crate::source::FileId;
 use crate::syntax::ast::{AxisExpr, CallableKind, ExprKind, Param, TypeKind};
 use crate::types::{DType, TensorType};
-use std::collections::HashSet;
 
 /// Ranks that `..S` is tried with.
 const RANKS: [usize; 4] = [2, 1, 3, 0];
@@ -19,10 +18,9 @@ impl Elab {
     /// Checks each declaration of these files that was never applied.
     pub fn check_by_itself(&mut self, files: &[FileId]) {
         let program = self.program.clone();
-        let ids: Vec<CallableId> = files.iter().flat_map(|f| program.declared_in(*f)).collect();
+        // Models first: their inputs have sizes, and what they apply is checked with those.
         let is_model = |id: &CallableId| program.callable(*id).callable.kind == CallableKind::Model;
-        let (models, others): (Vec<_>, Vec<_>) = ids.into_iter().partition(is_model);
-        // What a model applies is checked there with its actual values.
+        let (models, others): (Vec<_>, Vec<_>) = files.iter().flat_map(|f| program.declared_in(*f)).partition(is_model);
         for id in models.into_iter().chain(others) {
             if self.exhausted() {
                 break;
@@ -32,9 +30,11 @@ impl Elab {
             }
             let mut first: Option<Vec<Diagnostic>> = None;
             for rank in RANKS {
-                let (found, applied) = self.attempt(id, rank);
+                let alone = self.attempt(id, rank);
+                self.effort = alone.effort;
+                let found = alone.diagnostics;
                 if is_model(&id) {
-                    self.applied.extend(applied);
+                    self.applied.extend(alone.applied);
                 }
                 if found.is_empty() {
                     first = None;
@@ -53,10 +53,11 @@ impl Elab {
         }
     }
 
-    /// What is found in a declaration with unknown arguments, and what it applies.
-    fn attempt(&mut self, id: CallableId, rank: usize) -> (Vec<Diagnostic>, HashSet<CallableId>) {
+    /// A declaration with unknown arguments: what is found in it, what it applies, what its names are.
+    pub fn attempt(&self, id: CallableId, rank: usize) -> Elab {
         let mut e = Elab::new(self.program.clone());
         e.effort = self.effort;
+        e.keep_names = self.keep_names;
         let callable = &self.program.callable(id).callable;
         // A model has no parameters that a use could set: when only its batch is unknown, it is checked as in its use.
         e.generic =
@@ -88,7 +89,7 @@ impl Elab {
                 })
             })
             .collect();
-        let Some(args) = args else { return (e.diagnostics, e.applied) };
+        let Some(args) = args else { return e };
         let function = Value::Callable(id);
         let scalar = TensorType::new(DType::F32, []);
         let step = e.push(Op::Input("step".into()), Vec::new(), scalar, head);
@@ -113,8 +114,7 @@ impl Elab {
             }
             _ => e.call(function, args, head, head),
         };
-        self.effort = e.effort;
-        (e.diagnostics, e.applied)
+        e
     }
 
     /// Whether all sizes of an input but the first are known numbers.

@@ -49,23 +49,27 @@ mod train;
 mod unknown;
 mod update;
 mod value;
+pub mod why;
 mod windows;
 mod words;
 mod written;
 
+pub(crate) use builtins::docs as builtin_docs;
 pub use examples::library_tests;
+pub(crate) use program::module_of;
+pub(crate) use words::near;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{DataSpec, Model};
 use crate::source::{FileId, Sources};
-use crate::syntax::ast::{Block, Column, Expr, File, Item, ItemKind, Name, StringLit};
+use crate::syntax::ast::{Block, Callable, CallableKind, Column, Expr, File, Item, ItemKind, Name, StringLit};
 use elab::Elab;
 use program::Program;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use testing::{Test, TestItem};
 use train::TrainItem;
-use words::{list_words, near, snake_case, stable_hash};
+use words::{list_words, snake_case, stable_hash};
 
 /// The symbol for the number of steps in an epoch, known when the data is opened.
 pub const STEPS_PER_EPOCH: &str = "steps_per_epoch";
@@ -77,6 +81,8 @@ pub struct Options {
     pub overrides: Vec<(String, String)>,
     /// Also evaluates `test` declarations and the examples in doc comments.
     pub tests: bool,
+    /// Keep every named value with the history of its dimensions, for [`why`].
+    pub why: bool,
 }
 
 /// The result of a check: a model when there is no error.
@@ -90,6 +96,8 @@ pub struct Checked {
     /// The tests and examples of the main file, where they were asked for. What is wrong with a `test` is among the
     /// diagnostics too, but not what is wrong with an example.
     pub tests: Vec<Test>,
+    /// The named values of the file, where [`Options::why`] asks for them.
+    pub known: Vec<why::Known>,
 }
 
 /// A `data` declaration as parsed.
@@ -122,7 +130,9 @@ pub fn check(
     let mut diagnostics = Vec::new();
     let mut program = parse_library(sources, library, &mut diagnostics);
     let mut loader = Loader { load, loaded: BTreeMap::new(), files: vec![main], parts: Parts::default() };
-    loader.file(sources, &mut program, main, "", &mut Vec::new(), &mut diagnostics);
+    let name = &sources.get(main).name;
+    let name = name.rsplit(['/', '\\']).next().unwrap_or(name).trim_end_matches(".tfm").to_string();
+    loader.file(sources, &mut program, (main, ""), &mut vec![name], &mut diagnostics);
     let Loader { files, parts, .. } = loader;
     let overrides = apply_overrides(sources, &mut program, main, options, &mut diagnostics);
     let examples = match options.tests {
@@ -138,6 +148,7 @@ pub fn check(
     evaluate_data(&mut program, &parts, &mut diagnostics);
     let program = Arc::new(program);
     let mut e = Elab::new(program.clone());
+    e.keep_names = options.why;
     e.diagnostics = diagnostics;
     for (file, condition, text) in &parts.requires {
         let _ = e.require_at(*file, condition, text.as_ref().map(|t| t.text.as_str()));
@@ -148,12 +159,14 @@ pub fn check(
     let mut trains = Vec::new();
     for (file, name, data, body) in &parts.trains {
         let item = TrainItem { file: *file, name, data, body };
+        e.block = name.text.clone();
         if let Ok(train) = e.train(&item, &overrides, &mut optimizers) {
             e.check_updates(&train, &optimizers);
             trains.push(train);
         }
     }
     e.check_by_itself(&files);
+    let known = if options.why { all_known(&e, &files) } else { Vec::new() };
     let mut tests: Vec<Test> = examples.iter().map(|x| x.elaborate(&program, x.file)).collect();
     if options.tests {
         let own = parts.tests.iter().filter(|t| t.file == main);
@@ -169,7 +182,21 @@ pub fn check(
     diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let model = (!failed).then(|| finish(e, trains, optimizers));
-    Checked { model, diagnostics, files, tests }
+    Checked { model, diagnostics, files, tests, known }
+}
+
+/// The named values of the trainings, and of the models that none of them applies.
+fn all_known(e: &Elab, files: &[FileId]) -> Vec<why::Known> {
+    let mut known = e.known();
+    let is_model = |id: &value::CallableId| e.program.callable(*id).callable.kind == CallableKind::Model;
+    for id in files.iter().flat_map(|f| e.program.declared_in(*f)).filter(is_model) {
+        for value in e.attempt(id, 2).known() {
+            if !known.iter().any(|k| k.path == value.path) {
+                known.push(value);
+            }
+        }
+    }
+    known
 }
 
 fn finish(mut e: Elab, mut trains: Vec<crate::model::Train>, optimizers: Vec<value::Value>) -> Model {
@@ -207,6 +234,20 @@ fn test_of(file: FileId, item: &Item) -> Option<TestItem> {
     }
 }
 
+/// Says of each `primitive` of a user's file that it has no kernel; its name stays silent.
+fn refuse_primitives(file: &mut File, diagnostics: &mut Vec<Diagnostic>) {
+    for item in &mut file.items {
+        let ItemKind::Callable(Callable { kind: CallableKind::Primitive, name, head, .. }) = &item.kind else {
+            continue;
+        };
+        let d = Diagnostic::error("E0210", *head, format!("`{}` would need a kernel in the runtime", name.text))
+            .says("primitives are declared in the library only")
+            .help("write `fn` and a body of operations that there are; `grad { … }` after it gives it a gradient of its own");
+        diagnostics.push(d);
+        item.kind = ItemKind::Error(vec![name.clone()]);
+    }
+}
+
 /// Reads files as they are imported, each once, refusing cycles.
 struct Loader<'a> {
     load: &'a mut dyn FnMut(&str) -> Option<String>,
@@ -221,20 +262,18 @@ impl Loader<'_> {
         &mut self,
         sources: &mut Sources,
         program: &mut Program,
-        id: FileId,
-        module: &str,
+        (id, module): (FileId, &str),
         above: &mut Vec<String>,
         diagnostics: &mut Vec<Diagnostic>,
     ) {
-        let (file, found) = crate::syntax::parse(sources, id);
+        let (mut file, found) = crate::syntax::parse(sources, id);
         diagnostics.extend(found);
-        above.push(module.to_string());
+        refuse_primitives(&mut file, diagnostics);
         for item in &file.items {
             if let ItemKind::Import { path, .. } = &item.kind {
                 self.import(sources, program, path, above, diagnostics);
             }
         }
-        above.pop();
         self.keep_parts(&file);
         program.add_file(file, module, diagnostics);
     }
@@ -253,11 +292,11 @@ impl Loader<'_> {
         }
         let module = path.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(".");
         let span = first.span.to(path[path.len() - 1].span);
-        if above.contains(&module) {
+        if let Some(first) = above.iter().position(|m| *m == module) {
             let d = Diagnostic::error("E0205", span, format!("`{module}` imports itself"))
-                .note(format!("{} -> {module}", above[1..].join(" -> ")));
+                .note(format!("{} -> {module}", above[first..].join(" -> ")));
             diagnostics.push(d.help("move what both need into a third file"));
-            program.cyclic.extend(above.iter().filter(|m| !m.is_empty()).cloned());
+            program.cyclic.extend(above[first..].iter().cloned());
             return;
         }
         if self.loaded.contains_key(&module) {
@@ -269,7 +308,9 @@ impl Loader<'_> {
         self.loaded.insert(module.clone(), id);
         self.files.push(id);
         program.modules.entry(module.clone()).or_default();
-        self.file(sources, program, id, &module, above, diagnostics);
+        above.push(module.clone());
+        self.file(sources, program, (id, &module), above, diagnostics);
+        above.pop();
     }
 
     fn keep_parts(&mut self, file: &File) {

@@ -405,6 +405,11 @@ impl Elab {
                         let d = d.clone();
                         return Err(self.wrong_broadcast(what, &types, operands, (j, &d), (k, axis)));
                     }
+                    // A mask made on the spot has no history, what it covers has.
+                    Some((j, d)) if d.origin == Default::default() => {
+                        let known = Axis { dim: d.dim.clone(), origin: axis.origin };
+                        decided = Some((*j, known));
+                    }
                     Some(_) => {}
                 }
             }

@@ -24,12 +24,15 @@ impl Elab {
         span: Span,
         broadcast: bool,
     ) -> Res<Signature> {
+        // What the library writes is in order, and an operator's operands are alike: no other order can be meant.
+        let operator = sign_of_primitive(&callable.name.text) != callable.name.text;
+        if operator || self.in_library(span) {
+            return self.bind_in_order(callable, params, args, env, span, broadcast);
+        }
         let before = self.diagnostics.len();
         let kept = (args.clone(), env.clone());
         let result = self.bind_in_order(callable, params, args, env, span, broadcast);
-        // An operator's operands are alike: no other order can be meant.
-        let operator = sign_of_primitive(&callable.name.text) != callable.name.text;
-        if result.is_err() && self.diagnostics.len() > before && !operator {
+        if result.is_err() && self.diagnostics.len() > before {
             self.try_other_orders(callable, params, kept, span, broadcast, before);
         }
         result

@@ -203,10 +203,20 @@ impl Elab {
                     return Ok(());
                 }
                 let Some(Value::List(items)) = sig.env.get(name).cloned() else { return Err(Failed) };
-                for item in items.iter() {
+                let user = self.user_span(span);
+                let by = self.quote(user);
+                // Sizes that are given come from the axes at the same places of the first argument, counted from the
+                // end: a transposed convolution of an image.
+                let first = sig.tensors.iter().flatten().next().map(|v| self.ty(*v).shape.clone()).unwrap_or_default();
+                for (i, item) in items.iter().enumerate() {
                     let dim = self.dim_of(item, span)?;
                     self.positive(&dim, &dim.to_string(), span)?;
-                    shape.push(Axis { dim, origin: Default::default() });
+                    let source = (first.len() + i).checked_sub(items.len()).and_then(|k| first.get(k));
+                    let source = source.filter(|_| first.len() > items.len()).map(|a| a.origin);
+                    let origin = source.map_or(Default::default(), |source| {
+                        self.history.add(format!("{dim}, from `{by}`"), user, vec![source])
+                    });
+                    shape.push(Axis { dim, origin });
                 }
                 Ok(())
             }
@@ -243,7 +253,7 @@ impl Elab {
         let user = self.user_span(span);
         // What the same application brought along, its kernel, is told by the application.
         let used = |name: &str| super::shape_errors::words(self.program.sources.text(e.span)).any(|w| w == name);
-        let mut parents: Vec<_> = sig.dims.iter().filter(|(name, _)| used(*name)).map(|(_, (a, _))| a.origin).collect();
+        let mut parents: Vec<_> = sig.dims.iter().filter(|(name, _)| used(name)).map(|(_, (a, _))| a.origin).collect();
         parents.retain(|p| self.history.place(*p) != Some(user));
         parents.sort_unstable();
         let by = self.quote(user);

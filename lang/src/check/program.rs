@@ -65,8 +65,8 @@ pub(super) struct Program {
     pub cyclic: Vec<String>,
 }
 
-/// The module of a library file: `layers/dense.tfm` and `losses.tfm` are `std.layers`, `std.losses`.
-fn module_of(path: &str) -> String {
+/// The module of a library file: `layers/dense.tfm` and `losses/pairs.tfm` are in `std.layers`, `std.losses`.
+pub(crate) fn module_of(path: &str) -> String {
     format!("std.{}", path.split('/').next().unwrap_or(path).trim_end_matches(".tfm"))
 }
 
@@ -223,26 +223,23 @@ impl Program {
 
     fn import(&mut self, file: FileId, path: &[Name], names: &[Name], diagnostics: &mut Vec<Diagnostic>) {
         let module: String = path.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(".");
-        let Some(exported) = self.modules.get(&module).cloned() else {
-            let span = path.first().map_or(Span::default(), |n| n.span.to(path[path.len() - 1].span));
-            let near = super::near(&module, self.modules.keys().map(String::as_str));
-            let modules: Vec<&str> = self.modules.keys().map(String::as_str).filter(|m| !PRELUDE.contains(m)).collect();
-            let mut d = Diagnostic::error("E0204", span, format!("there is no module `{module}`"))
-                .note(format!("the modules are {}", modules.join(", ")));
-            if let Some(near) = near {
-                d = d.help(format!("did you mean `{near}`?")).fix("correct the name", span, near);
+        let silent = |scope: &mut BTreeMap<String, (Global, Span)>| {
+            for name in names {
+                scope.entry(name.text.clone()).or_insert((Global::Broken, name.span));
             }
+        };
+        // What a cycle keeps from being known was reported with it.
+        if self.cyclic.contains(&module) {
+            return silent(self.scopes.entry(file).or_default());
+        }
+        let Some(exported) = self.modules.get(&module).cloned().filter(|_| !names.is_empty()) else {
+            let d = self.no_module(path, names, &module);
             diagnostics.push(d);
-            let scope = self.scopes.entry(file).or_default();
-            scope.extend(names.iter().map(|n| (n.text.clone(), (Global::Broken, n.span))));
-            return;
+            return silent(self.scopes.entry(file).or_default());
         };
         for name in names {
             match exported.get(&name.text) {
                 Some(global) => self.bind(file, name, *global, diagnostics),
-                None if self.cyclic.contains(&module) => {
-                    self.scopes.entry(file).or_default().insert(name.text.clone(), (Global::Broken, name.span));
-                }
                 None => {
                     let mut d = Diagnostic::error("E0204", name.span, format!("`{module}` has no `{}`", name.text));
                     let elsewhere = self.modules.iter().find(|(_, names)| names.contains_key(&name.text));
@@ -266,6 +263,32 @@ impl Program {
                     self.scopes.entry(file).or_default().insert(name.text.clone(), (Global::Broken, name.span));
                 }
             }
+        }
+    }
+
+    /// An import of a module that is not there, or of a whole module.
+    fn no_module(&self, path: &[Name], names: &[Name], module: &str) -> Diagnostic {
+        let last = names.last().or(path.last()).map_or(Span::default(), |n| n.span);
+        let span = path.first().map_or(last, |n| n.span.to(path[path.len() - 1].span));
+        let whole = match names {
+            [] => module.to_string(),
+            [one] => format!("{module}.{}", one.text),
+            _ => String::new(),
+        };
+        if let Some(inner) = self.modules.get(&whole) {
+            let some: Vec<&str> = inner.keys().map(String::as_str).take(2).collect();
+            return Diagnostic::error("E0204", span.to(last), "this import does not say which names it brings")
+                .says(format!("`{whole}` is a module"))
+                .help(format!("write `import {whole}.{{{}, …}}`", some.join(", ")));
+        }
+        let near = super::near(module, self.modules.keys().map(String::as_str));
+        let modules: Vec<&str> = self.modules.keys().map(String::as_str).filter(|m| !PRELUDE.contains(m)).collect();
+        let d = Diagnostic::error("E0204", span, format!("there is no module `{module}`"))
+            .note(format!("the modules are {}", modules.join(", ")));
+        match near {
+            Some(near) => d.help(format!("did you mean `{near}`?")).fix("correct the name", span, near),
+            None if path.first().is_some_and(|n| n.text == "std") => d,
+            None => d.help(format!("a file beside this one would be `{}.tfm`", module.replace('.', "/"))),
         }
     }
 

@@ -198,7 +198,7 @@ fn reshaped(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) ->
             let others = size(&mut to.iter().enumerate().filter(|(k, _)| *k != i).map(|(_, d)| d));
             let (have, others) = (e.concrete(&have), e.concrete(&others));
             let exact = have.rem(&others)? == Dim::default();
-            let other = have.div(&others).filter(|q| exact && q.as_constant().is_some_and(|n| n > 0))?;
+            let other = have.div(&others).filter(|q| exact && q.as_constant().is_some_and(|n| n > 1))?;
             Some(format!("write {other} instead of {}, or `-1`, which stands for what is left", to[i]))
         });
         let batch =

@@ -144,9 +144,7 @@ impl Elab {
     fn in_tensors(&mut self, value: &Value, dtype: Option<DType>, span: Span) -> Res<Value> {
         match value {
             Value::Tuple(items) => Ok(Value::Tuple(Arc::new(self.all_in_tensors(items, span)?))),
-            Value::List(items) if items.iter().any(|v| !v.is_number() && !matches!(v, Value::Bool(_))) => {
-                Ok(Value::list(self.all_in_tensors(items, span)?))
-            }
+            Value::List(items) if !is_literal(value) => Ok(Value::list(self.all_in_tensors(items, span)?)),
             Value::Named(items) => {
                 let values: Vec<Value> = items.iter().map(|(_, v)| v.clone()).collect();
                 let values = self.all_in_tensors(&values, span)?;
@@ -526,6 +524,14 @@ fn how_many(value: &Value) -> String {
             n => format!("{n} values"),
         },
         other => other.kind().into(),
+    }
+}
+
+/// True for numbers and nested lists of them, which are one tensor.
+fn is_literal(value: &Value) -> bool {
+    match value {
+        Value::List(items) => items.iter().all(is_literal),
+        other => other.is_number() || matches!(other, Value::Bool(_)),
     }
 }
 

@@ -39,9 +39,15 @@ pub(super) fn gradient(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -
     let mut wanted = Vec::new();
     leaves(&x.value, &mut wanted);
     if wanted.is_empty() {
-        let d =
-            Diagnostic::error("E0803", x.span, format!("a gradient is taken in tensors, this is {}", x.value.kind()))
-                .help("name a value that the loss was computed from, a parameter (`layer.w`), or a tuple of them");
+        let d = Diagnostic::error(
+            "E0803",
+            x.span,
+            format!("a gradient is taken in tensors, this is {}", x.value.kind()),
+        )
+        .help(
+            "name a value that the loss was computed from, a parameter (`layer.w`), or a tuple of them; numbers \
+                     in the text are a new tensor wherever they are used, and `let t = f32([1, 2])` makes one",
+        );
         return Err(e.fail(d));
     }
     for v in &wanted {

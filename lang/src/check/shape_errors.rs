@@ -53,7 +53,7 @@ impl Elab {
         }
         d = self.declared(d, callable, param, ty);
         d = self.with_story(d, &have.shape.iter().collect::<Vec<_>>());
-        if let Some(help) = self.rank_help(axes, fixed, more, have, place) {
+        if let Some(help) = self.rank_help(what, axes, fixed, more, have, place) {
             d = d.help(help);
         }
         self.fail(d)
@@ -61,6 +61,7 @@ impl Elab {
 
     fn rank_help(
         &mut self,
+        what: &str,
         axes: &[AxisExpr],
         fixed: usize,
         more: bool,
@@ -92,8 +93,19 @@ impl Elab {
                 _ => format!("the elements are the same: {drop}write `reshape({x}, {})`", listed(&shape)),
             });
         }
+        // `Conv1d` of an image: there is one for each number of axes.
+        if let Some(kind) = what.strip_suffix('d').and_then(|w| w.strip_suffix(|c: char| c.is_ascii_digit()))
+            && (3..=5).contains(&have.rank())
+            && (have.rank(), fixed) != (3, 4)
+        {
+            return Some(format!("`{kind}{}d` is the one for {} axes", have.rank() - 2, have.rank()));
+        }
+        let sequence =
+            axes.iter().any(|a| matches!(a, AxisExpr::Dim(e) if matches!(&*e.kind, ExprKind::Name(n) if n == "T")));
         Some(match (have.rank(), fixed) {
-            (4, 3) => format!("a sequence of an image's places is ``rearrange({x}, `b c h w -> b (h w) c`)``"),
+            (4, 3) if sequence => {
+                format!("a sequence of an image's places is ``rearrange({x}, `b c h w -> b (h w) c`)``")
+            }
             (n, 2) if n > 2 => {
                 format!("write `{x} |> flatten`: {}[{}, {}]", have.dtype, have.shape[0].dim, product(&have.shape[1..]))
             }

@@ -161,26 +161,25 @@ impl Elab {
             return Err(Failed);
         }
         let Some(ty) = &param.ty else { return Ok(value) };
+        if static_fits(callable.kind, ty, &value) {
+            let wants_schedule = matches!(&ty.kind, TypeKind::Word(word) if word == "schedule");
+            if wants_schedule && value.as_f64().is_some_and(|x| x < 0.0) {
+                let what =
+                    format!("`{}` of `{}` is a rate: it cannot be negative", param.name.text, callable.name.text);
+                return self.error("E0503", span, what);
+            }
+            // One value stands for a list of one.
+            let listed = matches!(&ty.kind, TypeKind::List(inner) if matches!(inner.kind, TypeKind::Word(_)));
+            return Ok(if listed && !matches!(value, Value::List(_)) { Value::list(vec![value]) } else { value });
+        }
         let wanted = match &ty.kind {
             TypeKind::Word(word) => with_article(word),
             TypeKind::List(inner) => {
                 let TypeKind::Word(word) = &inner.kind else { return Ok(value) };
-                // One value stands for a list of one.
-                if word_fits(callable.kind, word, &value) {
-                    return Ok(Value::list(vec![value]));
-                }
                 format!("a list of {word}s")
             }
             TypeKind::Tensor { .. } => return Ok(value),
         };
-        let fits = static_fits(callable.kind, ty, &value);
-        if fits && wanted == "a schedule" && value.as_f64().is_some_and(|x| x < 0.0) {
-            let what = format!("`{}` of `{}` is a rate: it cannot be negative", param.name.text, callable.name.text);
-            return self.error("E0503", span, what);
-        }
-        if fits {
-            return Ok(value);
-        }
         let mut d = Diagnostic::error(
             "E0503",
             span,

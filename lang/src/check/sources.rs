@@ -18,7 +18,7 @@ mod tables;
 mod tests;
 mod tokens;
 
-pub use bind::{bind, find};
+pub use bind::{bind, find, signature};
 pub use columns::{COLUMNS, Column, TRANSFORMS, column};
 pub(in crate::check) use condition::written;
 pub use condition::{Cell, Condition, condition};

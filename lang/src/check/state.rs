@@ -21,7 +21,8 @@ impl Elab {
         v
     }
 
-    fn kind_here(&self) -> Option<CallableKind> {
+    /// What kind of declaration is being applied.
+    pub fn kind_here(&self) -> Option<CallableKind> {
         self.frames.iter().rev().find_map(|f| f.callable).map(|id| self.program.callable(id).callable.kind)
     }
 

@@ -55,6 +55,11 @@ impl Elab {
             StmtKind::Expr(e) => {
                 let value = self.eval(env, e)?;
                 let effect = matches!(&value, Value::Tuple(items) if items.is_empty());
+                if !last && !effect && self.kind_here() == Some(CallableKind::Optimizer) {
+                    let d = Diagnostic::error("E0405", e.span, "an average of the parameter would be lost here")
+                        .help("let the average go around the others: `|> ema()` stands last");
+                    return Err(self.fail(d));
+                }
                 if !last && !effect {
                     let d = Diagnostic::error("E0504", e.span, "nobody uses this value")
                         .help("name it with `let`, or remove it; only the last value of a block is its result");
@@ -114,6 +119,12 @@ impl Elab {
         for (name, part) in names.into_iter().zip(parts) {
             if let Value::Bound(bound) = &part {
                 self.hints.entry(bound.id).or_insert_with(|| name.text.clone());
+            }
+            if let Value::Tensor(v) = &part
+                && self.keep_names
+            {
+                let ty = self.ty(*v).clone();
+                self.keep("a value", &name.text, &ty, name.span);
             }
             env.bind(&name.text, part, name.span);
         }

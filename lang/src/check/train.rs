@@ -186,6 +186,7 @@ impl Elab {
                 shape.push(Axis { dim: axis.dim.clone(), origin });
             }
             let ty = TensorType { dtype: field.ty.dtype, shape, below: field.ty.below.clone() };
+            self.keep("a field of the data", &field.name, &ty, place);
             let v = self.push(crate::model::Op::Input(field.name.as_str().into()), Vec::new(), ty, place);
             match field.name.split_once('.') {
                 None => env.bind(&field.name, Value::Tensor(v), place),

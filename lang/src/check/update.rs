@@ -6,7 +6,7 @@ use super::hold::Hold;
 use super::program::Program;
 use super::schedules::Clock;
 use super::value::{Bound, Env, Value};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::dim::Dim;
 use crate::model::{
     Attr, Attrs, Body, GradientRule, Op, OptimizerId, ParameterUpdate, Rules, StateUpdate, Update, UpdateParameter,
@@ -35,7 +35,8 @@ impl Rules for Library {
         result: &TensorType,
     ) -> Result<GradientRule, Diagnostic> {
         let mut e = Elab::new(self.program.clone());
-        e.gradient_of(primitive, attrs, args, result).map_err(|_| first(e))
+        let rule = e.gradient_of(primitive, attrs, args, result);
+        or_first(rule, e)
     }
 
     fn update(
@@ -46,16 +47,22 @@ impl Rules for Library {
     ) -> Result<Update, Diagnostic> {
         let mut e = Elab::new(self.program.clone());
         match self.optimizers.get(optimizer.0 as usize) {
-            Some(value) => e.update_of(value, parameters, &settings.total_steps).map_err(|_| first(e)),
+            Some(value) => {
+                let update = e.update_of(value, parameters, &settings.total_steps);
+                or_first(update, e)
+            }
             None => Err(Diagnostic::error("E0600", Span::default(), "there is no such optimizer")),
         }
     }
 }
 
-/// The error that made an elaboration fail.
-fn first(e: Elab) -> Diagnostic {
-    let unknown = || Diagnostic::error("E0600", Span::default(), "this could not be written out");
-    e.diagnostics.into_iter().next().unwrap_or_else(unknown)
+/// What was written out, or the first error: a statement may fail, as `require` does, and those after it may not.
+fn or_first<T>(result: Res<T>, e: Elab) -> Result<T, Diagnostic> {
+    match (result, e.diagnostics.into_iter().find(|d| d.severity == Severity::Error)) {
+        (Ok(value), None) => Ok(value),
+        (_, Some(d)) => Err(d),
+        (Err(_), None) => Err(Diagnostic::error("E0600", Span::default(), "this could not be written out")),
+    }
 }
 
 impl Elab {
@@ -253,11 +260,11 @@ impl Elab {
         let by_rows = target.rows.as_ref().is_some_and(|rows| {
             declared.rank() == target.full.rank() && declared.shape.first().is_some_and(|a| a.dim == *rows)
         });
-        let full = if by_rows {
-            TensorType { shape: target.full.shape.clone(), ..declared.clone() }
-        } else {
-            declared.clone()
-        };
+        // The variable has all rows, each of the declared size.
+        let mut full = declared.clone();
+        if let (true, Some(rows), Some(all)) = (by_rows, full.shape.first_mut(), target.full.shape.first()) {
+            *rows = all.clone();
+        }
         let (body, value, ty) = self.initial(env, &path, Some(full), init)?;
         self.variables.push(Variable {
             path: path.clone(),

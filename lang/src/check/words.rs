@@ -1,7 +1,7 @@
 //! Small helpers on words: near names, lists, cases, a hash that never changes.
 
 /// The candidate nearest to a misspelt word, if one is near enough to suggest.
-pub(super) fn near<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn near<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (word.chars().count() / 3).max(1);
     let lower = word.to_lowercase();
     candidates
@@ -77,6 +77,8 @@ mod tests {
     #[test]
     fn words() {
         assert_eq!(near("Dence", ["Dense", "Conv2d"].into_iter()), Some("Dense"));
+        assert_eq!(near("trian", ["train", "test"].into_iter()), Some("train"), "two letters swapped are one slip");
+        assert_eq!(distance("trian", "train"), 1);
         assert_eq!(near("kernal", ["kernel", "stride"].into_iter()), Some("kernel"));
         assert_eq!(near("zebra", ["Dense", "Conv2d"].into_iter()), None);
         assert_eq!(snake_case("LayerNorm"), "layer_norm");

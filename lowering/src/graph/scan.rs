@@ -158,12 +158,8 @@ fn prune(scan: &Scan, args: &[Value], mut used: Vec<bool>) -> Option<(Scan, Vec<
     if used.iter().all(|u| *u) && inputs.len() == scan.walked.len() {
         return None;
     }
-    let mut places = vec![0; used.len()];
-    let mut next = 0;
-    for (place, _) in places.iter_mut().zip(&used).filter(|(_, used)| **used) {
-        *place = next;
-        next += 1;
-    }
+    // What goes has the number of what stands behind it, which nobody asks for.
+    let places: Vec<u32> = (0..used.len()).map(|k| used[..k].iter().filter(|u| **u).count() as u32).collect();
     let mut turn = scan.turn.clone();
     let kept = |k: usize| used[k];
     turn.variables = numbered(&turn.variables, &kept, |k, v| Variable { path: format!("c{k}"), ..v.clone() });

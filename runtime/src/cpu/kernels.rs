@@ -50,6 +50,7 @@ const KERNELS: &[Kernel] = &[
     Kernel { name: "max", facts: STRIDED, scratch: reduce::scratch, prepare: reduce::prepare_max },
     Kernel { name: "min", facts: STRIDED, scratch: reduce::scratch, prepare: reduce::prepare_min },
     Kernel { name: "argmax", facts: STRIDED, scratch: none, prepare: scan::prepare_argmax },
+    Kernel { name: "arg_top_k", facts: STRIDED, scratch: none, prepare: scan::prepare_arg_top_k },
     Kernel { name: "cumsum", facts: STRIDED, scratch: none, prepare: scan::prepare_cumsum },
     Kernel { name: "concat", facts: STRIDED, scratch: none, prepare: movement::prepare_concat },
     Kernel { name: "pad", facts: STRIDED, scratch: none, prepare: movement::prepare_pad },

@@ -1,4 +1,4 @@
-//! Along one axis: `argmax` and `cumsum`.
+//! Along one axis: `argmax`, `arg_top_k` and `cumsum`.
 
 use super::kernels::{Call, Task, axis, by_dtype, require};
 use super::movement::text;
@@ -53,6 +53,48 @@ fn argmax_task<T: Copy + PartialOrd + 'static>(lines: Lines) -> Result<Task, Str
                         }
                     }
                     *run.output::<i32>(0).add(line) = best.0;
+                }
+            }
+        });
+        Ok(())
+    }))
+}
+
+pub(crate) fn prepare_arg_top_k(call: &Call<'_>) -> Result<Task, String> {
+    let ([x], [y]) = call.operands()?;
+    let last = x.shape.len().checked_sub(1).ok_or("`arg_top_k` of a scalar")?;
+    let lines = lines(x, &vec![0; x.shape.len()], last);
+    let k = y.shape.last().copied().unwrap_or(0);
+    let fits = y.dtype == DType::I32 && (1..=lines.length).contains(&k) && y.size() == lines.count * k;
+    require(fits && i32::try_from(lines.length).is_ok(), || format!("{} to {}", text(x), text(y)))?;
+    by_dtype!(x.dtype, number, arg_top_k_task(lines, k))
+}
+
+/// Each element is put in its place among the best so far, after those that are as large: k is small.
+#[allow(clippy::eq_op)]
+fn arg_top_k_task<T: Copy + PartialOrd + 'static>(lines: Lines, k: usize) -> Result<Task, String> {
+    // A NaN counts as the largest, as for `argmax`.
+    let before = |a: T, b: T| a > b || (a != a && b == b);
+    Ok(Box::new(move |run| {
+        run.pieces(lines.count, CHUNK / (lines.length * k).max(1), |first, last| {
+            for line in first..last {
+                // SAFETY: the view is inside its space, and the output has k elements for each line.
+                let (from, best) = unsafe {
+                    let from = run.input::<T>(0).offset(place(&lines.shape, &lines.strides[0], line));
+                    (from, std::slice::from_raw_parts_mut(run.output::<i32>(0).add(line * k), k))
+                };
+                // SAFETY: `i` is below the length of the line.
+                let at = |i: usize| unsafe { *from.offset(i as isize * lines.step) };
+                let mut found = 0;
+                for i in 0..lines.length {
+                    let x = at(i);
+                    let better = best[..found].partition_point(|&j| !before(x, at(j as usize)));
+                    if better == k {
+                        continue;
+                    }
+                    found = (found + 1).min(k);
+                    best.copy_within(better..found - 1, better + 1);
+                    best[better] = i as i32;
                 }
             }
         });

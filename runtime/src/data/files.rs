@@ -29,12 +29,15 @@ pub fn locate(roots: &[PathBuf], path: &str) -> Result<PathBuf, DataError> {
         .help(format!("set TFM_DATA to the folder that holds `{path}`, as in `TFM_DATA=~/data tfm train …`")))
 }
 
+/// The bytes of a file as they are.
+pub fn read_plain(path: &Path) -> Result<Vec<u8>, DataError> {
+    let bytes = std::fs::read(path).map_err(|e| unreadable(path, &e))?;
+    if bytes.is_empty() { Err(DataError::of(path, "the file is empty")) } else { Ok(bytes) }
+}
+
 /// The bytes of a file, unpacked where it is gzip.
 pub fn read(path: &Path) -> Result<Vec<u8>, DataError> {
-    let bytes = std::fs::read(path).map_err(|e| unreadable(path, &e))?;
-    if bytes.is_empty() {
-        return Err(DataError::of(path, "the file is empty"));
-    }
+    let bytes = read_plain(path)?;
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }

@@ -9,7 +9,13 @@ pub struct Learned {
     /// The text of each token of a `text`; empty for other sources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vocabulary: Vec<String>,
-    /// By the names of columns of fractions.
+    /// By the names of columns of `words` or `chars`, the texts of their tokens after the marks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vocabularies: BTreeMap<String, Vec<String>>,
+    /// What each of the zipped parts taught, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub zipped: BTreeMap<String, Learned>,
+    /// By the names of columns of fractions; `load.3` for the fourth number of a column of several.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, LearnedColumn>,
     /// By the names of columns of hashed categories, the numbers of those texts that do not have their hash.
@@ -20,14 +26,14 @@ pub struct Learned {
 /// What was learned of one column.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct LearnedColumn {
-    /// One for each `standardize`, in order.
+    /// One for each `standardize` and `normalize`, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub standardize: Vec<Moments>,
     /// What stands for a missing value: the mean of the column after its transforms.
     pub fill: f64,
 }
 
-/// A mean and a standard deviation.
+/// What a value is lessened by, and then divided by: a mean and a standard deviation, or a least value and a range.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Moments {
     /// The mean.
@@ -37,6 +43,16 @@ pub struct Moments {
 }
 
 impl Moments {
+    /// The least of some numbers and how far the greatest is from it; 0 and 1 for none.
+    pub fn range(values: impl Iterator<Item = f64> + Clone) -> Moments {
+        let least = values.clone().fold(f64::INFINITY, f64::min);
+        let range = values.fold(f64::NEG_INFINITY, f64::max) - least;
+        match least.is_finite() {
+            true => Moments { mean: least, deviation: if range > 0.0 { range } else { 1.0 } },
+            false => Moments { mean: 0.0, deviation: 1.0 },
+        }
+    }
+
     /// Those of some numbers; mean 0 and deviation 1 for none.
     pub fn of(values: impl Iterator<Item = f64> + Clone) -> Moments {
         let n = values.clone().count() as f64;

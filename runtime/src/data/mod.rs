@@ -7,21 +7,26 @@
 
 mod arrange;
 mod cifar;
-mod clicks;
 mod drawn;
 mod drawn_digits;
+mod drawn_shapes;
 mod error;
 mod files;
+mod folders;
 mod idx;
 mod learned;
 mod loader;
+mod npy;
 mod open;
+mod pictures;
 mod random;
 mod split;
+mod synthetic;
 mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod wav;
 
 pub use error::{At, DataError};
 pub use learned::{Learned, LearnedColumn, Moments};

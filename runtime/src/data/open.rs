@@ -5,7 +5,7 @@ use super::error::DataError;
 use super::files::locate;
 use super::learned::Learned;
 use super::split::{Columns, Field, InMemory, Records, Rows, Split, with_fields};
-use super::{cifar, clicks, drawn, drawn_digits, idx, table, text};
+use super::{cifar, drawn, drawn_digits, drawn_shapes, folders, idx, synthetic, table, text};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tfm_lang::check::sources::{self, Args, Operator};
@@ -70,10 +70,21 @@ pub(super) static READERS: &[Reader] = &[
     Reader { name: "mnist", open: idx::open_mnist, file: idx::open_digits_file },
     Reader { name: "cifar10", open: cifar::open, file: cifar::open_file },
     Reader { name: "idx", open: idx::open_idx, file: idx::open_idx_file },
+    Reader { name: "images", open: folders::open_images, file: folders::given_images },
+    Reader { name: "npy", open: table::open_numpy, file: table::given_numpy },
+    Reader { name: "wav", open: folders::open_sounds, file: folders::given_sounds },
     Reader { name: "text", open: text::open, file: text::open_file },
-    Reader { name: "csv", open: table::open, file: table::open_file },
+    Reader { name: "csv", open: table::open_csv, file: table::given_csv },
+    Reader { name: "jsonl", open: table::open_json, file: table::given_json },
+    Reader { name: "parquet", open: table::open_parquet, file: table::given_parquet },
+    Reader { name: "lines", open: table::open_lines, file: table::given_lines },
     Reader { name: "drawn_digits", open: drawn_digits::open, file: idx::open_digits_file },
-    Reader { name: "synthetic.clicks", open: clicks::open, file: no_file },
+    Reader { name: "synthetic.clicks", open: synthetic::clicks, file: no_file },
+    Reader { name: "drawn_shapes", open: drawn_shapes::open, file: no_file },
+    Reader { name: "synthetic.blobs", open: synthetic::blobs, file: no_file },
+    Reader { name: "synthetic.series", open: synthetic::series, file: no_file },
+    Reader { name: "synthetic.sequences", open: synthetic::sequences, file: no_file },
+    Reader { name: "synthetic.reversed", open: synthetic::reversed, file: no_file },
     Reader { name: "random", open: drawn::open, file: no_file },
 ];
 

@@ -151,7 +151,7 @@ impl Reading<'_> {
 }
 
 /// Runs of letters, digits and apostrophes; any other character that is no space; ends of lines.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     let inside = |c: char| c.is_alphanumeric() || c == '\'';
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -167,14 +167,19 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Unknown, then the most frequent words, those as frequent in the order of Unicode.
+/// Unknown, then the most frequent words.
 fn frequent(words: &[&str], most: usize) -> Vec<String> {
+    let known = most_frequent(words.iter().copied(), most.saturating_sub(1));
+    std::iter::once(UNKNOWN.to_string()).chain(known).collect()
+}
+
+/// The most frequent words, those as frequent in the order of Unicode.
+pub(super) fn most_frequent<'a>(words: impl Iterator<Item = &'a str>, most: usize) -> Vec<String> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for w in words {
         *counts.entry(w).or_default() += 1;
     }
     let mut sorted: Vec<(&str, usize)> = counts.into_iter().collect();
     sorted.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    let known = sorted.iter().take(most.saturating_sub(1)).map(|(w, _)| w.to_string());
-    std::iter::once(UNKNOWN.to_string()).chain(known).collect()
+    sorted.into_iter().take(most).map(|(w, _)| w.to_string()).collect()
 }

@@ -5,8 +5,9 @@ use super::{Cause, Context, Engine, RunError};
 use crate::data::Batch;
 use crate::tensor::Tensor;
 use tfm_lang::model::{Report, Train};
+use tfm_lang::types::DType;
 use tfm_lowering::build::{part_entry, step_entry};
-use tfm_lowering::micro::{ROWS, SHARE, SUM};
+use tfm_lowering::micro::{LOSS, ROWS, SHARE, SUM};
 
 /// How a block does its steps.
 pub struct Step {
@@ -38,6 +39,9 @@ impl Step {
                 if let Some(variable) = of {
                     let tensor = &engine.tensors()[variable];
                     zeros.push(Tensor::zeros(tensor.dtype, &tensor.shape));
+                    sums.push(name);
+                } else if name.starts_with(LOSS) {
+                    zeros.push(Tensor::zeros(DType::F32, &[]));
                     sums.push(name);
                 } else if name.starts_with(ROWS) {
                     rows.push(name);

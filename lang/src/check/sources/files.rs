@@ -63,6 +63,82 @@ pub(super) const SOURCES: &[Source] = &[
         splits: &["all"],
     },
     Source {
+        name: "images",
+        params: &[
+            param("path", Kind::Text, Default::Required, "the folder that holds a folder for each class"),
+            CLASSES,
+            param("size", Kind::TwoSizes, Default::Required, "height and width; an image of another size is resized"),
+            param("channels", Kind::Count(4), Default::Int(3), "1 for grey, 3 for red, green and blue, 4 with opacity"),
+            TEST,
+        ],
+        doc: "PNG and JPEG files in a folder for each class, whose name is that of the class. Fields: `image`, \
+              u8[channels, height, width], and `label`, i32[] below the number of classes. A folder that is no class, \
+              or a class without a folder, is an error.",
+        example: "data flowers = images(\"flowers\", classes: [\"daisy\", \"rose\"], size: [64, 64]) |> shuffle() |> split(0.9)",
+        column: None,
+        sequence: false,
+        fields: |args, _| {
+            let size = ints(args, "size");
+            let shape = [int(args, "channels"), size[0], size[1]];
+            few_numbers("image", &shape)?;
+            Ok(images(&shape, classes(args, "classes").0))
+        },
+        splits: &["all"],
+    },
+    Source {
+        name: "npy",
+        params: &[
+            param("path", Kind::Text, Default::Required, "a `.npy` file, an `.npz` archive, or a folder of `.npy`"),
+            TEST,
+        ],
+        doc: "Arrays of NumPy, records along the first axis, with the columns declared in braces. In an archive or a \
+              folder a column is the array of its name, and arrays that are not wanted need not be named. In a single \
+              file, the columns share the numbers of a record in their order: `image: u8[1, 28, 28]  label: label(5)` \
+              reads an array of 785 numbers a record. Whole numbers are read as any dtype that they fit. Columns: a \
+              dtype with its sizes, `label(n)`, `category(n)`, `skip`. Fields: one per column that is not skipped.",
+        example: "data clothes = npy(\"clothes.npz\") { image: u8[1, 28, 28]\n  label: label(5) } |> split(0.9)",
+        column: Some(array_column),
+        sequence: false,
+        fields: |_, columns| fields("npy", columns),
+        splits: &["all"],
+    },
+    Source {
+        name: "wav",
+        params: &[
+            param("path", Kind::Text, Default::Required, "the folder with the files"),
+            CLASSES,
+            param(
+                "rate",
+                Kind::Count(1 << 20),
+                Default::Required,
+                "samples in a second; a file of another rate is an error",
+            ),
+            param(
+                "length",
+                Kind::Count(1 << 26),
+                Default::Required,
+                "samples of a record; shorter ones end in zeros, longer ones are cut",
+            ),
+            TEST,
+        ],
+        doc: "Sounds in WAV files of 8, 16, 24 or 32 bits or of floats; several channels are averaged. The class is the \
+              name of the folder that a file is in or, where the files lie in `path` itself, what stands before the \
+              first `_` of the file's name. Fields: `wave`, f32[length], from -1 to 1; `length`, i32[], how many \
+              samples are not fill; `label`, i32[] below the number of classes.",
+        example: "data spoken = wav(\"fsdd\", classes: 10, rate: 8000, length: 8000) |> shuffle() |> split(0.8)",
+        column: None,
+        sequence: false,
+        fields: |args, _| {
+            let length = int(args, "length");
+            Ok(vec![
+                field("wave", DType::F32, &[length], None),
+                field("length", DType::I32, &[], Some(length + 1)),
+                field("label", DType::I32, &[], Some(classes(args, "classes").0)),
+            ])
+        },
+        splits: &["all"],
+    },
+    Source {
         name: "text",
         params: &[
             param("path", Kind::Text, Default::Required, "the file, UTF-8, plain or `.gz`"),

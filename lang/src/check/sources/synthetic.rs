@@ -52,6 +52,142 @@ pub(super) const SOURCES: &[Source] = &[
         splits: &["all"],
     },
     Source {
+        name: "drawn_shapes",
+        params: &[TRAIN, TEST, param("size", Kind::Count(512), Default::Int(32), "height and width of an image"), SEED],
+        doc: "Colour images of one shape each, drawn before a ground with lines and noise in it. The classes are \
+              circle, square, triangle, cross, ring and star, as many of each, give or take one. Fields: `image`, \
+              u8[3, size, size]; `label`, i32[] below 6; `mask`, i32[size, size] below 7, which is 0 for the ground \
+              and one more than the label where the shape is.",
+        example: "data shapes = drawn_shapes(train: 4000, test: 500, size: 32)",
+        column: None,
+        sequence: false,
+        fields: |args, _| {
+            let size = int(args, "size");
+            let mut fields = images(&[3, size, size], 6);
+            fields.push(field("mask", DType::I32, &[size, size], Some(7)));
+            Ok(fields)
+        },
+        splits: &["train", "test"],
+    },
+    Source {
+        name: "synthetic.blobs",
+        params: &[
+            examples(2000),
+            param("classes", Kind::Count(100_000), Default::Int(3), "how many blobs there are"),
+            param("features", Kind::Count(100_000), Default::Int(2), "how many numbers a point has"),
+            param(
+                "spread",
+                Kind::Number,
+                Default::Number(1.0),
+                "the deviation of a blob; their middles are about 6 apart",
+            ),
+            SEED,
+        ],
+        doc: "Points around a middle for each class. Fields: `x`, f32[features]; `label`, i32[] below `classes`.",
+        example: "data points = synthetic.blobs(classes: 3, features: 2) |> split(0.8)",
+        column: None,
+        sequence: false,
+        fields: |args, _| {
+            Ok(vec![
+                field("x", DType::F32, &[int(args, "features")], None),
+                field("label", DType::I32, &[], Some(int(args, "classes"))),
+            ])
+        },
+        splits: &["all"],
+    },
+    Source {
+        name: "synthetic.series",
+        params: &[
+            param("records", Kind::Count(10_000_000), Default::Int(5000), "how many hours there are"),
+            param("channels", Kind::Count(10_000), Default::Int(1), "how many numbers an hour has"),
+            param("noise", Kind::Number, Default::Number(0.3), "the deviation of what cannot be foreseen"),
+            SEED,
+        ],
+        doc: "Measurements in the order of time: a wave of 24 hours, one of 168, a slow drift, and noise of which \
+              seven tenths last into the next hour; of about deviation 1, each channel with heights and phases of \
+              its own. Fields: `value`, f32[channels].",
+        example: "data load = synthetic.series(channels: 3) |> split(0.8) |> windows(past: 96, next: 24)",
+        column: None,
+        sequence: false,
+        fields: |args, _| Ok(vec![field("value", DType::F32, &[int(args, "channels")], None)]),
+        splits: &["all"],
+    },
+    Source {
+        name: "synthetic.sequences",
+        params: &[
+            examples(10_000),
+            param(
+                "length",
+                Kind::Count(100_000),
+                Default::Int(24),
+                "how many tokens the longest has; the shortest has a third",
+            ),
+            param("vocabulary", Kind::Count(1_000_000), Default::Int(16), "how many tokens there are, 0 among them"),
+            param("classes", Kind::Count(1_000_000), Default::Int(4), "how many classes there are"),
+            SEED,
+        ],
+        doc: "Sequences of different lengths, filled up with 0. The tokens from 1 to `classes` are signs, and those \
+              above mean nothing: a sequence is of the class of its last sign, so that order counts, and what was \
+              read must be remembered. Fields: `tokens`, i32[length] below `vocabulary`; `length`, i32[], how many \
+              are not fill; `label`, i32[] below `classes`.",
+        example: "data notes = synthetic.sequences(length: 24, vocabulary: 16, classes: 4) |> split(0.9)",
+        column: None,
+        sequence: false,
+        fields: |args, _| {
+            let (length, vocabulary, classes) = (int(args, "length"), int(args, "vocabulary"), int(args, "classes"));
+            if vocabulary < classes + 2 {
+                let message = format!("{classes} classes need a vocabulary of at least {}", classes + 2);
+                return Err((
+                    message,
+                    Some("one token is fill, one for each class a sign, and one means nothing".into()),
+                ));
+            }
+            Ok(vec![
+                field("tokens", DType::I32, &[length], Some(vocabulary)),
+                field("length", DType::I32, &[], Some(length + 1)),
+                field("label", DType::I32, &[], Some(classes)),
+            ])
+        },
+        splits: &["all"],
+    },
+    Source {
+        name: "synthetic.reversed",
+        params: &[
+            examples(10_000),
+            param(
+                "length",
+                Kind::Count(100_000),
+                Default::Int(10),
+                "how many tokens the longest has; the shortest has a third",
+            ),
+            param(
+                "vocabulary",
+                Kind::Count(1_000_000),
+                Default::Int(16),
+                "how many tokens there are, the four marks among them",
+            ),
+            SEED,
+        ],
+        doc: "Sequences and the same backwards, to be translated from one into the other. Tokens are numbered as \
+              those of `words(…, marks: true)`: 0 fill, 1 unknown, 2 start, 3 end. Fields: `source`, i32[length], \
+              filled up with 0; `given`, i32[length + 1], a start and the tokens backwards; `target`, i32[length + \
+              1], the tokens backwards and an end: what is to follow on each token of `given`. All below \
+              `vocabulary`.",
+        example: "data pairs = synthetic.reversed(length: 10, vocabulary: 16) |> split(0.9)",
+        column: None,
+        sequence: false,
+        fields: |args, _| {
+            let (length, vocabulary) = (int(args, "length"), int(args, "vocabulary"));
+            if vocabulary < 5 {
+                let help = "four of its tokens are marks".into();
+                return Err((format!("a vocabulary of {vocabulary} has no tokens to reverse"), Some(help)));
+            }
+            let tokens = |name: &str, n| field(name, DType::I32, &[n], Some(vocabulary));
+            Ok(vec![tokens("source", length), tokens("given", length + 1), tokens("target", length + 1)])
+        },
+        splits: &["all"],
+    },
+    Source {
         name: "random",
         params: &[
             param("records", Kind::Count(10_000_000), Default::Required, "how many to draw"),

@@ -166,3 +166,103 @@ fn the_reference_page_is_up_to_date() {
     let page = std::fs::read_to_string(path).unwrap_or_default();
     assert!(page == reference(), "docs/data.md is not what the tables say; run `UPDATE=1 cargo test -p tfm-lang`");
 }
+
+/// The data declarations of a text, or its errors.
+fn checked(text: &str) -> Result<Vec<crate::model::DataSpec>, String> {
+    let mut sources = crate::source::Sources::default();
+    let main = sources.add("a.tfm", text, false);
+    let options = crate::check::Options::default();
+    let checked = crate::check::check(&mut sources, &[], main, &mut |_| None, &options);
+    let errors: Vec<String> = checked
+        .diagnostics
+        .iter()
+        .map(|d| format!("{} | {}", d.message, d.help.iter().map(|h| h.to_string()).collect::<Vec<_>>().join(" ")))
+        .collect();
+    match checked.model {
+        Some(model) if errors.is_empty() => Ok(model.data),
+        _ => Err(errors.join("\n")),
+    }
+}
+
+fn shown(text: &str) -> String {
+    let data = checked(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+    let fields: Vec<String> = data[0].fields.iter().map(|f| format!("{}: {}", f.name, f.ty)).collect();
+    format!("{} | {}", fields.join(", "), data[0].splits.join(", "))
+}
+
+#[test]
+fn the_examples_of_sources_check() {
+    for s in SOURCES.iter().copied().flatten() {
+        let data = checked(s.example).unwrap_or_else(|e| panic!("{}: {e}", s.example));
+        assert_eq!(data[0].source, s.name, "the example of `{}` shows another source", s.name);
+    }
+}
+
+#[test]
+fn windows_have_a_past_and_a_next() {
+    let csv = "data d = csv(\"a.csv\") { load: f32[6] |> standardize\n  oil: f32\n  kind: category(3) }";
+    let both = "past.load: f32[96, 6], past.oil: f32[96], past.kind: i32[96] below 3, next.load: f32[24, 6], \
+                next.oil: f32[24], next.kind: i32[24] below 3 | train, valid, test";
+    assert_eq!(shown(&format!("{csv} |> split(0.7, valid: 0.1) |> windows(past: 96, next: 24)")), both);
+    assert_eq!(
+        shown(&format!("{csv} |> windows(past: 2)")),
+        "past.load: f32[2, 6], past.oil: f32[2], past.kind: i32[2] below 3 | all"
+    );
+    let wrong = |operators: &str| checked(&format!("{csv} |> {operators}")).unwrap_err();
+    assert!(wrong("windows(past: 2) |> split(0.5)").contains("write `split` before `windows`"));
+    assert!(wrong("shuffle() |> windows(past: 2)").contains("in the order of time"));
+    assert!(wrong("filter(oil > 0) |> windows(past: 2)").contains("in the order of time"));
+    assert!(wrong("windows(past: 2) |> windows(past: 2)").contains("windows already"));
+    assert!(wrong("windows(past: 2) |> filter(oil > 0)").contains("looks at one record"));
+    assert!(wrong("split(0.8, valid: 0.2)").contains("leaves nothing for `test`"));
+}
+
+#[test]
+fn conditions_are_checked() {
+    let csv = "data d = csv(\"a.csv\") { age: f32\n  load: f32[6]\n  id: skip\n  work: category(hash: 9)\n  \
+               sex: category([\"f\", \"m\"])\n  label: label(3) }";
+    let wrong = |condition: &str| checked(&format!("{csv} |> filter({condition})")).err().unwrap_or_default();
+    for right in
+        ["age >= 18", "age * 2 - 1 < label", "work != \"Private\" and not (sex == \"f\")", "label % 2 == 0 or age > -1"]
+    {
+        assert_eq!(wrong(right), "", "{right}");
+    }
+    for (condition, expected) in [
+        ("agee > 3", "did you mean `age`?"),
+        ("age", "needs something that is true or false"),
+        ("age + 1", "needs something that is true or false"),
+        ("load > 1", "`load` is f32[6]"),
+        ("id > 1", "`id` is skipped"),
+        ("sex == \"x\"", "`sex` is never \"x\""),
+        ("sex == 1", "`==` does not go between these"),
+        ("work < \"b\"", "`<` does not go between these"),
+        ("age > 1 and label", "`and` needs something that is true or false"),
+        ("exp(age) > 1", "does not belong in a condition"),
+        ("age", "as in `filter(age >= 18)`"),
+    ] {
+        assert!(wrong(condition).contains(expected), "{condition}: {}", wrong(condition));
+    }
+}
+
+#[test]
+fn columns_of_texts_and_pictures() {
+    let of = |kind: &str| format!("data d = jsonl(\"a\") {{ x: {kind} }}");
+    assert_eq!(shown(&of("words(8_000, length: 24, marks: true)")), "x: i32[24] below 8000 | all");
+    assert_eq!(shown(&of("chars(30, length: 17)")), "x: i32[17] below 30 | all");
+    assert_eq!(shown(&of("image([32, 48], channels: 1)")), "x: u8[1, 32, 48] | all");
+    assert_eq!(shown(&of("u8[1, 28, 28]")), "x: u8[1, 28, 28] | all");
+    let wrong = |kind: &str| checked(&of(kind)).unwrap_err();
+    assert!(wrong("words(4, length: 9, marks: true)").contains("room for 4 tokens, and 4 of them are marks"));
+    assert!(wrong("chars(30)").contains("`chars` needs `length`"));
+    assert!(wrong("image([32])").contains("a list of two whole numbers"));
+    assert!(wrong("f32[0]").contains("a size is a whole number from 1"));
+    assert!(wrong("wrds(8, length: 2)").contains("did you mean `words`?"));
+    assert!(
+        checked("data d = lines(\"a\") { x: chars(9, length: 4)\n  y: f32 }").unwrap_err().contains("has one column")
+    );
+    assert!(checked("data d = npy(\"a\") { x: words(9, length: 4) }").unwrap_err().contains("an array holds numbers"));
+    let few = checked("data d = synthetic.sequences(vocabulary: 5, classes: 4)").unwrap_err();
+    assert!(few.contains("at least 6"), "{few}");
+    let near = checked("data d = synthetic.click()").unwrap_err();
+    assert!(near.contains("did you mean `synthetic.clicks`?"), "{near}");
+}

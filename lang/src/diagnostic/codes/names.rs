@@ -45,4 +45,13 @@ Following the imports leads back to a file that is being read. Move what both fi
 import it from both.",
         example: "import itself.f\n",
     },
+    Code {
+        code: "E0210",
+        title: "a primitive outside of the library",
+        explanation: "\
+A `primitive` is an operation whose kernel is in the runtime; declaring one does not make a kernel. Write a `fn` with a
+body of operations that there are: they are fused into one loop where that can be. With `grad { … }` after its body
+it has a gradient of its own.",
+        example: "primitive half(x: float[..S]) -> float[..S]\ngrad { dy / 2 }\n",
+    },
 ];

@@ -1,4 +1,4 @@
-//! Reductions over all sets of axes, `argmax` and `cumsum` along each.
+//! Reductions over all sets of axes, `argmax`, `arg_top_k` and `cumsum` along each.
 
 use super::*;
 
@@ -112,6 +112,24 @@ fn argmax_and_cumsum_along_each_axis() {
                 for axis in 0..shape.len() {
                     along(dtype, &x, axis);
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_largest_k_are_those_of_a_sort() {
+    for (shape, k) in [(&[1][..], 1), (&[9], 4), (&[4, 5], 5), (&[3, 1, 6], 2), (&[400, 100], 3)] {
+        for dtype in NUMBER {
+            for x in layouts(dtype, shape, 1) {
+                let kept = [&x.shape[..x.shape.len() - 1], &[k]].concat();
+                let y = apply("arg_top_k", &[("k", Value::Int(k as i64))], &[&x], DType::I32, &kept);
+                let sorted = groups(&x, &[x.shape.len() - 1]).into_iter().flat_map(|line| {
+                    let mut at: Vec<usize> = (0..line.len()).collect();
+                    at.sort_by(|&a, &b| line[b].total_cmp(&line[a]));
+                    at.into_iter().take(k).map(|i| i as f64).collect::<Vec<_>>()
+                });
+                close(&y, &sorted.collect::<Vec<_>>(), 0.0);
             }
         }
     }

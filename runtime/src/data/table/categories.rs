@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 pub(super) struct Texts {
     /// The place of each text in the order of its first cell.
     places: HashMap<String, u32>,
+    /// The texts in that order.
+    texts: Vec<String>,
     /// The place of the text of each cell.
     cells: Vec<u32>,
 }
@@ -24,9 +26,17 @@ impl Texts {
         let new = self.places.len() as u32;
         let place = match self.places.get(cell) {
             Some(&place) => place,
-            None => *self.places.entry(cell.into()).or_insert(new),
+            None => {
+                self.texts.push(cell.into());
+                *self.places.entry(cell.into()).or_insert(new)
+            }
         };
         self.cells.push(place);
+    }
+
+    /// The text of a cell.
+    pub(super) fn text(&self, row: usize) -> &str {
+        &self.texts[self.cells[row] as usize]
     }
 
     /// What these rows teach: the most frequent text, and among equals the first in the alphabet, takes its

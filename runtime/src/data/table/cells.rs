@@ -2,8 +2,7 @@
 
 use super::categories::Texts;
 use crate::data::error::DataError;
-use std::borrow::Cow;
-use tfm_lang::check::sources::{self, Column};
+use tfm_lang::check::sources::{self, Cell, Column};
 use tfm_lang::model::ColumnSpec;
 use tfm_lang::types::DType;
 
@@ -20,6 +19,9 @@ pub(super) enum Cells {
     Wholes(Vec<i64>),
     Codes(Vec<i32>),
     Texts(Texts),
+    Strings(Vec<String>),
+    /// Elements of the column's dtype, as they lie in memory.
+    Bytes(Vec<u8>),
     /// A column that is skipped, or a label that is not there.
     Nothing,
 }
@@ -31,28 +33,37 @@ impl<'a> ColumnReader<'a> {
         let cells = match kind {
             Column::Skip => Cells::Nothing,
             Column::Number { dtype: DType::F32 | DType::F64, .. } => Cells::Fractions(Vec::new()),
-            Column::Number { .. } | Column::Below { .. } => Cells::Wholes(Vec::new()),
-            Column::Tokens { .. } | Column::Image { .. } => {
-                return Err(DataError::new(format!("`{}` is of a kind that is not read yet", spec.name)));
-            }
+            Column::Number { .. } => Cells::Wholes(Vec::new()),
+            Column::Tokens { .. } | Column::Image { .. } => Cells::Strings(Vec::new()),
             Column::Hash(_) => Cells::Texts(Texts::default()),
-            Column::Names { .. } => Cells::Codes(Vec::new()),
+            Column::Names { .. } | Column::Below { .. } => Cells::Codes(Vec::new()),
         };
         Ok(ColumnReader { spec, kind, cells })
     }
 
-    /// True for what is to be predicted.
-    pub(super) fn is_label(&self) -> bool {
-        matches!(self.kind, Column::Names { label: true, .. })
+    /// The column is not in the file, and gives no field.
+    pub(super) fn leave_out(&mut self) {
+        self.cells = Cells::Nothing;
+    }
+
+    /// What a row holds, as `filter` sees it.
+    pub(super) fn cell(&self, row: usize) -> Cell<'_> {
+        match (&self.kind, &self.cells) {
+            (_, Cells::Fractions(values)) => Cell::Number(values[row]),
+            (_, Cells::Wholes(values)) => Cell::Number(values[row] as f64),
+            (Column::Names { names, .. }, Cells::Codes(codes)) => Cell::Text(&names[codes[row] as usize]),
+            (_, Cells::Codes(codes)) => Cell::Number(codes[row].into()),
+            (_, Cells::Texts(texts)) => Cell::Text(texts.text(row)),
+            _ => Cell::Number(f64::NAN),
+        }
     }
 
     /// Reads one cell; the error lacks its place.
     pub(super) fn push(&mut self, cell: &str, missing: &str, predict: bool) -> Result<(), DataError> {
         let name = &self.spec.name;
-        let cell = unquoted(cell.trim());
         // A missing value has one text, however it is written.
         let is_missing = cell.is_empty() || cell == missing;
-        let cell = if is_missing { missing } else { cell.as_ref() };
+        let cell = if is_missing { missing } else { cell };
         match (&self.kind, &mut self.cells) {
             (Column::Number { .. }, Cells::Fractions(values)) if is_missing => values.push(f64::NAN),
             (Column::Number { dtype, .. }, Cells::Fractions(values)) => values.push(fraction(name, *dtype, cell)?),
@@ -62,6 +73,25 @@ impl<'a> ColumnReader<'a> {
             }
             (Column::Number { dtype, .. }, Cells::Wholes(values)) => values.push(whole(name, *dtype, cell)?),
             (Column::Hash(_), Cells::Texts(texts)) => texts.push(cell),
+            (Column::Image { .. }, Cells::Strings(_)) if is_missing => {
+                return Err(DataError::new(format!("`{name}` is missing")).help("leave the row out"));
+            }
+            (_, Cells::Strings(texts)) => texts.push(cell.to_string()),
+            (Column::Below { count, label }, Cells::Codes(codes)) => match cell.parse::<i64>() {
+                Ok(n) if (0..*count).contains(&n) => codes.push(n as i32),
+                Err(_) if predict && *label => self.cells = Cells::Nothing,
+                _ if is_missing => return Err(missing_name(name, missing, true)),
+                Ok(n) => {
+                    let help = format!("declare `{name}` with a larger number, or mend the row");
+                    let message = format!("`{name}` is {n}, and its values are from 0 to {}", count - 1);
+                    return Err(DataError::new(message).help(help));
+                }
+                Err(_) => {
+                    return Err(DataError::new(format!("`{name}` is {cell:?}, which is not a whole number")).help(
+                        "texts are declared by their names, `label([\"a\", \"b\"])`, or as `category(hash: 16)`",
+                    ));
+                }
+            },
             (Column::Names { names, label }, Cells::Codes(codes)) => match names.iter().position(|n| n == cell) {
                 Some(i) => codes.push(i as i32),
                 // A file to be predicted may say `?`, or nothing, where its labels would stand.
@@ -115,14 +145,6 @@ fn whole(name: &str, dtype: DType, cell: &str) -> Result<i64, DataError> {
             _ => format!("declare `{name}: f32` for fractions"),
         })
     })
-}
-
-/// A quoted cell after a space, which the reader leaves quoted.
-fn unquoted(cell: &str) -> Cow<'_, str> {
-    match cell.strip_prefix('"').and_then(|c| c.strip_suffix('"')) {
-        Some(inner) => inner.replace("\"\"", "\"").into(),
-        None => cell.into(),
-    }
 }
 
 fn listed(names: &[String]) -> String {

@@ -3,10 +3,10 @@
 //! Every number is a function of (seed, record, column), so that a field is read without the others
 //! and a batch costs what its numbers cost.
 
-use super::error::DataError;
-use super::open::{Opened, Opening};
-use super::random::{Random, key};
-use super::split::{Field, Records};
+use crate::data::error::DataError;
+use crate::data::open::{Opened, Opening};
+use crate::data::random::{Random, key};
+use crate::data::split::{Field, Records};
 use crate::tensor::Tensor;
 use std::sync::Arc;
 use tfm_lang::check::sources::int;
@@ -16,7 +16,7 @@ use tfm_lang::types::DType;
 const TELLING: usize = 4;
 
 /// The records of the declaration.
-pub(super) fn open(o: &Opening) -> Result<Opened, DataError> {
+pub(crate) fn open(o: &Opening) -> Result<Opened, DataError> {
     let size = |name: &str| int(&o.args, name) as usize;
     let clicks = Clicks::new(size("seed") as u64, size("dense"), size("categories"), size("rows"));
     let field = |name: &str, dtype, shape: &[usize]| Field { name: name.into(), dtype, shape: shape.to_vec() };
