@@ -31,7 +31,6 @@ impl Elab {
             let mut first: Option<Vec<Diagnostic>> = None;
             for rank in RANKS {
                 let alone = self.attempt(id, rank);
-                self.effort = alone.effort;
                 let found = alone.diagnostics;
                 if is_model(&id) {
                     self.applied.extend(alone.applied);
@@ -54,10 +53,10 @@ impl Elab {
     }
 
     /// A declaration with unknown arguments: what is found in it, what it applies, what its names are.
-    pub fn attempt(&self, id: CallableId, rank: usize) -> Elab {
+    pub fn attempt(&mut self, id: CallableId, rank: usize) -> Elab {
         let mut e = Elab::new(self.program.clone());
-        e.effort = self.effort;
         e.keep_names = self.keep_names;
+        e.effort = self.effort;
         let callable = &self.program.callable(id).callable;
         // A model has no parameters that a use could set: when only its batch is unknown, it is checked as in its use.
         e.generic =
@@ -114,6 +113,7 @@ impl Elab {
             }
             _ => e.call(function, args, head, head),
         };
+        self.effort = e.effort;
         e
     }
 
