@@ -16,15 +16,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-try:
-    import numpy as np
-    import torch
-    import torch.nn.functional as F
-except ImportError as missing:
-    print(f"skipped: {missing.name} is not installed for {sys.executable}")
-    sys.exit(0)
+sys.path.insert(0, str(Path(__file__).resolve().parent / "torch"))
+from harness import ROOT, find_tfm, np, torch, write_safetensors  # noqa: E402  (it says so where there is no PyTorch)
 
-ROOT = Path(__file__).resolve().parent.parent
+import torch.nn.functional as F  # noqa: E402
+
 STEPS, LIMIT = 20, 1e-4
 
 
@@ -129,20 +125,6 @@ class Gpt:
         return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99))
 
 
-def write_safetensors(path, tensors):
-    """The format: the header's length in eight bytes, the header as JSON, the numbers end to end."""
-    header, at = {}, 0
-    for name, value in tensors.items():
-        header[name] = {"dtype": "F32", "shape": list(value.shape), "data_offsets": [at, at + value.nbytes]}
-        at += value.nbytes
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for value in tensors.values():
-            file.write(np.ascontiguousarray(value).tobytes())
-
-
 def losses_of_torch(work, order):
     parameters = {name: torch.tensor(value, requires_grad=True) for name, value in work.p.items()}
     optimizer = work.optimizer(list(parameters.values()))
@@ -171,14 +153,6 @@ def losses_of_tfm(tfm, name, folder):
     rows = [json.loads(line) for line in log.read_text().splitlines()]
     rows = [row for row in rows if "loss" in row]
     return [row["loss"] for row in rows], [round(row["number"]) for row in rows]
-
-
-def find_tfm():
-    for folder in ("release", "debug"):
-        path = ROOT / "target" / folder / "tfm"
-        if path.exists():
-            return path
-    sys.exit("there is no `tfm` in `target`: run `cargo build --release`, or say `--tfm PATH`")
 
 
 def main():

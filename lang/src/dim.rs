@@ -135,18 +135,32 @@ impl Dim {
         if let Some(n) = self.as_constant() {
             return other.scale(n);
         }
-        let mut out = Dim::default();
+        let mut out: BTreeMap<Monomial, i64> = BTreeMap::new();
         for (a, ka) in &*self.terms {
             for (b, kb) in &*other.terms {
                 let mut powers: BTreeMap<Atom, u32> = BTreeMap::new();
                 for (atom, p) in a.iter().chain(b) {
-                    *powers.entry(atom.clone()).or_insert(0) += p;
+                    let power = powers.entry(atom.clone()).or_insert(0);
+                    *power = power.saturating_add(*p);
                 }
-                let mono: Monomial = powers.into_iter().collect();
-                out = out.add(&Dim::from(BTreeMap::from([(mono, ka.saturating_mul(*kb))])));
+                let k = out.entry(powers.into_iter().collect()).or_insert(0);
+                *k = k.saturating_add(ka.saturating_mul(*kb));
             }
         }
-        out
+        Dim::from(out).clean()
+    }
+
+    /// False for what no size comes near: a number of 2^62 or more, a sum of very many terms, a power of very
+    /// many factors. Arithmetic on what fits is exact, and its result is held against this.
+    pub fn fits(&self) -> bool {
+        let fits = |atom: &Atom| match atom {
+            Atom::Var(_) => true,
+            Atom::Div(a, b) | Atom::Rem(a, b) => a.fits() && b.fits(),
+        };
+        self.terms.len() <= 64
+            && self.terms.iter().all(|(mono, k)| {
+                k.unsigned_abs() < 1 << 62 && mono.iter().all(|(atom, power)| *power <= 64 && fits(atom))
+            })
     }
 
     /// `self ^ n`

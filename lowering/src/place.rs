@@ -3,7 +3,7 @@
 //! Hints stay on the nodes; a hint that no device here can honour is a fallback, which whoever runs the graph
 //! should tell the user. None changes a result.
 
-use crate::graph::{Graph, Value};
+use crate::graph::{Graph, Op, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use tfm_lang::device::{Device, DeviceKind};
 
@@ -52,9 +52,8 @@ pub fn place(graph: &Graph, devices: &[String]) -> Option<Placement> {
 }
 
 fn fallbacks(graph: &Graph) -> Vec<Fallback> {
-    let hints = graph.nodes.iter().map(|n| &n.device).chain(graph.variables.iter().map(|v| &v.device));
     let mut families: BTreeMap<String, BTreeSet<&Device>> = BTreeMap::new();
-    for hint in hints.flatten().map(|h| &**h).filter(|h| !is_here(h)) {
+    for hint in hints(graph).into_iter().filter(|h| !is_here(h)) {
         families.entry(hint.family()).or_default().insert(hint);
     }
     let fallback = |(hint, devices): (String, BTreeSet<&Device>)| Fallback {
@@ -63,6 +62,18 @@ fn fallbacks(graph: &Graph) -> Vec<Fallback> {
         is_cluster: devices.iter().any(|d| d.job.is_some()),
     };
     families.into_iter().map(fallback).collect()
+}
+
+/// Every hint in a graph and in what its scans run.
+fn hints(graph: &Graph) -> Vec<&Device> {
+    let variables = graph.variables.iter().filter_map(|v| v.device.as_deref());
+    let mut found: Vec<&Device> = graph.nodes.iter().filter_map(|n| n.device.as_deref()).chain(variables).collect();
+    for node in &graph.nodes {
+        if let Op::Scan(scan) = &node.op {
+            found.extend(hints(&scan.turn));
+        }
+    }
+    found
 }
 
 /// True for a hint that one CPU honours.

@@ -52,7 +52,7 @@ fn is_product(primitive: &str) -> bool {
     primitive == "matmul" || primitive == "conv" || primitive.starts_with("conv_")
 }
 
-/// Writes the graph anew with casts before the products among the chosen nodes.
+/// Writes the graph anew with casts before the products among the chosen nodes, and in the turns of their scans.
 fn round(graph: &mut Graph, chosen: &[bool]) {
     let nodes = std::mem::take(&mut graph.nodes);
     let mut moved: Vec<Value> = Vec::with_capacity(nodes.len());

@@ -21,7 +21,7 @@ pub mod period;
 mod step;
 mod trainer;
 
-pub use engine::{Batches, Context, Engine, Feed};
+pub use engine::{Batches, Call, Context, Engine, Feed};
 pub use error::{Cause, RunError};
 pub use evaluate::{Evaluation, evaluate, shown};
 pub use event::{Event, Observer, Started, Stepped};

@@ -36,6 +36,21 @@ pub struct Session {
     step: Tensor,
 }
 
+/// What is run: an entry, what it is fed, what of it is wanted.
+#[derive(Clone, Copy, Default)]
+pub struct Call<'a> {
+    /// The entry.
+    pub entry: &'a str,
+    /// Fields of the data and other inputs, by name; may be more than is needed. `step` is fed from the context.
+    pub feeds: &'a [(&'a str, &'a Tensor)],
+    /// Outputs of the entry.
+    pub fetches: &'a [&'a str],
+    /// True when the entry's variables change, after everything was read.
+    pub assigns: bool,
+    /// Seed and step.
+    pub context: Context,
+}
+
 /// A plan and what it was made for.
 struct Kept {
     entry: String,
@@ -81,8 +96,7 @@ impl Session {
         self.fixed.set(name, size);
     }
 
-    /// Runs an entry. `feeds` may hold more than is needed; `step` is fed from the context. With
-    /// `assigns` the entry's variables change, after everything was read.
+    /// Runs an entry; [`Call`] says what the arguments are.
     ///
     /// # Errors
     /// When something needed is not fed, a size contradicts the graph or another feed, there is no such
@@ -96,23 +110,15 @@ impl Session {
         context: Context,
     ) -> Result<Vec<Tensor>, SessionError> {
         let mut out = Vec::new();
-        self.run_into(entry, feeds, fetches, assigns, context, &mut out)?;
+        self.run_into(&Call { entry, feeds, fetches, assigns, context }, &mut out)?;
         Ok(out)
     }
 
     /// As [`Session::run`], into tensors whose memory is used again where they fit.
-    pub fn run_into(
-        &mut self,
-        entry: &str,
-        feeds: &[(&str, &Tensor)],
-        fetches: &[&str],
-        assigns: bool,
-        context: Context,
-        out: &mut Vec<Tensor>,
-    ) -> Result<(), SessionError> {
+    pub fn run_into(&mut self, call: &Call, out: &mut Vec<Tensor>) -> Result<(), SessionError> {
         let execute =
-            |device: &Cpu, prepared: &Prepared, memory: Memory<'_>| device.execute(prepared, memory, &context);
-        self.run_by(execute, (entry, feeds, fetches, assigns), context, out)
+            |device: &Cpu, prepared: &Prepared, memory: Memory<'_>| device.execute(prepared, memory, &call.context);
+        self.run_by(execute, call, out)
     }
 
     /// As [`Session::run`] without its results, and adds to `spent` how long each step of the plan took; see
@@ -120,32 +126,23 @@ impl Session {
     ///
     /// # Errors
     /// Those of [`Session::run`].
-    pub fn run_timed(
-        &mut self,
-        entry: &str,
-        feeds: &[(&str, &Tensor)],
-        fetches: &[&str],
-        assigns: bool,
-        context: Context,
-        spent: &mut Vec<Duration>,
-    ) -> Result<(), SessionError> {
+    pub fn run_timed(&mut self, call: &Call, spent: &mut Vec<Duration>) -> Result<(), SessionError> {
         let execute = |device: &Cpu, prepared: &Prepared, memory: Memory<'_>| {
-            device.execute_timed(prepared, memory, &context, spent)
+            device.execute_timed(prepared, memory, &call.context, spent)
         };
-        self.run_by(execute, (entry, feeds, fetches, assigns), context, &mut Vec::new())
+        self.run_by(execute, call, &mut Vec::new())
     }
 
     fn run_by(
         &mut self,
         execute: impl FnOnce(&Cpu, &Prepared, Memory<'_>) -> Result<(), KernelError>,
-        (entry, feeds, fetches, assigns): (&str, &[(&str, &Tensor)], &[&str], bool),
-        context: Context,
+        call: &Call,
         out: &mut Vec<Tensor>,
     ) -> Result<(), SessionError> {
-        let kept = self.plan(entry, feeds, fetches, assigns)?;
-        self.step.elements_mut::<f32>()[0] = context.step as f32;
+        let kept = self.plan(call)?;
+        self.step.elements_mut::<f32>()[0] = call.context.step as f32;
         let prepared = &self.plans[kept].prepared;
-        let bound = bind(prepared.plan(), entry, feeds, &self.step)?;
+        let bound = bind(prepared.plan(), call, &self.step)?;
         let memory = Memory { arena: &mut self.arena, variables: &mut self.variables, feeds: &bound };
         if let Err(e) = execute(&self.device, prepared, memory) {
             return Err(kernel_error(&self.graph, prepared.plan(), e));
@@ -155,25 +152,14 @@ impl Session {
     }
 
     /// The plan for an entry and these feeds, made but not run.
-    pub fn plan_for(
-        &mut self,
-        entry: &str,
-        feeds: &[(&str, &Tensor)],
-        fetches: &[&str],
-        assigns: bool,
-    ) -> Result<&Plan, SessionError> {
-        let kept = self.plan(entry, feeds, fetches, assigns)?;
+    pub fn plan_for(&mut self, call: &Call) -> Result<&Plan, SessionError> {
+        let kept = self.plan(call)?;
         Ok(self.plans[kept].prepared.plan())
     }
 
     /// The index of the plan, which is made if it is not there.
-    fn plan(
-        &mut self,
-        entry: &str,
-        feeds: &[(&str, &Tensor)],
-        fetches: &[&str],
-        assigns: bool,
-    ) -> Result<usize, SessionError> {
+    fn plan(&mut self, call: &Call) -> Result<usize, SessionError> {
+        let &Call { entry, feeds, fetches, assigns, .. } = call;
         let of_entry = self.entries.iter().find(|e| e.name == entry);
         let of_entry = of_entry.ok_or_else(|| SessionError::UnknownEntry(entry.into()))?;
         of_entry.bind(&self.fixed, feeds, &mut self.sizes)?;
@@ -227,16 +213,11 @@ impl Session {
 }
 
 /// What the plan wants fed, in its order.
-fn bind<'a>(
-    plan: &Plan,
-    entry: &str,
-    feeds: &[(&str, &'a Tensor)],
-    step: &'a Tensor,
-) -> Result<Vec<&'a Tensor>, SessionError> {
+fn bind<'a>(plan: &Plan, call: &Call<'a>, step: &'a Tensor) -> Result<Vec<&'a Tensor>, SessionError> {
     let find = |name: &str| {
-        let fed = feeds.iter().find(|(n, _)| *n == name).map(|(_, t)| *t);
+        let fed = call.feeds.iter().find(|(n, _)| *n == name).map(|(_, t)| *t);
         let fed = fed.or_else(|| (name == "step").then_some(step));
-        fed.ok_or_else(|| SessionError::MissingFeed { entry: entry.into(), name: name.into() })
+        fed.ok_or_else(|| SessionError::MissingFeed { entry: call.entry.into(), name: name.into() })
     };
     plan.feeds.iter().map(|(name, ..)| find(name)).collect()
 }
@@ -293,38 +274,24 @@ impl Engine for Session {
     }
 
     fn initialize(&mut self, seed: u64) -> Result<(), RunError> {
-        self.run(tfm_lowering::build::INIT, &[], &[], true, Context { seed, step: 0 })?;
+        Session::run(self, tfm_lowering::build::INIT, &[], &[], true, Context { seed, step: 0 })?;
         Ok(())
     }
 
     fn reset_metrics(&mut self) -> Result<(), RunError> {
         let reset = tfm_lowering::build::RESET;
         if self.graph.entry(reset).is_some() {
-            self.run(reset, &[], &[], true, Context::default())?;
+            Session::run(self, reset, &[], &[], true, Context::default())?;
         }
         Ok(())
     }
 
-    fn run(
-        &mut self,
-        entry: &str,
-        feeds: &[(&str, &Tensor)],
-        fetches: &[&str],
-        assigns: bool,
-        context: Context,
-        out: &mut Vec<Tensor>,
-    ) -> Result<(), RunError> {
-        Ok(self.run_into(entry, feeds, fetches, assigns, context, out)?)
+    fn run(&mut self, call: &Call, out: &mut Vec<Tensor>) -> Result<(), RunError> {
+        Ok(self.run_into(call, out)?)
     }
 
-    fn first_not_finite(
-        &mut self,
-        entry: &str,
-        feeds: &[(&str, &Tensor)],
-        fetches: &[&str],
-        context: Context,
-    ) -> Result<Option<Cause>, RunError> {
-        Ok(self.find_not_finite(entry, feeds, fetches, context)?)
+    fn first_not_finite(&mut self, call: &Call) -> Result<Option<Cause>, RunError> {
+        Ok(self.find_not_finite(call)?)
     }
 
     fn variables(&self) -> &[Variable] {

@@ -130,6 +130,8 @@ fn application<'a>(e: &'a Expr, name: &str) -> Option<(&'a Expr, &'a [Arg])> {
             }
             args.iter().find_map(|arg| application(&arg.value, name))
         }
+        // One of several results.
+        ExprKind::Index(of, _) => application(of, name).map(|(_, args)| (e, args)),
         _ => None,
     }
 }
@@ -180,12 +182,13 @@ fn read(e: &Expr, depth: usize, into: &mut Tensor) -> Result<bool, String> {
                 }
             }
         }
-        ExprKind::Call(callee, args) if matches!(&*callee.kind, ExprKind::Name(n) if n == "zeros") => {
+        ExprKind::Call(callee, args) if matches!(&*callee.kind, ExprKind::Name(n) if n == "zeros" || n == "ones") => {
             let mut sizes = Tensor { place: e.span, shape: Vec::new(), elements: Vec::new() };
-            let shape = args.first().ok_or("`zeros` takes a shape")?;
+            let shape = args.first().ok_or("`zeros` and `ones` take a shape")?;
+            let filled = if matches!(&*callee.kind, ExprKind::Name(n) if n == "ones") { 1.0 } else { 0.0 };
             read(&shape.value, 0, &mut sizes)?;
             into.shape = sizes.elements.iter().map(|n| *n as usize).collect();
-            into.elements = vec![0.0; into.shape.iter().product()];
+            into.elements = vec![filled; into.shape.iter().product()];
         }
         _ => return Err("an argument of the example is neither a number nor a list of them".into()),
     }

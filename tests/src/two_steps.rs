@@ -1,5 +1,6 @@
 //! Runs a checked file for two steps and an evaluation, on made-up records of the declared types: whether
-//! what the checker promises about shapes holds, without the data.
+//! what the checker promises about shapes holds, without the data. What the models give in the evaluation must
+//! have the shapes that the checker wrote down, at the size of the batch.
 
 use crate::mutate::Random;
 use tfm_lang::diagnostic::Diagnostic;
@@ -61,7 +62,19 @@ pub fn two_steps(model: &Model) -> Outcome {
             };
             let wanted: Vec<&str> = outputs.iter().map(String::as_str).collect();
             match session.run(&entry, &feeds, &wanted, true, Context { seed: 1, step }) {
-                Ok(_) => {}
+                Ok(values) => {
+                    let outputs = if step == 0 { &train.evaluation.outputs } else { &Vec::new() };
+                    for (name, v) in outputs {
+                        let said = train.evaluation.body.ty(*v).shape.iter();
+                        let size = |name: &str| (name == "B").then_some(records as i64);
+                        let said: Option<Vec<i64>> = said.map(|axis| axis.dim.evaluate(&size)).collect();
+                        let got = wanted.iter().position(|w| w == name).and_then(|i| values.get(i));
+                        let got = got.map(|t| t.shape.iter().map(|n| *n as i64).collect());
+                        if said.is_none() || said != got {
+                            return Outcome::Failed(format!("{name} is {got:?} where the checker said {said:?}"));
+                        }
+                    }
+                }
                 Err(SessionError::Kernel { message, .. }) => return Outcome::Value(message),
                 Err(e) => return Outcome::Failed(format!("{entry} with {records} records: {e}")),
             }

@@ -56,6 +56,13 @@ fn the_first_losses_are_those_of_pytorch() {
 }
 
 #[test]
+fn the_examples_learn_as_in_pytorch() {
+    if let Some(out) = run("tests/agree_examples.py") {
+        assert_eq!(out.matches(": agrees").count(), 4, "U-Net, ViT, GRU and diffusion:\n{out}");
+    }
+}
+
+#[test]
 fn the_library_gives_the_numbers_of_pytorch() {
     let modules = tfm_tests::files(&root().join("tests/torch"), "py").len() - 2;
     if let Some(out) = run("tests/torch/agree.py") {

@@ -92,7 +92,7 @@ def trained(tfm, text, weights=None, files=None, more=()):
         folder = Path(folder)
         (folder / "row.tfm").write_text(text)
         for name, content in (files or {}).items():
-            (folder / name).write_text(content)
+            (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
         command = [tfm, "train", folder / "row.tfm", "--runs", folder / "runs", "--quiet", "--threads", "1", *more]
         if weights is not None:
             write_safetensors(folder / "start.safetensors", weights)

@@ -46,6 +46,11 @@ CONVOLUTIONS = [
          lambda x, w, b: F.conv2d(x, w, b, padding="same"), (2, 3, 7, 6), (4, 3, 3, 5), (4,)),
     conv("conv2d 1x1 stride", "Conv2d(4, kernel: 1, stride: 2)", lambda x, w, b: F.conv2d(x, w, b, stride=2),
          (2, 3, 7, 6), (4, 3, 1, 1), (4,)),
+    # Few filters and long rows, where the kernel's gradient has a way of its own: odd numbers, and rows of two pieces.
+    conv("conv2d long rows", "Conv2d(7, kernel: 3, pad: 1)", lambda x, w, b: F.conv2d(x, w, b, padding=1),
+         (3, 3, 37, 41), (7, 3, 3, 3), (7,)),
+    conv("conv2d long rows 1x1 groups", "Conv2d(6, kernel: 1, groups: 2)",
+         lambda x, w, b: F.conv2d(x, w, b, groups=2), (2, 6, 21, 19), (6, 3, 1, 1), (6,)),
     conv("conv1d", "Conv1d(4, kernel: 3, stride: 2, pad: 1)",
          lambda x, w, b: F.conv1d(x, w, b, stride=2, padding=1), (2, 3, 9), (4, 3, 3), (4,)),
     conv("conv3d", "Conv3d(4, kernel: [2, 3, 3], stride: [1, 2, 1], pad: [1, 0, 1])",

@@ -14,7 +14,7 @@ use tfm_runtime::checkpoint::{Which, load_model};
 use tfm_runtime::cpu::{Context, Cpu};
 use tfm_runtime::data::{self, Loader, Order, Position};
 use tfm_runtime::run::Engine;
-use tfm_runtime::session::Session;
+use tfm_runtime::session::{Call, Session};
 use tfm_runtime::tensor::Tensor;
 
 /// A row for each example, with the outputs of the file's models.
@@ -93,7 +93,8 @@ impl Predict {
             let batch = batch?;
             let feeds: Vec<(&str, &Tensor)> = names.iter().map(String::as_str).zip(&batch.tensors).collect();
             session.set_size("B", batch.examples as i64);
-            session.run_into(&entry, &feeds, &outputs, false, context, &mut out)?;
+            let call = Call { entry: &entry, feeds: &feeds, fetches: &outputs, assigns: false, context };
+            session.run_into(&call, &mut out)?;
             writer.write(&outputs, &out, batch.examples)?;
         }
         writer.finish()

@@ -17,7 +17,7 @@ use tfm_runtime::checkpoint::{Progress, Store, Weights, Which};
 use tfm_runtime::cpu::Cpu;
 use tfm_runtime::data::Dataset;
 use tfm_runtime::run::{self, DataFeed, Ended, Engine, Event, Feed, Folder, Job, Outcome, RunError, RunInfo, Summary};
-use tfm_runtime::session::Session;
+use tfm_runtime::session::{Call, Session};
 use tfm_runtime::tensor::Tensor;
 
 /// Every `train` block of the file in order, weights carried over; or the one that is named.
@@ -256,7 +256,8 @@ fn step_plan(
     let zeros: Vec<(&str, Tensor)> =
         feed.fields().iter().filter_map(|f| Some((f.as_str(), split.tensor(split.field(f)?, examples)))).collect();
     let feeds: Vec<(&str, &Tensor)> = zeros.iter().map(|(n, t)| (*n, t)).collect();
-    let plan = session.plan_for(&entry, &feeds, &fetches, true)?;
+    let call = Call { entry: &entry, feeds: &feeds, fetches: &fetches, assigns: true, ..Call::default() };
+    let plan = session.plan_for(&call)?;
     Ok((plan.steps.len(), plan.arena))
 }
 

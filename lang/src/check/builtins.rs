@@ -363,6 +363,7 @@ fn filled(e: &mut Elab, name: &str, x: f64, args: Vec<Argument>, span: Span) -> 
         _ => e.float(),
     };
     let v = e.number(x, dtype, span);
+    e.can_be(name, &shape, span)?;
     Ok(Value::Tensor(e.broadcast(v, &shape, span)))
 }
 
@@ -481,7 +482,7 @@ fn split(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
             let (dim, count) = (e.concrete(&whole.dim), Dim::constant(n));
             let (part, rest) = (dim.div(&count), dim.rem(&count));
             match (part, rest) {
-                (Some(part), Some(rest)) if n > 0 && e.agree(&rest, &Dim::default()) => {
+                (Some(part), Some(rest)) if (1..=10_000).contains(&n) && e.agree(&rest, &Dim::default()) => {
                     let origin =
                         e.history.add(format!("{part} = {} / {n}, from `{by}`", whole.dim), user, vec![whole.origin]);
                     (0..n).map(|_| Axis { dim: part.clone(), origin }).collect()

@@ -201,10 +201,10 @@ impl Elab {
             let name = a.name.as_ref().map_or(String::new(), |n| n.text.clone());
             Ok((name, sources::written(&a.value).map_err(|part| part.span)?))
         };
-        args.iter().map(one).collect::<Result<_, Span>>().or_else(|part| {
+        args.iter().map(one).collect::<Result<_, Span>>().map_err(|part| {
             let d = Diagnostic::error("E0601", part, "this does not belong in a condition")
                 .help("compare fields, numbers and texts, as in `filter(age >= 18 and work != \"Private\")`");
-            Err(self.fail(d))
+            self.fail(d)
         })
     }
 

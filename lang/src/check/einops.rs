@@ -206,6 +206,7 @@ fn open_group(
             span,
             format!("an axis of size {} does not split into this group, the known sizes make {known}", axis.dim),
         );
+        let d = e.with_story(d, &[axis]);
         return Err(e.fail(d));
     }
     for (n, size) in parts {
@@ -412,6 +413,7 @@ pub(super) fn repeat(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> 
         shape.push(Axis { dim: dim.clone(), origin: Default::default() });
     }
     shape.extend(e.ty(x.value).shape.clone());
+    e.can_be("repeat", &shape, span)?;
     let value = e.broadcast(x.value, &shape, span);
     let all = fresh.into_iter().chain(x.names).collect();
     Ok(Value::Tensor(place_axes(e, &Opened { value, names: all }, &flat, &groups, span)))

@@ -135,6 +135,8 @@ pub(super) struct Elab {
     pub in_grad: u32,
     /// How deep expressions are nested at the moment.
     pub depth: u32,
+    /// How many expressions were evaluated.
+    pub effort: usize,
     /// A statement of `train` did not parse, or was refused: nothing is reported as missing there.
     pub holes: bool,
     /// Every declaration that was applied.
@@ -180,6 +182,7 @@ impl Elab {
             scans: Vec::new(),
             in_grad: 0,
             depth: 0,
+            effort: 0,
             holes: false,
             applied: Default::default(),
             facts: Facts::default(),
@@ -227,6 +230,7 @@ impl Elab {
         }
         let seen = self.diagnostics.iter().any(|o| o.span() == d.span() && (o.code == d.code || outer != inner));
         if !seen {
+            let d = self.with_applications(d);
             self.diagnostics.push(d);
         }
         Failed

@@ -14,16 +14,40 @@ use std::sync::Arc;
 /// How deep applications may nest; a cycle of calls ends here at the latest.
 const DEEPEST: u32 = 120;
 
+/// How many expressions are evaluated for one file; a net of a hundred blocks takes a fifth.
+const MOST: usize = 500_000;
+
 impl Elab {
     pub fn eval(&mut self, env: &mut Env, e: &Expr) -> Res<Value> {
         self.depth += 1;
         let result = if self.depth > 4 * DEEPEST {
             self.error("E0508", e.span, "this is nested too deeply")
         } else {
-            self.eval_kind(env, e)
+            self.effort(1, e.span).and_then(|()| self.eval_kind(env, e))
         };
         self.depth -= 1;
         result
+    }
+
+    /// Counts what was written out so far, and ends it where that is without end.
+    pub fn effort(&mut self, more: usize, span: Span) -> Res<()> {
+        let before = self.effort;
+        self.effort += more;
+        if self.effort <= MOST {
+            return Ok(());
+        }
+        if before <= MOST {
+            let d = Diagnostic::error("E0509", span, "the file is too much to write out")
+                .says("was being worked out when it became too much")
+                .help("loops, lists and applications are written out one by one: make fewer of them");
+            self.fail(d);
+        }
+        Err(Failed)
+    }
+
+    /// True where the file is too much to write out, which was said.
+    pub fn exhausted(&self) -> bool {
+        self.effort > MOST
     }
 
     fn eval_kind(&mut self, env: &mut Env, e: &Expr) -> Res<Value> {
@@ -144,6 +168,9 @@ impl Elab {
             }
         } else if let Some(near) = near {
             d = d.help(format!("did you mean `{near}`?")).fix("correct the name", span, near);
+        }
+        if d.labels.len() == 1 && program.module_with(name).is_none() {
+            d = self.with_declaration(d, env, name, near);
         }
         self.fail(d)
     }
@@ -441,11 +468,11 @@ impl Elab {
         };
         let end = self.eval(env, until)?;
         let (from, to) = (self.whole(&start, each.over.span)?, self.whole(&end, until.span)?);
-        if to - from > 100_000 {
+        if to.saturating_sub(from) > 10_000 {
             return self.error(
                 "E0503",
                 until.span,
-                format!("a loop of {} turns is written out, which is too long", to - from),
+                format!("a loop of {} turns is written out, which is too long", to.saturating_sub(from)),
             );
         }
         Ok((from..to).map(Value::int).collect())

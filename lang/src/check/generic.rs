@@ -22,6 +22,9 @@ impl Elab {
         let is_model = |id: &CallableId| program.callable(*id).callable.kind == CallableKind::Model;
         let (models, others): (Vec<_>, Vec<_>) = files.iter().flat_map(|f| program.declared_in(*f)).partition(is_model);
         for id in models.into_iter().chain(others) {
+            if self.exhausted() {
+                break;
+            }
             if self.applied.contains(&id) || program.callable(id).callable.kind == CallableKind::Primitive {
                 continue;
             }
@@ -37,6 +40,9 @@ impl Elab {
                     break;
                 }
                 first.get_or_insert(found);
+                if self.exhausted() {
+                    break;
+                }
             }
             for d in first.into_iter().flatten() {
                 if !self.diagnostics.iter().any(|o| o.span() == d.span()) {
@@ -47,9 +53,10 @@ impl Elab {
     }
 
     /// A declaration with unknown arguments: what is found in it, what it applies, what its names are.
-    pub fn attempt(&self, id: CallableId, rank: usize) -> Elab {
+    pub fn attempt(&mut self, id: CallableId, rank: usize) -> Elab {
         let mut e = Elab::new(self.program.clone());
         e.keep_names = self.keep_names;
+        e.effort = self.effort;
         let callable = &self.program.callable(id).callable;
         // A model has no parameters that a use could set: when only its batch is unknown, it is checked as in its use.
         e.generic =
@@ -106,6 +113,7 @@ impl Elab {
             }
             _ => e.call(function, args, head, head),
         };
+        self.effort = e.effort;
         e
     }
 

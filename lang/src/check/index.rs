@@ -33,6 +33,10 @@ impl Elab {
     }
 
     pub fn index(&mut self, env: &mut Env, value: Value, items: &[IndexItem], span: Span) -> Res<Value> {
+        let value = match value {
+            Value::Named(results) => Value::list(results.iter().map(|(_, v)| v.clone()).collect()),
+            other => other,
+        };
         match &value {
             Value::List(list) | Value::Tuple(list) => {
                 let list = list.clone();

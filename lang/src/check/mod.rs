@@ -46,6 +46,7 @@ mod statements;
 mod targets;
 pub mod testing;
 mod train;
+mod unknown;
 mod update;
 mod value;
 pub mod why;
@@ -165,7 +166,7 @@ pub fn check(
         }
     }
     e.check_by_itself(&files);
-    let known = if options.why { all_known(&e, &files) } else { Vec::new() };
+    let known = if options.why { all_known(&mut e, &files) } else { Vec::new() };
     let mut tests: Vec<Test> = examples.iter().map(|x| x.elaborate(&program, x.file)).collect();
     if options.tests {
         let own = parts.tests.iter().filter(|t| t.file == main);
@@ -185,10 +186,11 @@ pub fn check(
 }
 
 /// The named values of the trainings, and of the models that none of them applies.
-fn all_known(e: &Elab, files: &[FileId]) -> Vec<why::Known> {
+fn all_known(e: &mut Elab, files: &[FileId]) -> Vec<why::Known> {
     let mut known = e.known();
-    let is_model = |id: &value::CallableId| e.program.callable(*id).callable.kind == CallableKind::Model;
-    for id in files.iter().flat_map(|f| e.program.declared_in(*f)).filter(is_model) {
+    let program = e.program.clone();
+    let is_model = |id: &value::CallableId| program.callable(*id).callable.kind == CallableKind::Model;
+    for id in files.iter().flat_map(|f| program.declared_in(*f)).filter(is_model) {
         for value in e.attempt(id, 2).known() {
             if !known.iter().any(|k| k.path == value.path) {
                 known.push(value);
@@ -398,6 +400,10 @@ fn evaluate_dims(program: &mut Program, diagnostics: &mut Vec<Diagnostic>) {
             if n < 1 {
                 let _ =
                     e.error::<()>("E0310", dim.value.span, format!("a size is at least 1, `{}` is {n}", dim.name.text));
+                return None;
+            }
+            if n > 1 << 50 {
+                let _ = e.error::<()>("E0111", dim.value.span, format!("no axis has {n} elements"));
                 return None;
             }
             Some(n)

@@ -117,6 +117,7 @@ impl Elab {
                 return Ok(Value::Bool(same == (op == Equal)));
             }
             (Value::List(x), Value::List(y)) if op == Add => {
+                self.effort(x.len() + y.len(), span)?;
                 return Ok(Value::list(x.iter().chain(y.iter()).cloned().collect()));
             }
             _ if a.is_number() && b.is_number() => {
@@ -187,6 +188,17 @@ impl Elab {
         }
     }
 
+    /// The result of arithmetic on whole numbers, where it is one.
+    fn sized(&mut self, d: Dim, span: Span) -> Res<Value> {
+        if d.fits() {
+            return Ok(Value::Int(d));
+        }
+        let d = Diagnostic::error("E0111", span, "this number does not fit")
+            .says("more than a whole number can be")
+            .help("make it a fraction, `1.0 * x`, if it need not be exact");
+        Err(self.fail(d))
+    }
+
     fn int_binary(&mut self, op: BinaryOp, x: &Dim, y: &Dim, l: &Expr, r: &Expr, span: Span) -> Res<Value> {
         use BinaryOp::*;
         let truth = |e: &mut Elab, verdict: Verdict, wanted: Verdict| match verdict {
@@ -203,9 +215,9 @@ impl Elab {
             verdict => Ok(Value::Bool(verdict == wanted)),
         };
         Ok(match op {
-            Add => Value::Int(x.add(y)),
-            Sub => Value::Int(x.sub(y)),
-            Mul => Value::Int(x.mul(y)),
+            Add => self.sized(x.add(y), span)?,
+            Sub => self.sized(x.sub(y), span)?,
+            Mul => self.sized(x.mul(y), span)?,
             Div | Rem => {
                 if op == Div
                     && let (ExprKind::Int(n), ExprKind::Int(m)) = (&*l.kind, &*r.kind)
@@ -237,7 +249,14 @@ impl Elab {
                 .and_then(|n| u32::try_from(n).ok())
                 .filter(|n| *n < 8 || (*n < 64 && x.as_constant().is_some()))
             {
-                Some(n) => Value::Int(x.pow(n)),
+                Some(n) => {
+                    let mut power = Dim::constant(1);
+                    for _ in 0..n {
+                        power = power.mul(x);
+                        self.sized(power.clone(), span)?;
+                    }
+                    Value::Int(power)
+                }
                 None => match (x.as_constant(), y.as_constant()) {
                     (Some(a), Some(b)) => Value::Float((a as f64).powf(b as f64)),
                     _ => return self.error("E0507", r.span, "the power of a size must be a number"),

@@ -50,9 +50,26 @@ impl Elab {
                 _ => {}
             }
         }
+        self.can_be(&callable.name.text, &ty.shape, span)?;
         let attrs = self.attributes(callable, &sig, span)?;
         let ty = TensorType { below: ty.below.clone().or_else(|| self.kept_bound(callable, &args, ty.dtype)), ..ty };
         Ok(self.primitive(&callable.name.text, attrs, args, ty, span))
+    }
+
+    /// Refuses a tensor that is too large for any machine, and one with an axis of no size.
+    pub fn can_be(&mut self, what: &str, shape: &[Axis], span: Span) -> Res<()> {
+        for axis in shape.iter().filter(|a| a.dim.as_constant().is_some_and(|n| n < 1)) {
+            self.positive(&axis.dim, &axis.dim.to_string(), span)?;
+        }
+        let known = shape.iter().filter_map(|a| a.dim.as_constant()).map(|n| n as f64);
+        if known.product::<f64>() <= 2f64.powi(50) && shape.iter().all(|a| a.dim.fits()) {
+            return Ok(());
+        }
+        let sizes: Vec<String> = shape.iter().map(|a| a.dim.to_string()).collect();
+        let d = Diagnostic::error("E0111", span, format!("`{what}` would give too large a tensor"))
+            .says(format!("[{}]", sizes.join(", ")));
+        let d = self.with_story(d, &shape.iter().collect::<Vec<_>>());
+        Err(self.fail(d))
     }
 
     /// A primitive that only moves elements (its result has the class `any`) keeps their bound.

@@ -119,6 +119,7 @@ impl Elab {
                 )
                 .says(format!("{have}: `{name}` is {}", axis.dim))
                 .label(first_place, format!("`{name}` is {}", first.dim));
+                d = self.with_declared(d, ty.span, "declared here");
                 d = self.with_story(d, &[&axis, &first]);
                 let batch = [&first.dim, &axis.dim].into_iter().find(|d| d.as_var().is_some());
                 let number = [&first.dim, &axis.dim].into_iter().find(|d| d.as_constant().is_some());

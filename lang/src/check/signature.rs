@@ -186,6 +186,7 @@ impl Elab {
             format!("`{}` of `{}` wants {wanted}", param.name.text, callable.name.text),
         )
         .says(format!("this is {}", self.describe(&value)));
+        d = self.with_declared(d, ty.span, "declared here");
         if let Some(help) = self.static_help(callable, param, &value, &wanted) {
             d = d.help(help);
         }
@@ -421,6 +422,7 @@ impl Elab {
                     DType::Bool => "a comparison makes truths: `x > 0`".to_string(),
                     _ => format!("convert it: `{want}(…)`"),
                 });
+            let d = self.with_declared(d, dtype.span, "declared here");
             return Err(self.fail(d));
         }
         if !CLASSES.contains(&name) {
@@ -434,6 +436,7 @@ impl Elab {
             };
             let mut d = Diagnostic::error("E0401", place, format!("`{what}` wants {words}, this is {have}"))
                 .says(format!("{}", self.ty(*v)));
+            d = self.with_declared(d, dtype.span, "declared here");
             let told = self.quote(place);
             let inside = |f: &str| told.strip_prefix(f).and_then(|t| t.split([',', ')']).next().map(String::from));
             d = match (name, have.is_float()) {
@@ -457,7 +460,7 @@ impl Elab {
                 let (first, at) = (*first, *at);
                 let other = (0..sig.places.len()).find(|&i| sig.places[i] == at);
                 let told = other.and_then(|i| sig.tensors[i]).map_or(first.to_string(), |v| self.ty(v).to_string());
-                let sign = super::operators::sign_of_primitive(&what);
+                let sign = super::operators::sign_of_primitive(what);
                 let d = Diagnostic::error("E0401", place, format!("`{sign}` of {first} and {have}: dtypes never mix"))
                     .says(format!("{}", self.ty(*v)))
                     .label(at, told)

@@ -74,7 +74,12 @@ impl Elab {
         let starts = self.starts(item, &used)?;
         let mut minimize = Vec::new();
         for (i, d) in descents.iter().enumerate() {
-            minimize.push(self.descent(i, d, &training, (&used, &frozen), optimizer.as_ref(), optimizers, item)?);
+            let Some(optimizer) = d.with.as_ref().or(optimizer.as_ref()) else {
+                return Err(self.no_optimizer(item, d));
+            };
+            let parameters = self.descended(d, &training, &used, &frozen)?;
+            minimize.push(Minimize { loss: i, parameters, optimizer: OptimizerId(optimizers.len() as u32) });
+            optimizers.push(optimizer.clone());
         }
         self.descend_apart(&minimize, &descents)?;
         self.every_parameter_moves(&minimize, &used, &frozen, item)?;
@@ -336,27 +341,25 @@ impl Elab {
         false
     }
 
-    /// Which parameters a loss moves, and how.
-    fn descent(
+    fn no_optimizer(&mut self, item: &TrainItem, d: &Descent) -> Failed {
+        if self.holes {
+            return Failed;
+        }
+        let diagnostic =
+            Diagnostic::error("E0603", item.name.span, format!("`train {}` has no optimizer", item.name.text))
+                .label(d.span, "for this")
+                .help("add `optimizer: Adam(lr: 1e-3)`, with `import std.optim.Adam`");
+        self.fail(diagnostic)
+    }
+
+    /// Which parameters a loss moves.
+    fn descended(
         &mut self,
-        index: usize,
         d: &Descent,
         training: &Program,
-        (used, frozen): (&BTreeSet<VarId>, &Frozen),
-        optimizer: Option<&Value>,
-        optimizers: &mut Vec<Value>,
-        item: &TrainItem,
-    ) -> Res<Minimize> {
-        let Some(optimizer) = d.with.as_ref().or(optimizer) else {
-            if self.holes {
-                return Err(Failed);
-            }
-            let diagnostic =
-                Diagnostic::error("E0603", item.name.span, format!("`train {}` has no optimizer", item.name.text))
-                    .label(d.span, "for this")
-                    .help("add `optimizer: Adam(lr: 1e-3)`, with `import std.optim.Adam`");
-            return Err(self.fail(diagnostic));
-        };
+        used: &BTreeSet<VarId>,
+        frozen: &Frozen,
+    ) -> Res<Vec<VarId>> {
         for target in &d.over {
             let named = self.lying_in(target, used)?;
             if let Some((id, freeze)) = named.iter().find_map(|id| Some((id, frozen.get(id)?))) {
@@ -389,8 +392,7 @@ impl Elab {
                 None => diagnostic,
             }));
         }
-        optimizers.push(optimizer.clone());
-        Ok(Minimize { loss: index, parameters: chosen, optimizer: OptimizerId(optimizers.len() as u32 - 1) })
+        Ok(chosen)
     }
 
     /// No parameter is moved by two losses.

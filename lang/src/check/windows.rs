@@ -66,7 +66,7 @@ pub(super) fn divided(e: &mut Elab, sig: &mut Signature, names: &[&str], place: 
     let value = sig.env.get(by).cloned().unwrap_or(Value::Unknown);
     let count = e.dim_of(&value, place.span)?;
     for name in sizes {
-        let Some(size) = sig.dims.get(*name).map(|(axis, _)| axis.dim.clone()) else { return Err(Failed) };
+        let Some(size) = sig.dims.get(name).map(|(axis, _)| axis.dim.clone()) else { return Err(Failed) };
         let left = e.concrete(&size).rem(&e.concrete(&count));
         let holds =
             left.as_ref().is_some_and(|left| *left == Dim::default() || (e.generic && left.as_constant().is_none()));

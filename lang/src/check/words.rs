@@ -8,8 +8,13 @@ pub(crate) fn near<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) ->
         .filter(|c| *c != word)
         .map(|c| (distance(&lower, &c.to_lowercase()), c))
         .filter(|(d, c)| *d <= limit && *d < c.chars().count())
-        .min()
+        .min_by_key(|(d, c)| (d + if capital(c) == capital(word) { 0 } else { 2 }, *c))
         .map(|(_, c)| c)
+}
+
+/// Layers and models begin with one, so that `Digits` is rather a misspelt `Digit` than `digits`.
+fn capital(word: &str) -> bool {
+    word.starts_with(char::is_uppercase)
 }
 
 /// How many letters must be added, dropped, changed or swapped with their neighbour.

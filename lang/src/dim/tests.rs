@@ -50,11 +50,14 @@ fn text_round_trips() {
     assert!("B / 0".parse::<Dim>().is_err());
 }
 
+/// The value for given sizes.
+type Computed = Box<dyn Fn(&[i64; 3]) -> i128>;
+
 /// A random expression over `A`, `B`, `C` as a dimension, with a function that computes it directly. Divisors are at
 /// least 1 for all sizes; the value is `None` where the integers are too large.
 struct Made {
     dim: Dim,
-    value: Box<dyn Fn(&[i64; 3]) -> i128>,
+    value: Computed,
     text: String,
 }
 
@@ -87,7 +90,7 @@ fn random(seed: &mut u64, depth: u32) -> Made {
         let told = format!("({text}) {} ({by})", if op == 3 { "/" } else { "%" });
         let of = move |s: &[i64; 3]| i128::from(divisor) * if symbolic { i128::from(s[name]) } else { 1 };
         let dim = if op == 3 { l.dim.div(&by) } else { l.dim.rem(&by) };
-        let value: Box<dyn Fn(&[i64; 3]) -> i128> =
+        let value: Computed =
             if op == 3 { Box::new(move |s| f(s).div_euclid(of(s))) } else { Box::new(move |s| f(s).rem_euclid(of(s))) };
         return Made { dim: dim.expect("the divisor is not 0"), value, text: told };
     }

@@ -55,11 +55,11 @@ fn value(node: &Node, args: &[&Array], shape: &[usize], world: &World) -> Array 
         Op::Constant(Literal::Number(x)) => Array::new(&[], vec![*x]),
         Op::Constant(Literal::Bool(b)) => Array::new(&[], vec![f64::from(u8::from(*b))]),
         Op::Constant(Literal::Dim(d)) => Array::new(&[], vec![d.evaluate(&size).expect("a size") as f64]),
-        Op::Constant(Literal::Numbers(xs)) => Array::new(&shape, xs.clone()),
+        Op::Constant(Literal::Numbers(xs)) => Array::new(shape, xs.clone()),
         Op::Primitive(name, _) if super::kernels::is_elementwise(name) => {
             let element = |i| scalar(name, &args.iter().map(|a| a.data[i]).collect::<Vec<_>>());
             let n = shape.iter().product();
-            Array::new(&shape, (0..n).map(|i| element(i).expect("it is elementwise")).collect())
+            Array::new(shape, (0..n).map(|i| element(i).expect("it is elementwise")).collect())
         }
         Op::Primitive(name, attrs) => {
             let attr = |a| plan::Value::of(a, &size).expect("known attributes");

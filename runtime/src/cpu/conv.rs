@@ -4,7 +4,8 @@
 //! Images are given out to threads. The gradient in the kernel adds over images: fixed parts of them each into a sum
 //! of their own, and these in order.
 
-use super::depthwise::{forward_depthwise, input_gradient_depthwise, kernel_gradient_depthwise};
+use super::depthwise::{Real, forward_depthwise, input_gradient_depthwise, kernel_gradient_depthwise};
+use super::dots::add_products;
 use super::kernels::{Call, Run, Task, by_dtype, require};
 use super::matmul::{Gemm, Matrix, Size};
 use super::movement::text;
@@ -70,15 +71,27 @@ impl Geometry {
         self.own() * self.windows.taps()
     }
 
+    /// True where the kernel's gradient is made from products of rows: few of them, and long.
+    fn by_rows(&self) -> bool {
+        self.kinds() <= 64 && self.windows.places() >= 128
+    }
+
     /// Elements of the kernels of a group.
     fn weights(&self) -> usize {
         self.kinds() * self.window()
     }
 
+    /// Elements from a row of the matrix of windows to the next. Between rows of a power of two, which all lie in the
+    /// same places of the cache, there is a gap: columns are read when the matrix is packed.
+    fn row(&self) -> usize {
+        let places = self.windows.places();
+        if self.windows.is_identity() { places } else { places.next_multiple_of(16) + 16 }
+    }
+
     /// Elements of a thread's matrix of windows, in whole cache lines.
     fn unrolled(&self) -> usize {
         let none = self.windows.is_identity() || self.depthwise();
-        if none { 0 } else { (self.window() * self.windows.places()).next_multiple_of(16) }
+        if none { 0 } else { self.window() * self.row() }
     }
 
     /// Images of a chunk.
@@ -208,7 +221,7 @@ fn input_gradient<T: Gemm + AddAssign>(g: Geometry) -> Result<Task, String> {
                     return;
                 }
                 let windows = run.scratch::<T>().add(thread * g.unrolled());
-                T::gemm(size, w, dy, T::ZERO, windows, places as isize);
+                T::gemm(size, w, dy, T::ZERO, windows, g.row() as isize);
                 roll_up(&g, windows, x);
             }
         });
@@ -217,7 +230,7 @@ fn input_gradient<T: Gemm + AddAssign>(g: Geometry) -> Result<Task, String> {
 }
 
 /// The kernel's gradient is the sum over images of gradient `[O, PQ]` times windows transposed `[PQ, CKL]`.
-fn kernel_gradient<T: Gemm + AddAssign>(g: Geometry) -> Result<Task, String> {
+fn kernel_gradient<T: Gemm + Real>(g: Geometry) -> Result<Task, String> {
     let (parts, places) = (g.parts(size_of::<T>()), g.windows.places());
     let size = Size { m: g.kinds(), k: places, n: g.window() };
     Ok(Box::new(move |run| {
@@ -232,6 +245,14 @@ fn kernel_gradient<T: Gemm + AddAssign>(g: Geometry) -> Result<Task, String> {
                     let sum = run.scratch::<T>().add(part * g.sums() + group * g.weights());
                     let own = run.scratch::<T>().add(parts * g.sums() + thread * g.unrolled());
                     let (windows, row, column) = unroll(&g, run.input::<T>(0).add(x), own);
+                    if g.by_rows() {
+                        if image == first {
+                            std::slice::from_raw_parts_mut(sum, g.weights()).fill(T::ZERO);
+                        }
+                        let dy = (run.input::<T>(1).add(dy), places);
+                        add_products(run.path, size, dy, (windows, g.row()), sum);
+                        continue;
+                    }
                     let dy = (run.input::<T>(1).add(dy), places as isize, 1);
                     T::gemm(size, dy, (windows, column, row), beta, sum, g.window() as isize);
                 }
@@ -263,22 +284,22 @@ fn add_parts<T: Gemm + AddAssign>(run: &Run<'_>, parts: usize, apart: usize, n: 
 /// # Safety
 /// `x` is a group of an image, and `to` has room for the windows.
 unsafe fn unroll<T: Gemm>(g: &Geometry, x: *const T, to: *mut T) -> Matrix<T> {
-    let (w, places) = (&g.windows, g.windows.places());
+    let w = &g.windows;
     if w.is_identity() {
-        return (x, places as isize, 1);
+        return (x, g.row() as isize, 1);
     }
     let (taps, columns, stride) = (w.taps(), w.out[2], w.stride[2]);
     for element in 0..g.window() {
         let (channel, tap) = (element / taps, element % taps);
         let (first, last, column) = w.inside(tap);
-        for row in 0..w.rows() {
-            // SAFETY: the caller's promise; `inside` and `source` keep to the image.
+        w.lines(tap, |row, start| {
+            // SAFETY: the caller's promise; `inside` and `lines` keep to the image.
             unsafe {
-                let to = to.add(element * places + row * columns);
+                let to = to.add(element * g.row() + row * columns);
                 let line = std::slice::from_raw_parts_mut(to, columns);
-                let Some(start) = w.source(tap, row).filter(|_| first < last) else {
+                let Some(start) = start.filter(|_| first < last) else {
                     line.fill(T::ZERO);
-                    continue;
+                    return;
                 };
                 line[..first].fill(T::ZERO);
                 line[last..].fill(T::ZERO);
@@ -289,9 +310,9 @@ unsafe fn unroll<T: Gemm>(g: &Geometry, x: *const T, to: *mut T) -> Matrix<T> {
                     (first..last).for_each(|j| *to.add(j) = *from.add((j - first) * stride));
                 }
             }
-        }
+        });
     }
-    (to, places as isize, 1)
+    (to, g.row() as isize, 1)
 }
 
 /// Adds the elements of windows to the places of the image they came from.
@@ -301,24 +322,24 @@ unsafe fn unroll<T: Gemm>(g: &Geometry, x: *const T, to: *mut T) -> Matrix<T> {
 unsafe fn roll_up<T: Gemm + AddAssign>(g: &Geometry, windows: *const T, x: *mut T) {
     let w = &g.windows;
     let (taps, stride) = (w.taps(), w.stride[2]);
-    // SAFETY: the caller's promise; `inside` and `source` keep to the image.
+    // SAFETY: the caller's promise; `inside` and `lines` keep to the image.
     unsafe {
         std::slice::from_raw_parts_mut(x, g.own() * w.area()).fill(T::ZERO);
         for element in 0..g.window() {
             let (channel, tap) = (element / taps, element % taps);
             let (first, last, column) = w.inside(tap);
-            for row in 0..w.rows() {
-                let Some(start) = w.source(tap, row).filter(|_| first < last) else { continue };
-                let from = windows.add(element * w.places() + row * w.out[2] + first);
+            let n = last - first;
+            w.lines(tap, |row, start| {
+                let Some(start) = start.filter(|_| first < last) else { return };
+                let from = windows.add(element * g.row() + row * w.out[2] + first);
                 let to = x.add(channel * w.area() + start + column);
-                let n = last - first;
                 if stride == 1 {
                     let (from, to) = (std::slice::from_raw_parts(from, n), std::slice::from_raw_parts_mut(to, n));
                     to.iter_mut().zip(from).for_each(|(to, from)| *to += *from);
                 } else {
                     (0..n).for_each(|j| *to.add(j * stride) += *from.add(j));
                 }
-            }
+            });
         }
     }
 }

@@ -36,11 +36,11 @@ fn rows(w: &Windows, tap: usize, mut f: impl FnMut(usize, usize, usize)) {
     if first == last {
         return;
     }
-    for row in 0..w.rows() {
-        if let Some(start) = w.source(tap, row) {
+    w.lines(tap, |row, start| {
+        if let Some(start) = start {
             f(start + column, row * w.out[2] + first, last - first);
         }
-    }
+    });
 }
 
 pub(crate) fn forward_depthwise<T: Real>(g: Geometry) -> Result<Task, String> {

@@ -10,6 +10,7 @@
 mod check;
 mod conv;
 mod depthwise;
+mod dots;
 mod draw;
 mod elementwise;
 mod fused;

@@ -80,15 +80,22 @@ impl Windows {
         if first < last { (first, last, first * stride + column - pad) } else { (0, 0, 0) }
     }
 
-    /// For an element of the window and a row of the result: where the row of the image begins, if it is one.
-    pub fn source(&self, tap: usize, row: usize) -> Option<usize> {
+    /// For an element of the window, calls `f(row, start)` for each row of the result: where the row of the image begins
+    /// that the element lies in, if it is one.
+    #[inline(always)]
+    pub fn lines(&self, tap: usize, mut f: impl FnMut(usize, Option<usize>)) {
         let at = |axis: usize, out: usize, tap: usize| {
             let i = (out * self.stride[axis] + tap * self.dilation[axis]).checked_sub(self.pad[axis]);
             i.filter(|&i| i < self.size[axis])
         };
-        let plane = at(0, row / self.out[1], tap / (self.kernel[1] * self.kernel[2]))?;
-        let line = at(1, row % self.out[1], tap / self.kernel[2] % self.kernel[1])?;
-        Some((plane * self.size[1] + line) * self.size[2])
+        let (back, down) = (tap / (self.kernel[1] * self.kernel[2]), tap / self.kernel[2] % self.kernel[1]);
+        for plane in 0..self.out[0] {
+            let from = at(0, plane, back);
+            for line in 0..self.out[1] {
+                let start = from.and_then(|p| Some((p * self.size[1] + at(1, line, down)?) * self.size[2]));
+                f(plane * self.out[1] + line, start);
+            }
+        }
     }
 
     /// The part of a window without dilation that is inside the image along an axis: from and to.

@@ -7,7 +7,7 @@ use crate::tensor::Tensor;
 use tfm_lang::model::DataRef;
 use tfm_lowering::graph::Variable;
 
-pub use crate::session::Context;
+pub use crate::session::{Call, Context};
 
 /// A machine that holds variables and runs entries of a graph.
 pub trait Engine {
@@ -24,26 +24,11 @@ pub trait Engine {
     fn reset_metrics(&mut self) -> Result<(), RunError>;
 
     /// Runs an entry: the fetched values, in the order of `fetches`, are put into `out`, whose memory
-    /// is used again; with `assigns` the entry's variables change.
-    fn run(
-        &mut self,
-        entry: &str,
-        feeds: &[(&str, &Tensor)],
-        fetches: &[&str],
-        assigns: bool,
-        context: Context,
-        out: &mut Vec<Tensor>,
-    ) -> Result<(), RunError>;
+    /// is used again.
+    fn run(&mut self, call: &Call, out: &mut Vec<Tensor>) -> Result<(), RunError>;
 
-    /// Runs an entry with its assigns, kernel by kernel, and says what gave the first number that is not
-    /// finite. It stops there.
-    fn first_not_finite(
-        &mut self,
-        entry: &str,
-        feeds: &[(&str, &Tensor)],
-        fetches: &[&str],
-        context: Context,
-    ) -> Result<Option<Cause>, RunError>;
+    /// Runs an entry kernel by kernel, and says what gave the first number that is not finite. It stops there.
+    fn first_not_finite(&mut self, call: &Call) -> Result<Option<Cause>, RunError>;
 
     /// The variables, in the order of [`Engine::tensors`].
     fn variables(&self) -> &[Variable];

@@ -1,6 +1,6 @@
 //! An evaluation: a part of the data once, in order, every report over all of it.
 
-use super::{Context, Engine, Feed, RunError};
+use super::{Call, Context, Engine, Feed, RunError};
 use crate::data::Batch;
 use crate::tensor::Tensor;
 use tfm_lang::model::{DataRef, Glance, Program, Report, VariableKind};
@@ -65,7 +65,8 @@ pub fn look(
     apart(engine, |engine| {
         let mut out = Vec::new();
         // As in an evaluation, the same random numbers each time.
-        engine.run(entry, batch, &names, true, Context { seed, step: 0 }, &mut out)?;
+        let context = Context { seed, step: 0 };
+        engine.run(&Call { entry, feeds: batch, fetches: &names, assigns: true, context }, &mut out)?;
         let images = out.split_off(glance.reports.len());
         Ok((out.iter().map(scalar).collect(), images))
     })
@@ -100,7 +101,8 @@ fn all_batches(
         engine.set_size("B", batch.examples as i64);
         // A step of 0: evaluation draws the same random numbers each time.
         let context = Context { seed: what.seed, step: 0 };
-        engine.run(what.entry, &feeds(&fields, &batch), &names, true, context, &mut out)?;
+        let feeds = feeds(&fields, &batch);
+        engine.run(&Call { entry: what.entry, feeds: &feeds, fetches: &names, assigns: true, context }, &mut out)?;
         seen += batch.examples as u64;
         for ((sum, value), report) in sums.iter_mut().zip(&out).zip(what.reports) {
             let value = f64::from(scalar(value));

@@ -1,7 +1,7 @@
 //! One step on a batch: as a whole, or in parts (`micro: 32`).
 
 use super::evaluate::{feeds, scalar};
-use super::{Cause, Context, Engine, RunError};
+use super::{Call, Cause, Context, Engine, RunError};
 use crate::data::Batch;
 use crate::tensor::Tensor;
 use tfm_lang::model::{Report, Train};
@@ -65,7 +65,9 @@ impl Step {
         let names: Vec<&str> = shown.iter().map(|r| r.name.as_str()).collect();
         let Some(parts) = &self.parts else {
             engine.set_size("B", batch.examples as i64);
-            engine.run(&self.entry, &feeds(fields, batch), &names, true, context, &mut self.out)?;
+            let feeds = feeds(fields, batch);
+            let call = Call { entry: &self.entry, feeds: &feeds, fetches: &names, assigns: true, context };
+            engine.run(&call, &mut self.out)?;
             values.extend(self.out.iter().map(scalar));
             return Ok(());
         };
@@ -76,7 +78,7 @@ impl Step {
         for part in parts.of(batch, context) {
             engine.set_size("B", part.examples as i64);
             let inputs = part.feeds(fields, &parts.sums, &sums);
-            engine.run(&parts.entry, &inputs, &fetches, true, part.context, &mut self.out)?;
+            engine.run(&part.call(&parts.entry, &inputs, &fetches), &mut self.out)?;
             for ((value, report), found) in values.iter_mut().zip(shown).zip(self.out.iter().map(scalar)) {
                 *value = if report.accumulated { found } else { *value + part.share.elements::<f32>()[0] * found };
             }
@@ -89,7 +91,8 @@ impl Step {
         engine.set_size("B", batch.examples as i64);
         let rows: Vec<Tensor> = rows.iter().map(|parts| Tensor::joined(parts)).collect();
         let inputs: Vec<(&str, &Tensor)> = parts.names().zip(sums.iter().chain(&rows)).collect();
-        engine.run(&self.entry, &inputs, &[], true, context, &mut self.out)
+        let call = Call { entry: &self.entry, feeds: &inputs, fetches: &[], assigns: true, context };
+        engine.run(&call, &mut self.out)
     }
 
     /// True where [`Step::search`] does the whole step.
@@ -108,13 +111,15 @@ impl Step {
     ) -> Result<Option<Cause>, RunError> {
         let Some(parts) = &self.parts else {
             engine.set_size("B", batch.examples as i64);
-            return engine.first_not_finite(&self.entry, &feeds(fields, batch), shown, context);
+            let feeds = feeds(fields, batch);
+            let call = Call { entry: &self.entry, feeds: &feeds, fetches: shown, assigns: true, context };
+            return engine.first_not_finite(&call);
         };
         let fetches: Vec<&str> = shown.iter().copied().chain(parts.names()).collect();
         for part in parts.of(batch, context) {
             engine.set_size("B", part.examples as i64);
             let inputs = part.feeds(fields, &parts.sums, &parts.zeros);
-            let cause = engine.first_not_finite(&parts.entry, &inputs, &fetches, part.context)?;
+            let cause = engine.first_not_finite(&part.call(&parts.entry, &inputs, &fetches))?;
             if cause.is_some() {
                 return Ok(cause);
             }
@@ -133,6 +138,10 @@ struct Part {
 }
 
 impl Part {
+    fn call<'a>(&self, entry: &'a str, feeds: &'a [(&'a str, &'a Tensor)], fetches: &'a [&'a str]) -> Call<'a> {
+        Call { entry, feeds, fetches, assigns: true, context: self.context }
+    }
+
     fn feeds<'a>(
         &'a self,
         fields: &'a [String],

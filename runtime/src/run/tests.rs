@@ -63,15 +63,8 @@ impl Engine for Machine {
         Ok(())
     }
 
-    fn run(
-        &mut self,
-        entry: &str,
-        feeds: &[(&str, &Tensor)],
-        fetches: &[&str],
-        assigns: bool,
-        context: Context,
-        out: &mut Vec<Tensor>,
-    ) -> Result<(), RunError> {
+    fn run(&mut self, call: &Call, out: &mut Vec<Tensor>) -> Result<(), RunError> {
+        let &Call { entry, feeds, fetches, assigns, context } = call;
         assert!(assigns);
         let x: f32 = feeds.iter().find(|f| f.0 == "x").map(|f| f.1.elements::<f32>().iter().sum()).unwrap();
         let n = feeds[0].1.shape[0] as f32;
@@ -94,14 +87,8 @@ impl Engine for Machine {
         Ok(())
     }
 
-    fn first_not_finite(
-        &mut self,
-        entry: &str,
-        feeds: &[(&str, &Tensor)],
-        fetches: &[&str],
-        context: Context,
-    ) -> Result<Option<Cause>, RunError> {
-        self.run(entry, feeds, fetches, true, context, &mut Vec::new())?;
+    fn first_not_finite(&mut self, call: &Call) -> Result<Option<Cause>, RunError> {
+        self.run(call, &mut Vec::new())?;
         let cause = Cause { operation: "op7".into(), scope: "Net".into(), span: None };
         Ok(self.get(0).is_nan().then_some(cause))
     }

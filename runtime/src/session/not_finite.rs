@@ -1,9 +1,8 @@
 //! Which operation gave the first number that is not finite.
 
-use super::{Session, SessionError, bind, describe, kernel_error};
-use crate::cpu::{Context, Cpu, Memory, NonFinite, Origin, Prepared};
+use super::{Call, Session, SessionError, bind, describe, kernel_error};
+use crate::cpu::{Cpu, Memory, NonFinite, Origin, Prepared};
 use crate::run::Cause;
-use crate::tensor::Tensor;
 use std::sync::Arc;
 use tfm_lang::model::Word;
 use tfm_lowering::plan::schedule::{Request, schedule};
@@ -45,25 +44,19 @@ fn by_itself(device: &Cpu, step: &mut Step) {
 }
 
 impl Session {
-    /// Runs an entry with its assigns and says what gave the first number that is not finite; `None` when all
+    /// Runs an entry and says what gave the first number that is not finite; `None` when all
     /// are finite. It stops there: the variables are of no use then.
-    pub(super) fn find_not_finite(
-        &mut self,
-        entry: &str,
-        feeds: &[(&str, &Tensor)],
-        fetches: &[&str],
-        context: Context,
-    ) -> Result<Option<Cause>, SessionError> {
-        let kept = self.plan(entry, feeds, fetches, true)?;
+    pub(super) fn find_not_finite(&mut self, call: &Call) -> Result<Option<Cause>, SessionError> {
+        let kept = self.plan(call)?;
         let before = self.variables.clone();
         let kept = self.plans.swap_remove(kept);
-        let found = self.look(&kept.prepared, entry, feeds, context);
+        let found = self.look(&kept.prepared, call);
         let cause = match found? {
             None => None,
             Some(NonFinite { origin: Origin::Step { nodes, .. }, .. }) if nodes.len() > 1 => {
                 self.variables = before;
                 // A search that fails leaves the group's last operation as the answer.
-                let within = self.look_unfused(entry, feeds, fetches, context).unwrap_or(None);
+                let within = self.look_unfused(call).unwrap_or(None);
                 within.or_else(|| nodes.last().map(|v| describe(&self.graph, *v)))
             }
             Some(found) => Some(self.cause(&kept.prepared, found.origin)),
@@ -72,38 +65,26 @@ impl Session {
         Ok(cause)
     }
 
-    fn look(
-        &mut self,
-        prepared: &Prepared,
-        entry: &str,
-        feeds: &[(&str, &Tensor)],
-        context: Context,
-    ) -> Result<Option<NonFinite>, SessionError> {
-        self.step.elements_mut::<f32>()[0] = context.step as f32;
+    fn look(&mut self, prepared: &Prepared, call: &Call) -> Result<Option<NonFinite>, SessionError> {
+        self.step.elements_mut::<f32>()[0] = call.context.step as f32;
         if self.arena.len() < prepared.plan().arena {
             self.arena = crate::tensor::Bytes::zeros(prepared.plan().arena);
         }
-        let bound = bind(prepared.plan(), entry, feeds, &self.step)?;
+        let bound = bind(prepared.plan(), call, &self.step)?;
         let memory = Memory { arena: &mut self.arena, variables: &mut self.variables, feeds: &bound };
-        let found = self.device.first_non_finite(prepared, memory, &context);
+        let found = self.device.first_non_finite(prepared, memory, &call.context);
         found.map_err(|e| kernel_error(&self.graph, prepared.plan(), e))
     }
 
     /// The same step with a plan that has each operation by itself.
-    fn look_unfused(
-        &mut self,
-        entry: &str,
-        feeds: &[(&str, &Tensor)],
-        fetches: &[&str],
-        context: Context,
-    ) -> Result<Option<Cause>, SessionError> {
-        let fetches = fetches.iter().map(|f| f.to_string()).collect();
-        let request = Request { entry: entry.into(), fetches, assigns: true, sizes: self.sizes.to_map() };
+    fn look_unfused(&mut self, call: &Call) -> Result<Option<Cause>, SessionError> {
+        let fetches = call.fetches.iter().map(|f| f.to_string()).collect();
+        let request = Request { entry: call.entry.into(), fetches, assigns: call.assigns, sizes: self.sizes.to_map() };
         let plan = schedule(&self.graph, &request, &Unfused(&self.device));
         let mut plan = plan.map_err(|e| SessionError::Plan(e.to_string()))?;
         plan.steps.iter_mut().for_each(|step| by_itself(&self.device, step));
         let prepared = self.device.prepare(plan).map_err(|e| SessionError::Plan(e.to_string()))?;
-        let found = self.look(&prepared, entry, feeds, context)?;
+        let found = self.look(&prepared, call)?;
         Ok(found.map(|found| self.cause(&prepared, found.origin)))
     }
 

@@ -76,6 +76,16 @@ fn f32s(t: &Tensor) -> &[f32] {
     t.elements::<f32>()
 }
 
+fn call<'a>(
+    entry: &'a str,
+    feeds: &'a [(&'a str, &'a Tensor)],
+    fetches: &'a [&'a str],
+    assigns: bool,
+    context: Context,
+) -> Call<'a> {
+    Call { entry, feeds, fetches, assigns, context }
+}
+
 #[test]
 fn steps_descend_and_plans_are_kept_by_sizes() {
     let mut s = session();
@@ -85,7 +95,7 @@ fn steps_descend_and_plans_are_kept_by_sizes() {
     for step in 1..=400u64 {
         let (x, y) = xy(if step % 4 == 0 { 5 } else { 16 });
         let context = Context { seed: 1, step };
-        s.run_into("t.step", &[("x", &x), ("y", &y)], &["loss"], true, context, &mut out).unwrap();
+        s.run_into(&call("t.step", &[("x", &x), ("y", &y)], &["loss"], true, context), &mut out).unwrap();
         losses.push(f32s(&out[0])[0]);
     }
     assert!(losses[399] < losses[0] / 50.0, "{} {}", losses[0], losses[399]);
@@ -131,11 +141,11 @@ fn outputs_take_the_memory_that_fits() {
     let mut s = session();
     let ((x, y), (x2, y2)) = (xy(4), xy(6));
     let mut out = Vec::new();
-    s.run_into("t.evaluate", &[("x", &x), ("y", &y)], &["loss", "Line"], false, FIRST, &mut out).unwrap();
+    s.run_into(&call("t.evaluate", &[("x", &x), ("y", &y)], &["loss", "Line"], false, FIRST), &mut out).unwrap();
     let place = out[1].bytes().as_ptr();
-    s.run_into("t.evaluate", &[("x", &x), ("y", &y)], &["loss", "Line"], false, FIRST, &mut out).unwrap();
+    s.run_into(&call("t.evaluate", &[("x", &x), ("y", &y)], &["loss", "Line"], false, FIRST), &mut out).unwrap();
     assert_eq!(out[1].bytes().as_ptr(), place);
-    s.run_into("t.evaluate", &[("x", &x2), ("y", &y2)], &["Line"], false, FIRST, &mut out).unwrap();
+    s.run_into(&call("t.evaluate", &[("x", &x2), ("y", &y2)], &["Line"], false, FIRST), &mut out).unwrap();
     assert_eq!((out.len(), out[0].shape.as_slice()), (1, &[6][..]));
 }
 
@@ -144,14 +154,15 @@ fn the_operation_behind_a_nan_is_named() {
     let mut s = session();
     let (x, y) = xy(4);
     let feeds = [("x", &x), ("y", &y)];
-    assert_eq!(s.first_not_finite("t.step", &feeds, &["loss", "logs"], FIRST).unwrap(), None);
+    assert_eq!(s.first_not_finite(&call("t.step", &feeds, &["loss", "logs"], true, FIRST)).unwrap(), None);
     let negative = Tensor::of::<f32>(&[4, 3], &[-1.0; 12]);
     s.initialize(1).unwrap();
-    let cause = s.first_not_finite("t.step", &[("x", &negative), ("y", &y)], &["loss", "logs"], FIRST).unwrap();
+    let cause =
+        s.first_not_finite(&call("t.step", &[("x", &negative), ("y", &y)], &["loss", "logs"], true, FIRST)).unwrap();
     let cause = cause.unwrap();
     assert_eq!((cause.operation.as_str(), cause.scope.as_str()), ("log", "Line.log_1"));
     s.initialize(1).unwrap();
     s.tensors_mut()[0].elements_mut::<f32>()[1] = f32::INFINITY;
-    let cause = s.first_not_finite("t.step", &feeds, &["loss"], FIRST).unwrap().unwrap();
+    let cause = s.first_not_finite(&call("t.step", &feeds, &["loss"], true, FIRST)).unwrap().unwrap();
     assert_eq!(cause.operation, "the value of Line.w");
 }

@@ -15,7 +15,7 @@ use tfm_lowering::build::step_entry;
 use tfm_runtime::cpu::Cpu;
 use tfm_runtime::data::Batch;
 use tfm_runtime::run::{DataFeed, Feed, shown};
-use tfm_runtime::session::{Context, Session};
+use tfm_runtime::session::{Call, Context, Session};
 use tfm_runtime::tensor::Tensor;
 
 /// When this process began, where the system does not say.
@@ -67,10 +67,11 @@ impl Trainee {
         self.session.set_size("B", batch.examples as i64);
         let feeds: Vec<(&str, &Tensor)> = self.fields.iter().map(String::as_str).zip(&batch.tensors).collect();
         let losses: Vec<&str> = self.losses.iter().map(String::as_str).collect();
-        let (session, entry) = (&mut self.session, &self.entry);
+        let call = Call { entry: &self.entry, feeds: &feeds, fetches: &losses, assigns: true, context };
+        let session = &mut self.session;
         match spent {
-            Some(spent) => session.run_timed(entry, &feeds, &losses, true, context, spent)?,
-            None => session.run_into(entry, &feeds, &losses, true, context, &mut self.out)?,
+            Some(spent) => session.run_timed(&call, spent)?,
+            None => session.run_into(&call, &mut self.out)?,
         }
         Ok(())
     }
@@ -80,7 +81,8 @@ impl Trainee {
         let feeds: Vec<(&str, &Tensor)> =
             self.fields.iter().map(String::as_str).zip(&self.batches[0].tensors).collect();
         let losses: Vec<&str> = self.losses.iter().map(String::as_str).collect();
-        Ok(self.session.plan_for(&self.entry, &feeds, &losses, true)?)
+        let call = Call { entry: &self.entry, feeds: &feeds, fetches: &losses, assigns: true, ..Call::default() };
+        Ok(self.session.plan_for(&call)?)
     }
 
     fn loss(&self) -> f32 {

@@ -94,8 +94,9 @@ the numbers into a list.",
         code: "E0111",
         title: "a number that does not fit",
         explanation: "\
-Whole numbers go up to 9,223,372,036,854,775,807, others up to about 1.8e308. A large number that need \
-not be exact can be written with an exponent.",
+Whole numbers go up to 9,223,372,036,854,775,807, those that are computed up to half of it, and others up to \
+about 1.8e308. A large number that need not be exact can be written with an exponent. A tensor has at most 2^50 \
+elements.",
         example: "const many = 10_000_000_000_000_000_000\n",
     },
     Code {

@@ -64,4 +64,12 @@ and the elements of a tensor are not; `where(mask, a, b)` chooses between elemen
 Nothing calls itself. `fold h = x for i in 0..12 { … }` repeats, and is written out.",
         example: "fn f(x: float[..S]) -> float[..S] { f(x) + 1 }\n",
     },
+    Code {
+        code: "E0509",
+        title: "a file that is too much to write out",
+        explanation: "\
+Loops, lists and applications are written out one by one while a file is checked, and there is an end to what \
+can be: half a million expressions. It takes loops in loops, or layers that apply layers twice over and over.",
+        example: "fn f(x: f32[]) -> f32[] {\n  fold a = x for i in 0..1000 { fold b = a for j in 0..1000 { b + 1 } }\n}\n",
+    },
 ];

@@ -97,6 +97,9 @@ fn convolution_and_its_gradients() {
         ([3, 4, 6, 1], slide(&[[17, 5, 2, 2, 1]])),
         ([3, 4, 6, 1], slide(&[[40, 3, 1, 4, 4]])),
         ([2, 3, 4, 1], slide(&[[4, 2, 1, 1, 1], [5, 3, 2, 1, 1], [6, 3, 1, 1, 2]])),
+        // Kernel gradients from products of rows: more than one piece of a row, odd numbers of rows.
+        ([2, 3, 7, 1], slide(&[[37, 3, 1, 1, 1], [41, 3, 1, 0, 1]])),
+        ([2, 4, 6, 2], slide(&[[21, 1, 1, 0, 1], [19, 1, 1, 0, 1]])),
         // Groups; with one channel in each, windows are not unrolled.
         ([2, 6, 4, 2], square(7, 3, 1, 1)),
         ([2, 4, 4, 2], square(7, 1, 1, 0)),
