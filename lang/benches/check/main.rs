@@ -13,6 +13,10 @@ use std::time::{Duration, Instant};
 use tfm_lang::check::{Checked, Options, check};
 use tfm_lang::source::Sources;
 
+/// The allocator of the binary `tfm`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const EXAMPLE: Duration = Duration::from_millis(30);
 const LONG: Duration = Duration::from_millis(300);
 
