@@ -87,7 +87,7 @@ pub fn two_steps(model: &Model) -> Outcome {
 fn made_up(field: &FieldSpec, records: usize) -> Option<(&str, Tensor)> {
     let record: Vec<i64> = field.ty.shape.iter().map(|a| a.dim.as_constant()).collect::<Option<_>>()?;
     let count = record.iter().try_fold(records as i64, |n, size| n.checked_mul(*size))?;
-    if count > MOST || count < 0 {
+    if !(0..=MOST).contains(&count) {
         return None;
     }
     let shape: Vec<usize> = std::iter::once(records).chain(record.iter().map(|n| *n as usize)).collect();

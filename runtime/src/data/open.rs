@@ -49,6 +49,9 @@ impl Dataset {
 /// The parts of a source, and what was learned.
 pub(super) type Opened = (Vec<(String, Split)>, Learned);
 
+/// A part that a source has by itself: its name, its fields, how many records, and what they are read from.
+pub(super) type Part = (String, Vec<Field>, usize, Arc<dyn Records>);
+
 /// What a reader is given.
 pub(super) struct Opening<'a> {
     pub(super) spec: &'a DataSpec,
@@ -159,7 +162,7 @@ impl Opening<'_> {
     }
 
     /// The same for records of any kind: the fields, how many there are, and what they are read from.
-    pub(super) fn parts(&self, parts: Vec<(String, Vec<Field>, usize, Arc<dyn Records>)>) -> Result<Opened, DataError> {
+    pub(super) fn parts(&self, parts: Vec<Part>) -> Result<Opened, DataError> {
         let mut splits = Vec::new();
         for (name, fields, n, records) in parts {
             let cell = numbers_of(&self.operators, &fields, &*records, n);

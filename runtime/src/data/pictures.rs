@@ -133,7 +133,7 @@ fn with_channels(p: Picture, channels: usize) -> Picture {
     let mut pixels = Vec::with_capacity(p.width * p.height * channels);
     for pixel in p.pixels.chunks_exact(p.channels) {
         let colour = if p.channels < 3 { [pixel[0]; 3] } else { [pixel[0], pixel[1], pixel[2]] };
-        let opacity = if p.channels % 2 == 0 { pixel[p.channels - 1] } else { 255 };
+        let opacity = if p.channels.is_multiple_of(2) { pixel[p.channels - 1] } else { 255 };
         let [r, g, b] = colour.map(u32::from);
         let grey = ((299 * r + 587 * g + 114 * b + 500) / 1000) as u8;
         match channels {
