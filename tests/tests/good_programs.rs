@@ -47,7 +47,7 @@ fn image(c: usize, h: usize, w: usize, random: &mut Random) -> (String, Vec<usiz
 
 fn sequence(t: usize, d: usize, random: &mut Random) -> (String, Vec<usize>) {
     let units = 1 + random.below(12);
-    let heads = (1..=d.min(4)).filter(|n| d % n == 0).nth(random.below(2)).unwrap_or(1);
+    let heads = (1..=d.min(4)).filter(|n| d.is_multiple_of(*n)).nth(random.below(2)).unwrap_or(1);
     match random.below(9) {
         0 => (format!("x |> Dense({units}, relu)"), vec![t, units]),
         1 => ("x |> LayerNorm()".into(), vec![t, d]),
@@ -63,7 +63,7 @@ fn sequence(t: usize, d: usize, random: &mut Random) -> (String, Vec<usize>) {
 
 fn row(d: usize, random: &mut Random) -> (String, Vec<usize>) {
     let units = 1 + random.below(20);
-    let part = (1..=d).rev().find(|n| d % n == 0 && *n <= 4).unwrap_or(1);
+    let part = (1..=d).rev().find(|n| d.is_multiple_of(*n) && *n <= 4).unwrap_or(1);
     match random.below(6) {
         0 | 1 => (format!("x |> Dense({units}, tanh)"), vec![units]),
         2 => ("x * x + x |> LayerNorm()".into(), vec![d]),
