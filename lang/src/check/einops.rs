@@ -206,7 +206,7 @@ fn open_group(
             span,
             format!("an axis of size {} does not split into this group, the known sizes make {known}", axis.dim),
         );
-        let d = e.with_story(d, &[&axis]);
+        let d = e.with_story(d, &[axis]);
         return Err(e.fail(d));
     }
     for (n, size) in parts {

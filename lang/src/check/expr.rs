@@ -143,7 +143,7 @@ impl Elab {
     fn unknown_name(&mut self, env: &Env, name: &str, span: Span) -> Failed {
         let program = self.program.clone();
         let mut d = Diagnostic::error("E0201", span, format!("there is no `{name}` here"));
-        let locals = env.names.iter().map(|(n, _, _)| n.as_str());
+        let locals = env.names.iter().map(|(n, _, _)| &**n);
         let builtins = super::builtins::names();
         let mut candidates: Vec<&str> = locals.chain(program.visible(env.file)).collect();
         for builtin in builtins {

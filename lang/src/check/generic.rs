@@ -6,7 +6,7 @@ use super::elab::{Elab, UpdateTarget};
 use super::value::{CallableId, Env, Value};
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
-use crate::model::{Op, Train, UpdateParameter};
+use crate::model::{Op, Train, UpdateParameter, Word};
 use crate::source::FileId;
 use crate::syntax::ast::{AxisExpr, CallableKind, ExprKind, Param, TypeKind};
 use crate::types::{DType, TensorType};
@@ -201,7 +201,7 @@ impl Elab {
     }
 }
 
-fn bound_env(file: FileId, statics: &[(String, Value)], head: crate::source::Span) -> Env {
+fn bound_env(file: FileId, statics: &[(Word, Value)], head: crate::source::Span) -> Env {
     let mut env = Env::new(file);
     for (name, value) in statics {
         env.bind(name, value.clone(), head);

@@ -30,9 +30,13 @@ impl Elab {
             return self.bind_in_order(callable, params, args, env, span, broadcast);
         }
         let before = self.diagnostics.len();
-        let kept = (args.clone(), env.clone());
+        // One argument has no other order.
+        let kept = (args.len() > 1).then(|| (args.clone(), env.clone()));
         let result = self.bind_in_order(callable, params, args, env, span, broadcast);
-        if result.is_err() && self.diagnostics.len() > before {
+        if let Some(kept) = kept
+            && result.is_err()
+            && self.diagnostics.len() > before
+        {
             self.try_other_orders(callable, params, kept, span, broadcast, before);
         }
         result

@@ -45,7 +45,7 @@ pub(super) fn find(name: &str) -> Option<Rule> {
 }
 
 pub(super) fn rest(sig: &Signature, names: &[&str], i: usize) -> Res<Vec<Axis>> {
-    names.get(i).and_then(|n| sig.rests.get(*n)).map(|(a, _)| a.clone()).ok_or(Failed)
+    names.get(i).and_then(|n| sig.rests.get(n)).map(|(a, _)| a.clone()).ok_or(Failed)
 }
 
 pub(super) fn ints(e: &mut Elab, sig: &Signature, names: &[&str], i: usize, place: &Place) -> Res<Vec<Dim>> {

@@ -136,8 +136,7 @@ impl Elab {
                 return Ok(());
             }
         }
-        let mut env = sig.env.clone();
-        let want = self.eval(&mut env, e)?;
+        let want = self.eval(&mut sig.env, e)?;
         let want = self.dim_of(&want, e.span)?;
         if self.agree(&want, &axis.dim) {
             return Ok(());

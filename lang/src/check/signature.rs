@@ -295,27 +295,23 @@ impl Elab {
             }
         }
         // Tensors bind the dtype classes; numbers then take the dtype of what they meet.
-        let (known, numbers): (Vec<_>, Vec<_>) =
-            tensors.into_iter().partition(|(_, _, v, _)| matches!(v, Value::Tensor(_)));
-        for (i, _, value, _) in &known {
-            sig.tensors[*i] = if let Value::Tensor(v) = value { Some(*v) } else { None };
+        for (i, ty, value, place) in &tensors {
+            if let Value::Tensor(v) = value {
+                sig.tensors[*i] = Some(*v);
+                self.bind_dtype(callable, ty, value, *place, &mut sig)?;
+            }
         }
-        for (_, ty, value, place) in &known {
-            self.bind_dtype(callable, ty, value, *place, &mut sig)?;
+        for (_, ty, value, place) in &mut tensors {
+            if !matches!(value, Value::Tensor(_)) {
+                let dtype = self.dtype_wanted(ty, value, &sig);
+                *value = Value::Tensor(self.tensor(value, dtype, *place)?);
+                self.bind_dtype(callable, ty, value, *place, &mut sig)?;
+            }
         }
-        let mut all = known;
-        for (i, ty, value, place) in numbers {
-            let dtype = self.dtype_wanted(ty, &value, &sig);
-            let v = self.tensor(&value, dtype, place)?;
-            let value = Value::Tensor(v);
-            self.bind_dtype(callable, ty, &value, place, &mut sig)?;
-            all.push((i, ty, value, place));
-        }
-        all.sort_by_key(|(i, ..)| *i);
         if broadcast {
-            self.broadcast_group(callable, &mut all)?;
+            self.broadcast_group(callable, &mut tensors)?;
         }
-        for (i, ty, value, place) in all {
+        for (i, ty, value, place) in tensors {
             let Value::Tensor(v) = value else { return Err(Failed) };
             // The first argument that does not fit decides what the others should have been.
             self.bind_shape(callable, &params[i], ty, v, place, span, &mut sig)?;
@@ -460,7 +456,7 @@ impl Elab {
                 let (first, at) = (*first, *at);
                 let other = (0..sig.places.len()).find(|&i| sig.places[i] == at);
                 let told = other.and_then(|i| sig.tensors[i]).map_or(first.to_string(), |v| self.ty(v).to_string());
-                let sign = super::operators::sign_of_primitive(&what);
+                let sign = super::operators::sign_of_primitive(what);
                 let d = Diagnostic::error("E0401", place, format!("`{sign}` of {first} and {have}: dtypes never mix"))
                     .says(format!("{}", self.ty(*v)))
                     .label(at, told)

@@ -102,7 +102,7 @@ impl Elab {
         for (i, name) in names.iter().enumerate().filter(|(_, n)| n.text != "_") {
             let within = names[..i].iter().find(|n| n.text == name.text).map(|n| n.span);
             let first = within.or_else(|| {
-                env.names[outer.min(env.names.len())..].iter().find(|(n, _, _)| *n == name.text).map(|x| x.2)
+                env.names[outer.min(env.names.len())..].iter().find(|(n, _, _)| **n == *name.text).map(|x| x.2)
             });
             if let Some(first) = first {
                 let d = Diagnostic::error("E0203", name.span, format!("`{}` is bound twice in this block", name.text))

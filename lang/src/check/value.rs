@@ -1,7 +1,7 @@
 //! What an expression is worth while a file is elaborated: static values, tensors, and things to apply.
 
 use crate::dim::Dim;
-use crate::model::{DataRef, ValueId};
+use crate::model::{DataRef, ValueId, Word};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{Block, Param, Unit};
 use crate::types::DType;
@@ -50,7 +50,7 @@ pub(super) struct Bound {
     pub id: u64,
     pub callable: CallableId,
     /// The first list, by name.
-    pub statics: Vec<(String, Value)>,
+    pub statics: Vec<(Word, Value)>,
     /// Where it was made.
     pub span: Span,
 }
@@ -67,7 +67,7 @@ pub(super) struct Lambda {
 /// Local names, innermost last, and the file whose global names come after them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Env {
-    pub names: Vec<(String, Value, Span)>,
+    pub names: Vec<(Word, Value, Span)>,
     pub file: FileId,
 }
 
@@ -77,16 +77,16 @@ impl Env {
     }
 
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.names.iter().rev().find(|(n, _, _)| n == name).map(|(_, v, _)| v)
+        self.names.iter().rev().find(|(n, _, _)| **n == *name).map(|(_, v, _)| v)
     }
 
-    pub fn bind(&mut self, name: impl Into<String>, value: Value, span: Span) {
-        self.names.push((name.into(), value, span));
+    pub fn bind(&mut self, name: impl AsRef<str>, value: Value, span: Span) {
+        self.names.push((name.as_ref().into(), value, span));
     }
 
     /// Gives a name that is bound another value: `<-`.
     pub fn rebind(&mut self, name: &str, value: Value) {
-        if let Some(entry) = self.names.iter_mut().rev().find(|(n, _, _)| n == name) {
+        if let Some(entry) = self.names.iter_mut().rev().find(|(n, _, _)| **n == *name) {
             entry.1 = value;
         }
     }
