@@ -20,6 +20,14 @@ impl Elab {
         if self.facts.is_empty() { d } else { self.facts.apply(&d) }
     }
 
+    /// A static number where it is known: the square root of a `dim` is a number too.
+    pub fn number_of(&self, value: &Value) -> Option<f64> {
+        match value {
+            Value::Int(d) => self.concrete(d).as_constant().map(|n| n as f64),
+            other => other.as_f64(),
+        }
+    }
+
     fn numbered(&self, d: &Dim) -> Dim {
         d.substitute(&|s| self.program.dim_size(s).map(Dim::constant))
     }
