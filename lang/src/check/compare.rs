@@ -21,7 +21,7 @@ impl Elab {
     }
 
     /// A static number where it is known: the square root of a `dim` is a number too.
-    pub fn number_of(&self, value: &Value) -> Option<f64> {
+    pub fn known_number(&self, value: &Value) -> Option<f64> {
         match value {
             Value::Int(d) => self.concrete(d).as_constant().map(|n| n as f64),
             other => other.as_f64(),

@@ -121,7 +121,7 @@ impl Elab {
                 return Ok(Value::list(x.iter().chain(y.iter()).cloned().collect()));
             }
             _ if a.is_number() && b.is_number() => {
-                if let (Some(x), Some(y)) = (self.number_of(&a), self.number_of(&b)) {
+                if let (Some(x), Some(y)) = (self.known_number(&a), self.known_number(&b)) {
                     return self.float_binary(op, x, y, at, span);
                 }
                 if self.generic {

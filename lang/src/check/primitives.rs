@@ -24,7 +24,7 @@ impl Elab {
             return Ok(Value::Opaque);
         }
         if !args.is_empty() && args.iter().all(|a| a.value.is_number() && a.name.is_none()) {
-            let numbers: Option<Vec<f64>> = args.iter().map(|a| self.number_of(&a.value)).collect();
+            let numbers: Option<Vec<f64>> = args.iter().map(|a| self.known_number(&a.value)).collect();
             if let Some(x) = numbers.and_then(|x| static_math(&callable.name.text, &x)) {
                 return Ok(Value::Float(x));
             }
