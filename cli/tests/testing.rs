@@ -56,7 +56,7 @@ test \"softmax of zeros is even\" {
   expect shape(y) != [4, 1]
   expect close(y, 0.25)
   expect y > 0 and y < 1
-  expect close(cosine(1.0)(0, 10), 1, tolerance: 1e-3)
+  expect close(cosine(1.0)(1, 10), 1, tolerance: 1e-3)
 }
 
 test \"a model gives a row per example\" {

@@ -55,7 +55,7 @@ fn tables() {
     let json = inspected(dir.path(), "r.jsonl");
     assert!(json.contains("x:  f32[2] |> standardize") && json.contains("y:  label(2)"), "{json}");
     let names = inspected(dir.path(), "names.txt");
-    assert!(names.contains("line: chars(14, length: 8, marks: true)"), "{names}");
+    assert!(names.contains("line: chars(13, length: 8, marks: true)"), "{names}");
     assert!(inspected(dir.path(), "prose.txt").contains("tokens: chars("));
 }
 
