@@ -29,7 +29,10 @@ pub(super) fn text(path: &Path, at: &str) -> Result<String, DataError> {
             .then_some(width)
             .filter(|w| *w > 1)
     };
-    let found = [b',', b'\t', b';', b'|'].into_iter().filter_map(|s| {
+    // In a `.txt` file a comma is a comma: prose may well have one in each line.
+    let prose = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("txt"));
+    let separators: &[u8] = if prose { b"\t|" } else { b",\t;|" };
+    let found = separators.iter().filter_map(|&s| {
         let rows = rows_by(s);
         even(&rows).map(|width| (width, s, rows))
     });
