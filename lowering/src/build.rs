@@ -96,13 +96,8 @@ pub fn build_body(
     outputs: &[(&str, ValueId)],
     rules: &(dyn Rules + Send + Sync),
 ) -> Result<Graph, Diagnostic> {
-    let mut graph = Graph::default();
-    let mut init = Entry { name: INIT.into(), ..Entry::default() };
-    for variable in variables {
-        add_variable(&mut graph, &mut init, variable, variable.path.clone());
-    }
     let roots: Vec<ValueId> = outputs.iter().map(|(_, v)| *v).collect();
-    let values = splice(&mut graph, body, &[], &roots, None);
+    let (mut graph, init, values) = copied(variables, body, &roots);
     let outputs = outputs.iter().zip(values).map(|((name, _), value)| (name.to_string(), value)).collect();
     graph.entries.extend([init, Entry { name: name.into(), outputs, assigns: Vec::new() }]);
     expand(&mut graph, rules)?;
@@ -110,6 +105,17 @@ pub fn build_body(
     graph.prune();
     graph.debug_verify("build");
     Ok(graph)
+}
+
+/// A graph with the variables, the entry that starts them, and a copy of the body: its roots there.
+fn copied(variables: &[model::Variable], body: &Body, roots: &[ValueId]) -> (Graph, Entry, Vec<Value>) {
+    let mut graph = Graph::default();
+    let mut init = Entry { name: INIT.into(), ..Entry::default() };
+    for variable in variables {
+        add_variable(&mut graph, &mut init, variable, variable.path.clone());
+    }
+    let values = splice(&mut graph, body, &[], roots, None);
+    (graph, init, values)
 }
 
 /// Writes a scalar that stands by itself with its gradient in some of the variables: [`INIT`], and an entry of
@@ -125,12 +131,8 @@ pub fn build_gradients(
     parameters: &[VarId],
     rules: &(dyn Rules + Send + Sync),
 ) -> Result<Graph, Diagnostic> {
-    let mut graph = Graph::default();
-    let mut init = Entry { name: INIT.into(), ..Entry::default() };
-    for variable in variables {
-        add_variable(&mut graph, &mut init, variable, variable.path.clone());
-    }
-    let loss = splice(&mut graph, body, &[], &[loss], None)[0];
+    let (mut graph, init, values) = copied(variables, body, &[loss]);
+    let loss = values[0];
     let outputs = vec![("loss".to_string(), loss)];
     graph.entries.extend([init, Entry { name: name.into(), outputs, assigns: Vec::new() }]);
     expand(&mut graph, rules)?;
