@@ -10,7 +10,7 @@ mod export;
 mod graph;
 mod predict;
 mod test;
-mod train;
+pub(crate) mod train;
 mod why;
 
 use crate::args::Arguments;
