@@ -14,7 +14,7 @@ mod report;
 mod tests;
 mod tree;
 
-pub use report::{Row, States};
+pub use report::{Row, States, type_text};
 
 use crate::tensor::Tensor;
 use tfm_lang::model::{Instance, VariableKind};

@@ -287,23 +287,32 @@ pub(crate) fn used_data<'a>(
     used.collect::<std::collections::BTreeSet<_>>().into_iter()
 }
 
-/// Writes into the folder of a run what says what is run: the sources, the graph, what the data taught.
-pub(crate) fn describe_run(
-    folder: &Folder,
+/// The files that keep, in the folder of a run, what is run: the sources, the graph, what the data taught.
+pub(crate) fn run_files(
     compiled: &Compiled,
-    train: &tfm_lang::model::Train,
-    (datasets, session): (&BTreeMap<usize, Dataset>, &Session),
-    (directory, settings): (&Path, &Settings),
-) -> Result<(), Failure> {
-    let files = compiled.source_files();
-    for (name, text) in &files {
-        folder.write(&format!("source/{}", name.display()), text.as_bytes())?;
-    }
-    folder.write("graph.pb", &session.graph().to_bytes())?;
+    datasets: &BTreeMap<usize, Dataset>,
+    session: &Session,
+) -> Vec<(String, Vec<u8>)> {
+    let sources = compiled.source_files().into_iter();
+    let mut files: Vec<(String, Vec<u8>)> =
+        sources.map(|(name, text)| (format!("source/{}", name.display()), text.as_bytes().to_vec())).collect();
+    files.push(("graph.pb".into(), session.graph().to_bytes()));
     let learned: LearnedByName =
         datasets.iter().map(|(i, d)| (compiled.model.data[*i].name.clone(), d.learned.clone())).collect();
-    folder.write_json("data.json", &learned)?;
-    let info = RunInfo {
+    let learned = serde_json::to_string_pretty(&learned).expect("texts and numbers under texts are JSON") + "\n";
+    files.push(("data.json".into(), learned.into_bytes()));
+    files
+}
+
+/// `run.json` of a run that begins now.
+pub(crate) fn run_info(
+    compiled: &Compiled,
+    train: &tfm_lang::model::Train,
+    directory: &Path,
+    settings: &Settings,
+) -> RunInfo {
+    let files = compiled.source_files();
+    RunInfo {
         version: env!("CARGO_PKG_VERSION").into(),
         file: files.first().map(|(n, _)| n.display().to_string()).unwrap_or_default(),
         directory: directory.to_path_buf(),
@@ -311,8 +320,7 @@ pub(crate) fn describe_run(
         overrides: settings.set.clone(),
         seed: train.seed,
         threads: settings.threads(),
-    };
-    Ok(folder.write_json("run.json", &info)?)
+    }
 }
 
 /// One block of a command.
@@ -399,8 +407,10 @@ impl Block<'_> {
     fn new_folder(&self, datasets: &BTreeMap<usize, Dataset>, session: &Session) -> Result<Folder, Failure> {
         let train = &self.compiled.model.trains[self.train];
         let folder = Folder::create(&self.command.runs, &train.name)?;
-        let settings = &self.command.settings;
-        describe_run(&folder, self.compiled, train, (datasets, session), (self.directory, settings))?;
+        for (name, bytes) in run_files(self.compiled, datasets, session) {
+            folder.write(&name, &bytes)?;
+        }
+        folder.write_json("run.json", &run_info(self.compiled, train, self.directory, &self.command.settings))?;
         Ok(folder)
     }
 
