@@ -57,7 +57,11 @@ pub struct Watch {
     #[arg(long, conflicts_with = "no_clear")]
     pub json: bool,
 
-    /// Tell checksums of all variables at each edit
+    /// Write every event as a line of JSON into this file too
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+
+    /// Tell checksums of all variables at each edit, as events
     #[arg(long, hide = true)]
     pub checksums: bool,
 }
@@ -73,7 +77,8 @@ impl Watch {
             false if self.takes_the_screen() => None,
             false => Some(lines::plain(color.wanted(&std::io::stderr()))),
         };
-        let listeners = listener.into_iter().collect();
+        let logged = self.events.as_ref().map(|path| lines::log(path).map_err(Failure::file(path))).transpose()?;
+        let listeners = listener.into_iter().chain(logged).collect();
         let board = Arc::new(Board::new(self.file.display().to_string(), listeners));
         let orders = Arc::new(Orders::default());
         listen_to_signals(orders.clone()).map_err(|e| Failure::Message(format!("signals cannot be heard: {e}")))?;

@@ -4,6 +4,8 @@ use super::board::{Activity, Listener, News};
 use super::edit::Edit;
 use crate::output::{complain, say};
 use crate::values::value;
+use std::io::Write;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The time between two lines about steps.
@@ -17,6 +19,16 @@ pub fn json() -> Listener {
             let _ = say(&value.to_string());
         }
     })
+}
+
+/// Every event as JSON, into a file that begins anew.
+pub fn log(path: &Path) -> std::io::Result<Listener> {
+    let mut file = std::fs::File::create(path)?;
+    Ok(Box::new(move |news| {
+        if let Some(value) = news.json() {
+            let _ = writeln!(file, "{value}");
+        }
+    }))
 }
 
 /// Lines for people. Errors of a file go to standard error, in colour where that is wanted.
