@@ -101,7 +101,8 @@ fn edits_keep_what_is_the_same_and_a_run_can_be_gone_on_with() {
     fs::write(&file, &short).unwrap();
     run.events.until("the end", |v| v["state"] == "finished");
     fs::write(&file, short.replace(&(step + 200).to_string(), "1_000_000")).unwrap();
-    let told = run.events.until("a step beyond the end", |v| v["event"] == "step" && v["step"].as_u64() > Some(step + 200));
+    let told =
+        run.events.until("a step beyond the end", |v| v["event"] == "step" && v["step"].as_u64() > Some(step + 200));
     assert_eq!(rows(last(&told, "edited")), ["kept"]);
     run.events.wait("evaluated");
     assert_eq!(run.stop(), Some(128 + 15));
@@ -112,7 +113,8 @@ fn edits_keep_what_is_the_same_and_a_run_can_be_gone_on_with() {
     assert!(kept("edits/0002/net.tfm").contains("trunk") && !kept("edits/0001/net.tfm").contains("trunk"));
     assert_eq!(kept("edits/0001/parts.tfm"), PARTS);
     assert_eq!(kept("edits.jsonl").lines().count(), 5);
-    let rows: Vec<u64> = kept("metrics.csv").lines().skip(1).map(|l| l.split(',').next().unwrap().parse().unwrap()).collect();
+    let rows: Vec<u64> =
+        kept("metrics.csv").lines().skip(1).map(|l| l.split(',').next().unwrap().parse().unwrap()).collect();
     assert!(rows[0] == 1 && rows.windows(2).all(|w| w[0] <= w[1]), "{rows:?}");
 
     let stopped = rows[rows.len() - 1];
@@ -144,7 +146,8 @@ fn a_loss_that_is_no_number_waits_for_an_edit_that_goes_on_from_before() {
     let file = dir.path().join("net.tfm");
     let mut run = Watched::start(dir.path(), "");
     run.events.wait("evaluated");
-    fs::write(&file, NET.replace("cross_entropy(logits, label)\n", "cross_entropy(logits * 1e38 * 1e38, label)\n")).unwrap();
+    fs::write(&file, NET.replace("cross_entropy(logits, label)\n", "cross_entropy(logits * 1e38 * 1e38, label)\n"))
+        .unwrap();
     let told = run.events.until("the failure", |v| v["state"] == "failed");
     assert!(last(&told, "state")["why"].as_str().unwrap().contains("loss"), "{told:?}");
     let (before, _) = sums(&told);

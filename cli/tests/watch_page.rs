@@ -28,7 +28,8 @@ fn a_browser_sees_the_curve_grow_and_the_edits_come() {
     assert!(browser.run(path).as_u64() > Some(200));
     let text = |id: &str| format!("return document.getElementById('{id}').innerText");
     browser.until(&text("state"), |t| t == "training");
-    browser.until(&text("model"), |t| t.to_string().contains("Dense(units: 16") && t.to_string().contains("f32[24, 16]"));
+    browser
+        .until(&text("model"), |t| t.to_string().contains("Dense(units: 16") && t.to_string().contains("f32[24, 16]"));
     browser.until(&text("curves"), |t| t.to_string().contains("test.loss") && t.to_string().contains("accuracy"));
 
     fs::write(&file, NET.replace("Dense(16", "Dense(18")).unwrap();
@@ -45,7 +46,7 @@ fn a_browser_sees_the_curve_grow_and_the_edits_come() {
     browser.run("document.getElementById('pause').click()");
     browser.until(&text("state"), |t| t == "training");
     browser.run("document.getElementById('undo').click()");
-    browser.until(&text("edits"), |t| t.to_string().contains("undo 1"));
+    browser.until(&text("edits"), |t| t.to_string().contains("undo of edit 1"));
     // A value under the pointer, here by the keyboard.
     let key = "const s = document.querySelector('svg.curve');
         s.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowLeft', bubbles: true }));

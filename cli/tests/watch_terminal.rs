@@ -136,10 +136,16 @@ fn a_session_of_edits_in_a_terminal() {
     // Twenty saves in a second: the last one counts, and none is taken over half.
     for i in 1..=20 {
         let text = text.replace("lr: 0.005", &format!("lr: 0.0{}", 10 + i));
-        if i % 2 == 0 { fs::write(&file, text).unwrap() } else { save_by_renaming(&file, &text) }
+        if i % 2 == 0 {
+            fs::write(&file, text).unwrap()
+        } else {
+            save_by_renaming(&file, &text)
+        }
         std::thread::sleep(Duration::from_millis(40));
     }
-    let told = events.until("the last of the saves", |v| v["notes"].to_string().contains("to 0.03\"") || v["notes"].to_string().contains("to 0.03,"));
+    let told = events.until("the last of the saves", |v| {
+        v["notes"].to_string().contains("to 0.03\"") || v["notes"].to_string().contains("to 0.03,")
+    });
     assert!(told.iter().all(|v| v["event"] != "rejected"), "{told:?}");
     let (before, after) = sums(&told);
     assert_eq!(before, after);

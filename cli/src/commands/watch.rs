@@ -11,7 +11,6 @@ use crate::watch::run::{Ending, Options, Runner};
 use crate::watch::version::{Maker, Version};
 use crate::watch::{lines, page, screen};
 use clap::Args;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::IsTerminal;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -96,9 +95,10 @@ impl Watch {
         let ending = self.train(&board, &orders);
         // What is said from here on stays on the terminal.
         drop(screen);
-        match ending? {
-            Some(ending) => self.say_farewell(&ending),
-            None => Ok(()),
+        match (ending?, orders.stop.load(Ordering::Acquire)) {
+            (Some(ending), _) => self.say_farewell(&ending),
+            (None, QUIT) => Ok(()),
+            (None, signal) => Err(Failure::Signal(signal)),
         }
     }
 
@@ -169,13 +169,15 @@ fn first_version(maker: &mut Maker, board: &Board, orders: &Orders) -> Option<(V
                 board.tell(News::Activity(Activity::Waiting));
             }
         }
-        seen = files::wait(made.files, &|| orders.stop.load(Ordering::Acquire) != 0)?;
+        seen = files::wait(maker, made.files, &|| orders.stop.load(Ordering::Acquire) != 0)?;
         board.tell(News::Mended);
     }
 }
 
 /// The first signal asks to save and end; the second ends at once, and leaves the terminal as it was.
+#[cfg(unix)]
 fn listen_to_signals(orders: Arc<Orders>) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         let mut asked = false;
@@ -187,6 +189,19 @@ fn listen_to_signals(orders: Arc<Orders>) -> std::io::Result<()> {
             asked = true;
             orders.stop(signal as usize);
         }
+    })?;
+    Ok(())
+}
+
+/// A signal asks to save and end; a second one ends at once.
+#[cfg(not(unix))]
+fn listen_to_signals(orders: Arc<Orders>) -> std::io::Result<()> {
+    let number = crate::signals::listen()?;
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        while number.load(Ordering::Acquire) == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        orders.stop(number.load(Ordering::Acquire));
     })?;
     Ok(())
 }

@@ -223,10 +223,11 @@ impl Edit {
             rows.push([row.what.into(), path, how, row.why.clone()]);
         }
         let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
-        let widths = [width(0), width(1), width(2)];
+        let widths = [width(0), width(1)];
         let line = |r: &[String; 4]| {
-            let cells = (0..3).map(|c| format!("{:<1$}", r[c], widths[c])).collect::<Vec<_>>().join("  ");
-            format!("  {cells}  {}", r[3]).trim_end().to_string()
+            let [what, path, how, why] = r;
+            let told = format!("  {what:<0$}  {path:<1$}  {how}  {why}", widths[0], widths[1]);
+            told.trim_end().to_string()
         };
         let mut out: Vec<String> = rows.iter().map(line).collect();
         let States { kept, resized, new, dropped } = self.states;
@@ -243,10 +244,11 @@ impl Edit {
 
     /// `edit 3 after step 120: checked in 12 ms, next step after 43 ms`
     pub fn title(&self) -> String {
-        let mut title = format!("{} {} after step {}", self.kind, self.number, crate::values::count(self.step));
-        if self.kind == "edit" {
-            title += &format!(": checked in {:.0} ms", self.checked_ms);
+        let step = crate::values::count(self.step);
+        if self.kind == "undo" {
+            return format!("undo of edit {}, back to step {step}", self.number);
         }
+        let mut title = format!("edit {} after step {step}: checked in {:.0} ms", self.number, self.checked_ms);
         if let Some(after) = self.after_ms {
             title += &format!(", next step after {after:.0} ms");
         }
@@ -257,6 +259,90 @@ impl Edit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tfm_lang::source::Span;
+    use tfm_lang::syntax::ast::Unit;
+    use tfm_runtime::checkpoint::Position;
+
+    fn facts(batch: i64) -> Facts {
+        let spec = DataSpec {
+            name: "d".into(),
+            source: "csv".into(),
+            args: Vec::new(),
+            columns: Vec::new(),
+            operators: Vec::new(),
+            fields: Vec::new(),
+            splits: vec!["train".into()],
+            zipped: Vec::new(),
+            span: Span::default(),
+        };
+        Facts {
+            digest: 1,
+            data: (spec, Some(1), DataRef { data: 0, split: 0, operators: Vec::new() }),
+            batch,
+            epoch: Epoch { steps: 128 / batch as u64, examples: 128 },
+            length: Period { count: 9.0, unit: Unit::Epochs },
+            seed: 1,
+            settings: Settings::default(),
+            optimizers: vec!["Adam(lr: 0.1)".into()],
+            reports: vec!["loss".into()],
+            periodic: Vec::new(),
+            stop: vec![("loss".into(), Period { count: 2.0, unit: Unit::Epochs })],
+        }
+    }
+
+    #[test]
+    fn a_run_stands_at_the_same_place_of_its_data() {
+        let at = |batch| Progress { step: 37, position: Position { epoch: 2, batch }, ..Progress::default() };
+        let place = |old: &Facts, new: &Facts, batch: u64| {
+            let mut progress = at(batch);
+            new.adapt(old, &mut progress, true);
+            (progress.step, progress.position.epoch, progress.position.batch)
+        };
+        let (small, large) = (facts(8), facts(32));
+        assert_eq!(place(&small, &small, 5), (37, 2, 5));
+        assert_eq!(place(&small, &large, 5), (37, 2, 1), "40 examples are behind");
+        assert_eq!(place(&large, &small, 3), (37, 2, 12));
+        let mut other = facts(8);
+        other.data.1 = Some(2);
+        assert_eq!(place(&small, &other, 5), (37, 2, 0), "the files have changed");
+        assert!(other.changes(&small, 1)[0].contains("the loader starts anew"));
+    }
+
+    #[test]
+    fn what_is_new_comes_round_from_here_and_what_was_due_still_is() {
+        let every = |n: f64| (Some(Period { count: n, unit: Unit::Steps }), Vec::new(), Vec::new());
+        let (mut old, mut new) = (facts(8), facts(8));
+        old.periodic = vec![every(10.0)];
+        new.periodic = vec![every(10.0), every(5.0)];
+        let mut progress = Progress { step: 30, rounds: vec![2], stopped: Some("x".into()), ..Progress::default() };
+        progress.stalls = vec![Stall { best: Some(1.0), ..Stall::default() }];
+        new.adapt(&old, &mut progress, true);
+        assert_eq!(progress.rounds, [2, 6], "the first is due at step 30");
+        assert!(progress.stopped.is_some() && progress.stalls[0].best == Some(1.0));
+        new.adapt(&old, &mut progress, false);
+        assert!(progress.stopped.is_none() && progress.stalls[0].best.is_none(), "another model is judged anew");
+    }
+
+    #[test]
+    fn changes_are_told_one_by_one() {
+        let (old, mut new) = (facts(8), facts(16));
+        new.digest = 2;
+        new.length.count = 12.0;
+        new.seed = 5;
+        new.optimizers = vec!["Adam(lr: 0.2)".into()];
+        new.reports = vec!["loss".into(), "auc".into()];
+        assert_eq!(
+            new.changes(&old, 1),
+            [
+                "batch 8 to 16: the loader starts anew, at the same place in the epoch",
+                "length 9 epochs to 12 epochs",
+                "seed 5: the run keeps 1; a restart takes the new one",
+                "Adam: lr 0.1 to 0.2, from the next step",
+                "reports auc",
+            ]
+        );
+        assert_eq!(old.changes(&old, 1), ["what is computed in a step is the same as before"]);
+    }
 
     #[test]
     fn of_an_optimizer_what_differs_is_told() {

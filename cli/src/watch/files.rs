@@ -28,8 +28,12 @@ pub fn watch(mut maker: Maker, first: Vec<PathBuf>, orders: Arc<Orders>, board: 
     let (send, events) = channel();
     let mut watched = Watched::new(send);
     watched.set(first);
+    // What changed while a version was made, or before its files were watched, is found by looking once more.
+    let mut again = true;
     loop {
-        let Some(seen) = watched.changed(&events) else { continue };
+        let seen = if again { Some(Instant::now()) } else { watched.changed(&events) };
+        again = false;
+        let Some(seen) = seen else { continue };
         if maker.is_current() {
             watched.note();
             continue;
@@ -43,6 +47,7 @@ pub fn watch(mut maker: Maker, first: Vec<PathBuf>, orders: Arc<Orders>, board: 
         board.tell(News::Saved { checking: true });
         let Made { files, checked, version } = maker.make(seen, running.as_deref());
         watched.set(files);
+        again = true;
         match version {
             Ok(version) => orders.push(Order::Version(Box::new(version))),
             Err(rejection) => board.tell(News::Rejected { rejection, checked_ms: milliseconds(checked) }),
@@ -51,14 +56,15 @@ pub fn watch(mut maker: Maker, first: Vec<PathBuf>, orders: Arc<Orders>, board: 
 }
 
 /// Waits for the first change after a version that cannot be used; gives the time it was seen.
-pub fn wait(files: Vec<PathBuf>, is_over: &dyn Fn() -> bool) -> Option<Instant> {
+pub fn wait(maker: &Maker, files: Vec<PathBuf>, is_over: &dyn Fn() -> bool) -> Option<Instant> {
     let (send, events) = channel();
     let mut watched = Watched::new(send);
     watched.set(files);
     while !is_over() {
-        if let Some(seen) = watched.changed(&events) {
-            return Some(seen);
+        if !maker.is_current() {
+            return Some(Instant::now());
         }
+        let _ = watched.changed(&events);
     }
     None
 }

@@ -107,14 +107,17 @@ fn is_ours(headers: &HeaderMap, ours: &[String]) -> bool {
     host && origin
 }
 
-async fn page() -> Response {
+/// The page with what is known now in it, so that it is whole at once.
+async fn page(State(served): State<Arc<Served>>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    (headers, PAGE).into_response()
+    // In a script, `<` could begin the end of it.
+    let view = view(&served.board).replace('<', "\\u003c");
+    (headers, PAGE.replacen("/* view */null", &view, 1)).into_response()
 }
 
 fn json(text: String) -> Response {

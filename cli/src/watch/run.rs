@@ -279,7 +279,7 @@ impl Runner {
     /// The block has come to its end: the next one begins, or an edit is waited for.
     fn finished(&mut self, why: String) -> Result<(), Failure> {
         self.settle();
-        self.write_summary("done")?;
+        self.write_summary(if why == "finished" { "done" } else { &why })?;
         let next = self.block + 1;
         if self.options.name.is_none() && next < self.running.compiled.model.trains.len() {
             self.block = next;
@@ -472,7 +472,7 @@ impl Runner {
     /// Saves and ends.
     fn end(mut self, signal: usize) -> Result<Ending, Failure> {
         self.board.tell(News::Activity(Activity::Stopping));
-        if self.rest != Rest::Failed && !self.saved {
+        if self.rest == Rest::No && !self.saved {
             // The loop sees at once that it should stop, and saves.
             self.train()?;
         }

@@ -181,11 +181,16 @@ impl Picture {
         // The curve has what is left, and gives way to what is below it down to a few lines.
         let left = height.saturating_sub(lines.len() + 2);
         let rows = left.saturating_sub(below.len() + 1).clamp(6, 16).min(left);
-        let names: Vec<&String> = view.curves.keys().collect();
+        // In the order in which they are told: losses come first.
+        let names: Vec<&String> = view.last.iter().map(|(n, _)| n).filter(|n| view.curves.contains_key(*n)).collect();
         if let Some(name) = names.get(self.metric % names.len().max(1)) {
             let scale = if self.logarithmic { ", logarithmic" } else { "" };
-            let drawn =
-                curve::draw(&view.curves[*name].points, width.min(110), rows.saturating_sub(1), self.logarithmic);
+            let drawn = curve::draw(
+                &view.curves[name.as_str()].points,
+                width.min(110),
+                rows.saturating_sub(1),
+                self.logarithmic,
+            );
             if !drawn.is_empty() {
                 lines.push(self.paint(&format!("{name}{scale}"), "2"));
                 lines.extend(drawn.iter().map(|l| self.paint(l, "36")));

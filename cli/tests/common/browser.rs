@@ -30,8 +30,16 @@ impl Browser {
         let mut browser = Browser { driver, port, session: String::new(), _profile: profile };
         let data = format!("--user-data-dir={}", browser._profile.path().display());
         let args = [
-            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--window-size=1200,900",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync", &data,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--window-size=1200,900",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            &data,
         ];
         let wanted = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": { "args": args } } } });
         let made = browser.ask("POST", "", Some(&wanted));
@@ -57,7 +65,11 @@ impl Browser {
             if is_meant(&found) {
                 return found;
             }
-            assert!(start.elapsed().as_secs() < 40, "`{script}` stays {found}; {}", self.run("return document.body.innerText"));
+            assert!(
+                start.elapsed().as_secs() < 40,
+                "`{script}` stays {found}; {}",
+                self.run("return document.body.innerText")
+            );
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
     }
