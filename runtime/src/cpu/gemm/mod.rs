@@ -1,5 +1,8 @@
 //! Our own product of matrices of f32: tiles in registers, operands read where they lie or packed.
 
+// Tiles go over several small arrays at once, whose lengths the compiler knows.
+#![allow(clippy::needless_range_loop)]
+
 pub(crate) mod pack;
 pub(crate) mod simd;
 pub(crate) mod sliding;

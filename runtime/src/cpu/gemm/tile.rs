@@ -89,6 +89,8 @@ pub(super) unsafe fn multiply<S: Simd, B: Rows, const R: usize, const V: usize>(
 }
 
 /// The same pointer.
+// It is not looked through.
+#[allow(clippy::pointers_in_nomem_asm_block)]
 #[inline(always)]
 fn opaque(mut x: *const f32) -> *const f32 {
     // SAFETY: no instruction.
