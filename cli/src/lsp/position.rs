@@ -58,8 +58,13 @@ impl Lines {
     /// The byte at a line and a place in it; what lies behind the end of the line or the text is that end.
     pub fn offset(&self, text: &str, line: u32, character: u32) -> u32 {
         let Some(&start) = self.starts.get(line as usize) else { return text.len() as u32 };
-        let end = self.starts.get(line as usize + 1).map_or(text.len(), |next| *next as usize - 1);
-        let words = text[start as usize..end].trim_end_matches('\r');
+        let words = match self.starts.get(line as usize + 1) {
+            Some(next) => {
+                let words = &text[start as usize..*next as usize - 1];
+                words.strip_suffix('\r').unwrap_or(words)
+            }
+            None => &text[start as usize..],
+        };
         let mut counted = 0;
         for (at, c) in words.char_indices() {
             let length = match self.encoding {

@@ -202,7 +202,10 @@ impl Server {
             && self.texts.get(&uri).is_some_and(|text| text.checked != text.state)
         {
             self.check(&uri);
-            return self.waiting.push(request);
+            // A file of the library is right at once.
+            if self.texts.get(&uri).is_some_and(|text| text.checked != text.state) {
+                return self.waiting.push(request);
+            }
         }
         self.handle(request);
     }

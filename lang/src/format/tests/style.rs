@@ -31,7 +31,7 @@ fn blanks() {
     body("x<y\nand -z>=1", "  x < y and -z >= 1");
     body("fn( y ){y}(x)", "  fn(y) { y }(x)");
     body(
-        "scan h=x for(a,b)in(y,z)axis -1{yield a;b}",
+        "scan h=x for (a,b) in(y,z) axis -1{yield a;b}",
         "  scan h = x for (a, b) in (y, z) axis -1 {\n    yield a\n    b\n  }",
     );
     check("import std.layers.{ Dense,Conv2d }\n", "import std.layers.{Dense, Conv2d}\n");
