@@ -7,7 +7,9 @@ mod doc;
 mod eval;
 mod explain;
 mod export;
+mod fmt;
 mod graph;
+mod lsp;
 mod predict;
 mod test;
 pub(crate) mod train;
@@ -29,6 +31,10 @@ pub enum Command {
     Check(check::Check),
     /// Look at data: write the declaration of a file, show the first records
     Data(data::Data),
+    /// Write files in the one style
+    Fmt(fmt::Fmt),
+    /// Serve an editor: diagnostics, shapes, completion and more
+    Lsp(lsp::Lsp),
     /// Run the tests of files
     Test(test::Test),
     /// Evaluate a trained run on data
@@ -57,6 +63,8 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Watch(c) => c.run(color),
         Command::Check(c) => c.run(color),
         Command::Data(c) => c.run(color),
+        Command::Fmt(c) => c.run(color),
+        Command::Lsp(c) => c.run(),
         Command::Test(c) => c.run(color),
         Command::Eval(c) => c.run(color),
         Command::Predict(c) => c.run(color),
