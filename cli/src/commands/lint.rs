@@ -9,7 +9,6 @@ use crate::failure::Failure;
 use crate::output::{Color, complain, say, table};
 use crate::report::{self, Finding, Format};
 use clap::{Args, ValueEnum};
-use files::Input;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tfm_lang::diagnostic::Severity;

@@ -17,14 +17,17 @@ pub const LINT: Lint = Lint {
     why: "\
 Logits go from far below 0 to far above. After `relu` none is below 0, and a unit that is 0 for every example \
 learns nothing more; after `tanh` none is far from 0, so that no class can be sure and the loss cannot fall.",
-    bad: &["\
+    bad: &[
+        "\
 let logits = x |> Dense(32, relu) |> Dense(10, relu)
 minimize cross_entropy(logits, label)
-", "\
+",
+        "\
 let odd   = f32(label % 2)
 let logit = x |> Dense(32, relu) |> Dense(1) |> tanh |> squeeze(axis: -1)
 minimize binary_cross_entropy(logit, odd)
-"],
+",
+    ],
     good: &["\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize cross_entropy(logits, label)
@@ -48,10 +51,11 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
                 (low, high) if low >= -1.5 && high <= 1.5 => "none is far from 0",
                 _ => continue,
             };
-            let mut d = finding(pass.node(made).span, format!("an activation has cut the logits of `{}`: {told}", s.of.name))
-                .says("the last operation of the head")
-                .label(s.of.span, "which wants numbers of any size and sign")
-                .help("leave the activation of the last layer out");
+            let mut d =
+                finding(pass.node(made).span, format!("an activation has cut the logits of `{}`: {told}", s.of.name))
+                    .says("the last operation of the head")
+                    .label(s.of.span, "which wants numbers of any size and sign")
+                    .help("leave the activation of the last layer out");
             for function in ["relu", "tanh", "softplus", "relu6", "hardtanh", "softsign"] {
                 if let Some((span, text)) = without(cx, pass.node(made).span, function) {
                     d = d.fix(format!("leave `{function}` out"), span, text);

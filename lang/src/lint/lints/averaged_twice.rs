@@ -14,14 +14,17 @@ pub const LINT: Lint = Lint {
     why: "\
 The mean of a batch is divided by its size once more: gradients are as many times too small, and the more so \
 the larger the batch.",
-    bad: &["\
+    bad: &[
+        "\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize cross_entropy(logits, label) / B
-", "\
+",
+        "\
 let logits = x |> Dense(32, relu) |> Dense(10)
 let each   = cross_entropy(logits, label, reduce: identity)
 minimize mean(each / B)
-"],
+",
+    ],
     good: &["\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize cross_entropy(logits, label)

@@ -13,11 +13,13 @@ pub const LINT: Lint = Lint {
     title: "a batch larger than the data",
     why: "\
 One batch is all there is: an epoch is one step, and a few epochs are a few steps.",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 batch: 10000
 epochs: 50
-", "\
+",
+        "\
 data digits = drawn_digits(train: 100, test: 100)
 
 train net on digits.train {
@@ -27,7 +29,8 @@ train net on digits.train {
   epochs: 50
   every 1 epoch { evaluate digits.test }
 }
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 batch: 100
@@ -41,8 +44,11 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
     for (train, _) in cx.trains() {
         let Some(n) = cx.data(&train.data).and_then(|spec| count(spec, &train.data)) else { continue };
         if train.batch as f64 > n {
-            let d = finding(cx.setting_place(train, "batch"), format!("a batch of {} is larger than the data, {n} examples", train.batch))
-                .help("take a smaller batch: an epoch is one step now");
+            let d = finding(
+                cx.setting_place(train, "batch"),
+                format!("a batch of {} is larger than the data, {n} examples", train.batch),
+            )
+            .help("take a smaller batch: an epoch is one step now");
             out.push(d);
         }
     }

@@ -13,14 +13,17 @@ pub const LINT: Lint = Lint {
     why: "\
 The mean of one example is the example: less its mean it is 0, and the layer gives its shift whatever it is \
 given. With `micro: 1` it is the same. `LayerNorm` and `GroupNorm` do not look at other examples.",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(x |> Dense(32) |> BatchNorm() |> relu |> Dense(10), label)
 batch: 1
-", "\
+",
+        "\
 minimize cross_entropy(x |> Dense(32) |> BatchNorm() |> relu |> Dense(10), label)
 batch: 32
 micro: 1
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(x |> Dense(32) |> LayerNorm() |> relu |> Dense(10), label)
 batch: 1

@@ -15,12 +15,15 @@ pub const LINT: Lint = Lint {
     why: "\
 `BatchNorm` and `InstanceNorm` subtract the mean of each channel, and a bias with it: it is computed, trained \
 and kept for nothing.",
-    bad: &["\
+    bad: &[
+        "\
 let h = f32(image) / 255 |> Conv2d(16, kernel: 3) |> BatchNorm() |> relu
 minimize cross_entropy(flatten(h) |> Dense(10), label)
-", "\
+",
+        "\
 minimize cross_entropy(x |> Dense(32) |> BatchNorm() |> relu |> Dense(10), label)
-"],
+",
+    ],
     good: &["\
 let h = f32(image) / 255 |> Conv2d(16, kernel: 3, bias: false) |> BatchNorm() |> relu
 minimize cross_entropy(flatten(h) |> Dense(10), label)

@@ -17,7 +17,8 @@ pub const LINT: Lint = Lint {
 After `sigmoid`, `tanh` or `softmax` a prediction lies in a fixed range, after `relu` it is not below 0. Where \
 the target goes further, the loss has a floor that no training gets under. The last layer of a regression has \
 no activation.",
-    bad: &["\
+    bad: &[
+        "\
 data houses = csv(\"houses.csv\") {
   rooms: f32 |> standardize
   price: f32 |> standardize
@@ -31,7 +32,8 @@ train price on houses.train {
   epochs: 5
   every 1 epoch { evaluate houses.test }
 }
-", "\
+",
+        "\
 data houses = csv(\"houses.csv\") {
   rooms: f32 |> standardize
   price: f32
@@ -45,7 +47,8 @@ train price on houses.train {
   epochs: 5
   every 1 epoch { evaluate houses.test }
 }
-"],
+",
+    ],
     good: &["\
 data houses = csv(\"houses.csv\") {
   rooms: f32 |> standardize
@@ -82,7 +85,11 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
             // A column as it is in the file may lie anywhere; that it is above 0 is likely enough.
             let beyond = if t.sure { t.low < p.low || t.high > p.high } else { narrow && !t.plain.is_empty() };
             if beyond {
-                let range = if p.high.is_finite() { format!("from {} to {}", p.low, p.high) } else { format!("{} or more", p.low) };
+                let range = if p.high.is_finite() {
+                    format!("from {} to {}", p.low, p.high)
+                } else {
+                    format!("{} or more", p.low)
+                };
                 let d = finding(pass.node(made).span, format!("what is predicted is {range}, and its target is not"))
                     .label(s.of.span, format!("`{}` of a target without such bounds", s.of.name))
                     .help("leave the activation of the last layer out");

@@ -14,7 +14,8 @@ pub const LINT: Lint = Lint {
 Category 7 is not seven times category 1. A layer that multiplies the number of a category by a weight has to \
 find an order that is not there. `Embedding(rows, width)` gives each a row of its own, `one_hot(ids, n)` a \
 place of its own.",
-    bad: &["\
+    bad: &[
+        "\
 data people = csv(\"people.csv\") {
   town: category(hash: 64)
   left: label([\"no\", \"yes\"])
@@ -28,7 +29,8 @@ train leaves on people.train {
   epochs: 20
   every 1 epoch { evaluate people.test }
 }
-", "\
+",
+        "\
 data reviews = jsonl(\"reviews.jsonl\") { text: words(8_000, length: 64)
   stars: label(5) } |> shuffle() |> split(0.9)
 
@@ -39,7 +41,8 @@ train stars on reviews.train {
   epochs: 20
   every 1 epoch { evaluate reviews.test }
 }
-"],
+",
+    ],
     good: &["\
 data people = csv(\"people.csv\") {
   town: category(hash: 64)
@@ -65,8 +68,9 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
         for v in pass.values() {
             let Some((x, ..)) = pass.linear(v) else { continue };
             for name in &pass.fact(x).numbered {
-                let d = finding(pass.node(v).span, format!("the numbers of the categories of `{name}` go into this layer"))
-                    .help("give each category a row, `Embedding(rows, width)`, or a place, `one_hot(ids, n)`");
+                let d =
+                    finding(pass.node(v).span, format!("the numbers of the categories of `{name}` go into this layer"))
+                        .help("give each category a row, `Embedding(rows, width)`, or a place, `one_hot(ids, n)`");
                 out.push(d);
             }
         }

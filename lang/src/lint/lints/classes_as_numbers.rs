@@ -18,16 +18,20 @@ pub const LINT: Lint = Lint {
 Class 9 is not three times class 3. A squared or absolute error against numbers of classes asks the model for \
 an order that there is not, and against one-hot rows or yes and no its gradient vanishes where the model is \
 most wrong. Classes have `cross_entropy`, yes and no has `binary_cross_entropy`.",
-    bad: &["\
+    bad: &[
+        "\
 let guess = x |> Dense(32, relu) |> Dense(1)
 minimize mse(guess[:, 0], f32(label))
-", "\
+",
+        "\
 let p = x |> Dense(32, relu) |> Dense(10, softmax)
 minimize mse(p, one_hot(label, 10))
-", "\
+",
+        "\
 let guess = x |> Dense(32, relu) |> Dense(1)
 minimize mean((f32(label) - guess[:, 0]) ^ 2)
-"],
+",
+    ],
     good: &["\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize cross_entropy(logits, label)

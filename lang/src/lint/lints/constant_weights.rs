@@ -16,7 +16,8 @@ pub const LINT: Lint = Lint {
 Units whose weights are the same compute the same, get the same gradient and stay the same: a layer of a \
 thousand is one unit. Where they are 0 and `relu` follows, nothing moves at all. Weights begin at random \
 numbers; biases may begin at 0.",
-    bad: &["\
+    bad: &[
+        "\
 layer Plain(units: int)(x: float[..B, I]) -> float[..B, units] {
   param w: float[I, units] = zeros()
   param b: float[units] = zeros()
@@ -33,14 +34,16 @@ train net on digits.train {
   epochs: 5
   every 1 epoch { evaluate digits.test }
 }
-", "\
+",
+        "\
 layer Same(units: int)(x: float[..B, I]) -> float[..B, units] {
   param w: float[I, units] = constant(0.5)
   relu(x @ w)
 }
 
 model Net(x: f32[B, 784]) -> f32[B, 10] { x |> Same(64) |> Same(64) |> Dense(10) }
-"],
+",
+    ],
     good: &["\
 layer Plain(units: int)(x: float[..B, I]) -> float[..B, units] {
   param w: float[I, units] = glorot_uniform()
@@ -68,7 +71,9 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
             }
             // The head may begin at 0: what it multiplies differs. So may what is added to something else.
             let reached = pass.reached(&[v]);
-            let hidden = pass.values().any(|u| u != v && reached[u.0 as usize] && pass.linear(u).is_some_and(|(x, ..)| reached[x.0 as usize]));
+            let hidden = pass.values().any(|u| {
+                u != v && reached[u.0 as usize] && pass.linear(u).is_some_and(|(x, ..)| reached[x.0 as usize])
+            });
             let users = pass.follow(v, &|p, u| p.is(u, "add") && p.without_bias(u) != u);
             let added = users.iter().any(|u| pass.is(*u, "add") && pass.without_bias(*u) == strip(pass.body, *u));
             if hidden && !added {

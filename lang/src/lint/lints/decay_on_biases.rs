@@ -15,13 +15,16 @@ pub const LINT: Lint = Lint {
     why: "\
 Decay is to keep products from growing. A bias or the scale of a normalisation has no such need, and is pulled \
 away from where it works. `only: matrices` leaves them out.",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 optimizer: AdamW(1e-3, decay: 0.1)
-", "\
+",
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 optimizer: Sgd(0.1) |> decay(1e-4)
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 optimizer: AdamW(1e-3, decay: 0.1, only: matrices)

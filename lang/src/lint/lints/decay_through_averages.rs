@@ -14,13 +14,16 @@ pub const LINT: Lint = Lint {
     why: "\
 `decay` adds to the gradient, and `Adam` divides by the root of its square: weights with large gradients \
 hardly decay at all. `AdamW` takes the decay apart from them. Loshchilov and Hutter, arXiv 1711.05101.",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 optimizer: Adam(1e-3) |> decay(1e-2)
-", "\
+",
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 optimizer: RAdam(1e-3) |> decay(1e-4) |> clip_norm(1.0)
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 optimizer: AdamW(1e-3, decay: 1e-2, only: matrices)

@@ -16,19 +16,23 @@ pub const LINT: Lint = Lint {
     why: "\
 A sum of activations is 0 when all units are off, a deviation when a batch is constant, a range when an image \
 has one colour. The quotient is then infinite or NaN, and so is everything after it.",
-    bad: &["\
+    bad: &[
+        "\
 let h = x |> Dense(16, relu)
 let y = h / sum(h, axis: -1, keep: true) |> Dense(10)
 minimize cross_entropy(y, label)
-", "\
+",
+        "\
 let low  = min(x, axis: -1, keep: true)
 let high = max(x, axis: -1, keep: true)
 minimize cross_entropy((x - low) / (high - low) |> Dense(10), label)
-", "\
+",
+        "\
 let h = x |> Dense(16)
 let y = (h - mean(h, axis: 0)) / sqrt(variance(stop_gradient(h), axis: 0)) |> Dense(10)
 minimize cross_entropy(y, label)
-"],
+",
+    ],
     good: &["\
 let h = x |> Dense(16, relu)
 let y = h / (sum(h, axis: -1, keep: true) + 1e-6) |> Dense(10)

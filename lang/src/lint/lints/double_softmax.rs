@@ -15,13 +15,16 @@ pub const LINT: Lint = Lint {
     why: "\
 The second one squeezes numbers from 0 to 1 into a narrower range: with ten classes no probability is above \
 0.23. The gradient all but vanishes.",
-    bad: &["\
+    bad: &[
+        "\
 let p = x |> Dense(32, relu) |> Dense(10, softmax)
 minimize -mean(pick(log_softmax(p), label))
-", "\
+",
+        "\
 let p = sigmoid(x |> Dense(32, relu) |> Dense(1, sigmoid))
 minimize mean((p[:, 0] - mean(x, axis: -1)) ^ 2)
-"],
+",
+    ],
     good: &["\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize -mean(pick(log_softmax(logits), label))

@@ -15,12 +15,15 @@ pub const LINT: Lint = Lint {
 While training, dropout makes the variance larger; the averages that `BatchNorm` keeps are of that, and in \
 evaluation, without dropout, they do not fit. Li, Chen, Hu and Yang, arXiv 1801.05134. Put dropout behind the \
 last normalisation.",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(x |> Dense(32) |> Dropout(0.5) |> BatchNorm() |> relu |> Dense(10), label)
-", "\
+",
+        "\
 let h = f32(image) / 255 |> Conv2d(8, kernel: 3) |> ChannelDropout(0.2) |> relu |> BatchNorm()
 minimize cross_entropy(flatten(h) |> Dense(10), label)
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(x |> Dense(32) |> BatchNorm() |> relu |> Dropout(0.5) |> Dense(10), label)
 "],
@@ -34,7 +37,12 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
         for norm in pass.outermost().filter(|a| &*a.name == "BatchNorm") {
             let mut at = norm.input("x");
             while let Some(x) = at {
-                let Some(before) = pass.outermost().find(|a| a.results == [x] && a.results != a.inputs.iter().map(|i| i.1).collect::<Vec<_>>()) else { break };
+                let Some(before) = pass
+                    .outermost()
+                    .find(|a| a.results == [x] && a.results != a.inputs.iter().map(|i| i.1).collect::<Vec<_>>())
+                else {
+                    break;
+                };
                 if before.name.ends_with("Dropout") || &*before.name == "DropPath" {
                     let d = finding(before.span, format!("`{}` stands before a batch normalisation", before.name))
                         .label(norm.span, "whose averages will not fit in evaluation")

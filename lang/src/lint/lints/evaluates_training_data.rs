@@ -16,12 +16,14 @@ pub const LINT: Lint = Lint {
     why: "\
 What a model has seen it may know by heart: its accuracy there says nothing of what it does with others. To \
 choose a checkpoint or to stop by it keeps what fits best by heart.",
-    bad: &["\
+    bad: &[
+        "\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize cross_entropy(logits, label)
 report accuracy(logits, label)
 every 1 epoch { evaluate digits.train }
-", "\
+",
+        "\
 data houses = csv(\"houses.csv\") {
   rooms: f32 |> standardize
   price: f32 |> standardize
@@ -37,7 +39,8 @@ train price on houses.all {
     checkpoint lowest all.loss
   }
 }
-"],
+",
+    ],
     good: &["\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize cross_entropy(logits, label)
@@ -55,9 +58,12 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
     let mut out = Vec::new();
     for (train, _) in cx.trains() {
         let actions = train.periodic.iter().flat_map(|p| &p.actions);
-        let parts: Vec<&DataRef> = actions.filter_map(|a| if let Action::Evaluate(part) = a { Some(part) } else { None }).collect();
+        let parts: Vec<&DataRef> =
+            actions.filter_map(|a| if let Action::Evaluate(part) = a { Some(part) } else { None }).collect();
         let same = |p: &&DataRef| p.data == train.data.data && p.split == train.data.split;
-        let skips = |p: &DataRef| p.operators.iter().any(|o| matches!(o, Static::Call(name, _) if name == "skip" || name == "filter"));
+        let skips = |p: &DataRef| {
+            p.operators.iter().any(|o| matches!(o, Static::Call(name, _) if name == "skip" || name == "filter"))
+        };
         if parts.is_empty() || !parts.iter().all(same) || parts.iter().any(|p| skips(p)) || skips(&train.data) {
             continue;
         }
@@ -71,7 +77,9 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
             Some(other) => format!("evaluate `{}.{other}`", name.split('.').next().unwrap_or_default()),
             None => "split the data, `|> shuffle() |> split(0.9)`, and evaluate the part `test`".to_string(),
         };
-        let d = finding(place, format!("`{name}` is what is trained on, and nothing else is evaluated")).label(train.span, "here").help(help);
+        let d = finding(place, format!("`{name}` is what is trained on, and nothing else is evaluated"))
+            .label(train.span, "here")
+            .help(help);
         out.push(d);
     }
     out

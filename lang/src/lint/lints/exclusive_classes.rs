@@ -14,13 +14,16 @@ pub const LINT: Lint = Lint {
     why: "\
 `binary_cross_entropy` against one-hot rows trains each class by itself: nothing says that one of them must be \
 right, and of n classes n - 1 are easy. `cross_entropy` chooses among them.",
-    bad: &["\
+    bad: &[
+        "\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize binary_cross_entropy(logits, one_hot(label, 10))
-", "\
+",
+        "\
 let p = x |> Dense(32, relu) |> Dense(10, sigmoid)
 minimize binary_cross_entropy_of_probability(p, one_hot(label, 10))
-"],
+",
+    ],
     good: &["\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize cross_entropy(logits, label)

@@ -1,8 +1,8 @@
 //! `exp_overflow`: an exponential that its dtype cannot hold.
 
 use crate::diagnostic::Diagnostic;
-use crate::lint::{Context, Fixes, Group, Level, Lint, finding};
 use crate::lint::pass::strip;
+use crate::lint::{Context, Fixes, Group, Level, Lint, finding};
 use crate::types::DType;
 
 /// The declaration.
@@ -15,16 +15,20 @@ pub const LINT: Lint = Lint {
     why: "\
 `exp(89)` is infinite in f32, `exp(12)` in f16. Where the argument is known to go that far, or is itself a \
 square or an exponential, the result is infinite sooner or later, and NaN a step after.",
-    bad: &["\
+    bad: &[
+        "\
 let energy = exp(f32(image))
 minimize cross_entropy(flatten(energy) |> Dense(10), label)
-", "\
+",
+        "\
 let h = x |> Dense(16)
 minimize mean(exp(h ^ 2))
-", "\
+",
+        "\
 let h = f16(x |> Dense(16))
 minimize mean(f32(exp(h)))
-"],
+",
+    ],
     good: &["\
 let h = x |> Dense(16)
 minimize mean(exp(-(h ^ 2)))
@@ -47,8 +51,10 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
                 _ => 88.7,
             };
             let inner = strip(pass.body, x);
-            let grows = pass.is(inner, "exp") || fact.low >= 0.0 && matches!(pass.primitive(inner), Some("multiply" | "power"));
-            let steep = grows && fact.high.is_infinite() && fact.weights && (learned[v.0 as usize] || pass.train.is_none());
+            let grows =
+                pass.is(inner, "exp") || fact.low >= 0.0 && matches!(pass.primitive(inner), Some("multiply" | "power"));
+            let steep =
+                grows && fact.high.is_infinite() && fact.weights && (learned[v.0 as usize] || pass.train.is_none());
             let told = match fact.high {
                 high if high.is_finite() && high > most && fact.sure => format!("its argument goes up to {high}"),
                 high if high.is_finite() => continue,

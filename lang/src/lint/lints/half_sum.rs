@@ -15,13 +15,16 @@ pub const LINT: Lint = Lint {
     why: "\
 f16 has eleven digits in base two and ends at 65504, bf16 has eight: a sum of thousands of numbers loses the \
 small ones against the large total, or is infinite. Sums, means and losses belong in f32.",
-    bad: &["\
+    bad: &[
+        "\
 let h = f16(x |> Dense(4096, relu))
 minimize f32(mean(mean(h, axis: -1), axis: 0))
-", "\
+",
+        "\
 let h = bf16(x |> Dense(512, relu))
 minimize mean(f32(sum(h * h, axis: -1)))
-"],
+",
+    ],
     good: &["\
 let h = bf16(x |> Dense(512, relu))
 minimize mean(sum(f32(h) ^ 2, axis: -1))
@@ -43,7 +46,8 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
             let shape = &pass.node(node.args[0]).ty.shape;
             let count = axes_of(pass.body, v).iter().filter_map(|a| shape[*a].dim.as_constant()).product::<i64>();
             let fact = pass.fact(node.args[0]);
-            let overflows = fact.sure && fact.high.is_finite() && fact.high * count as f64 > 65504.0 && node.ty.dtype == DType::F16;
+            let overflows =
+                fact.sure && fact.high.is_finite() && fact.high * count as f64 > 65504.0 && node.ty.dtype == DType::F16;
             if count >= many || overflows {
                 let dtype = node.ty.dtype;
                 let told = if overflows { "it may be above 65504" } else { "small ones are lost against the total" };

@@ -2,8 +2,8 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::lint::losses::{Wants, scored};
-use crate::syntax::ast::CallableKind;
 use crate::lint::{Context, Fixes, Group, Level, Lint, finding};
+use crate::syntax::ast::CallableKind;
 
 /// The declaration.
 pub const LINT: Lint = Lint {
@@ -15,10 +15,12 @@ pub const LINT: Lint = Lint {
     why: "\
 The labels are known to be below a number, and the head has outputs for more. They are trained to be never \
 right; most often the number was copied from another task.",
-    bad: &["\
+    bad: &[
+        "\
 let logits = x |> Dense(32, relu) |> Dense(100)
 minimize cross_entropy(logits, label)
-", "\
+",
+        "\
 data cifar = cifar10(\"cifar10\")
 
 train net on cifar.train {
@@ -30,7 +32,8 @@ train net on cifar.train {
   epochs: 5
   every 1 epoch { evaluate cifar.test }
 }
-"],
+",
+    ],
     good: &["\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize cross_entropy(logits, label)

@@ -17,7 +17,8 @@ What a layer gives is as large as its input times the deviation of its weights t
 added. `normal(1)` over 784 inputs makes numbers 28 times as large, layer after layer: activations saturate \
 and losses begin in the thousands. Far below that, gradients vanish. `glorot_uniform()`, `he_normal()` and \
 `fan_in_uniform()` know the number of inputs.",
-    bad: &["\
+    bad: &[
+        "\
 layer Wide(units: int)(x: float[..B, I]) -> float[..B, units] {
   param w: float[I, units] = normal(1)
   param b: float[units] = zeros()
@@ -25,14 +26,16 @@ layer Wide(units: int)(x: float[..B, I]) -> float[..B, units] {
 }
 
 model Net(x: f32[B, 784]) -> f32[B, 10] { x |> Wide(512) |> relu |> Wide(10) }
-", "\
+",
+        "\
 layer Faint(units: int)(x: float[..B, I]) -> float[..B, units] {
   param w: float[I, units] = normal(1e-6)
   x @ w
 }
 
 model Net(x: f32[B, 784]) -> f32[B, 10] { x |> Faint(512) |> relu |> Dense(10) }
-"],
+",
+    ],
     good: &["\
 layer Wide(units: int)(x: float[..B, I]) -> float[..B, units] {
   param w: float[I, units] = he_normal()
@@ -62,10 +65,14 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
             if (0.002..=8.0).contains(&gain) {
                 continue;
             }
-            let (told, times) = if gain > 1.0 { ("large", format!("{gain:.0}")) } else { ("small", format!("{gain:.1e}")) };
-            let d = finding(w.span, format!("these weights begin too {told}: each layer multiplies what it is given by about {times}"))
-                .says(format!("deviation {deviation} over {fan_in} inputs"))
-                .help("`glorot_uniform()`, `he_normal()` before `relu`, or a deviation near `1 / sqrt(inputs)`");
+            let (told, times) =
+                if gain > 1.0 { ("large", format!("{gain:.0}")) } else { ("small", format!("{gain:.1e}")) };
+            let d = finding(
+                w.span,
+                format!("these weights begin too {told}: each layer multiplies what it is given by about {times}"),
+            )
+            .says(format!("deviation {deviation} over {fan_in} inputs"))
+            .help("`glorot_uniform()`, `he_normal()` before `relu`, or a deviation near `1 / sqrt(inputs)`");
             out.push(d);
         }
     }

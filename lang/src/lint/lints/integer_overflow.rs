@@ -14,11 +14,14 @@ pub const LINT: Lint = Lint {
     why: "\
 Arithmetic in u8 and i8 begins again at the other end: 200 + 100 is 44 in u8, and 0 - 1 is 255. Convert before \
 computing.",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(f32(image * 2) / 510 |> flatten |> Dense(10), label)
-", "\
+",
+        "\
 minimize cross_entropy(f32(image - 128) / 255 |> flatten |> Dense(10), label)
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy((f32(image) - 128) / 255 |> flatten |> Dense(10), label)
 "],

@@ -14,9 +14,11 @@ pub const LINT: Lint = Lint {
     why: "\
 Pixels from 0 to 255 make activations a hundred times larger than the weights are made for: the first steps \
 are huge, units die, and training is slow or does not begin. Divide by 255, or normalise.",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(flatten(f32(image)) |> Dense(32, relu) |> Dense(10), label)
-", "\
+",
+        "\
 data cifar = cifar10(\"cifar10\")
 
 train net on cifar.train {
@@ -27,7 +29,8 @@ train net on cifar.train {
   epochs: 5
   every 1 epoch { evaluate cifar.test }
 }
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(flatten(f32(image) / 255) |> Dense(32, relu) |> Dense(10), label)
 "],

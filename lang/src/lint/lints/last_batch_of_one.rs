@@ -14,7 +14,8 @@ pub const LINT: Lint = Lint {
     why: "\
 The last batch of an epoch may be smaller. When it is one example, its batch statistics are the example \
 itself, the layer gives nothing but its shift, and the running variance is pulled towards 0.",
-    bad: &["\
+    bad: &[
+        "\
 data digits = drawn_digits(train: 4001, test: 1000)
 
 train net on digits.train {
@@ -24,7 +25,8 @@ train net on digits.train {
   epochs: 5
   every 1 epoch { evaluate digits.test }
 }
-", "\
+",
+        "\
 data digits = drawn_digits() |> take(1025)
 
 train net on digits.train {
@@ -34,7 +36,8 @@ train net on digits.train {
   epochs: 5
   every 1 epoch { evaluate digits.test }
 }
-"],
+",
+    ],
     good: &["\
 data digits = drawn_digits(train: 4000, test: 1000)
 

@@ -17,16 +17,20 @@ Each optimizer has a range in which nets train: `Adam` moves every weight by abo
 whatever the gradient, and 0.1 destroys in ten steps what was learned; `Sgd` at 1e-6 does not move. With \
 momentum m a rate counts `1 / (1 - m)` times, and a small batch wants a smaller one. A rate taken over from \
 another optimizer is the usual cause.",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 optimizer: Adam(lr: 0.1)
-", "\
+",
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 optimizer: Sgd(lr: 2.0, momentum: 0.9)
-", "\
+",
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 optimizer: Adadelta(lr: 0.001)
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 optimizer: Adam(lr: 1e-3)
@@ -65,13 +69,25 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
             // The range is for no momentum, and for the usual one of 0.9.
             let counts = if momentum > 0.0 { rate * 0.1 / (1.0 - momentum) } else { rate };
             let (told, help) = match () {
-                () if rate <= 0.0 => ("is 0: nothing is learned".to_string(), format!("{} works from {least} on", inner.name)),
-                () if counts > most => (format!("is large for `{}`", inner.name), format!("nets train below {most} or so with it; try {}", usual(&inner.name))),
-                () if rate < *least => (format!("is small for `{}`", inner.name), format!("nets train above {least} or so with it; try {}", usual(&inner.name))),
+                () if rate <= 0.0 => {
+                    ("is 0: nothing is learned".to_string(), format!("{} works from {least} on", inner.name))
+                }
+                () if counts > most => (
+                    format!("is large for `{}`", inner.name),
+                    format!("nets train below {most} or so with it; try {}", usual(&inner.name)),
+                ),
+                () if rate < *least => (
+                    format!("is small for `{}`", inner.name),
+                    format!("nets train above {least} or so with it; try {}", usual(&inner.name)),
+                ),
                 () => continue,
             };
             let d = finding(inner.span, format!("the learning rate {rate} {told}")).help(help);
-            out.push(if momentum > 0.0 { d.note(format!("the momentum {momentum} makes each gradient count {:.0} times", 1.0 / (1.0 - momentum))) } else { d });
+            out.push(if momentum > 0.0 {
+                d.note(format!("the momentum {momentum} makes each gradient count {:.0} times", 1.0 / (1.0 - momentum)))
+            } else {
+                d
+            });
         }
     }
     out

@@ -16,12 +16,15 @@ pub const LINT: Lint = Lint {
 A matrix times a matrix is a matrix: two layers without an activation between them can do nothing that one \
 cannot, and most often the activation was forgotten. (A narrow layer between two wide ones is another thing, \
 and left alone.)",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(x |> Dense(128) |> Dense(10), label)
-", "\
+",
+        "\
 let h = f32(image) / 255 |> Conv2d(16, kernel: 3) |> Conv2d(16, kernel: 3) |> relu
 minimize cross_entropy(flatten(h) |> Dense(10), label)
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(x |> Dense(128, relu) |> Dense(10), label)
 "],
@@ -43,7 +46,8 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
             });
             let [end] = ends[..] else { continue };
             let Some((input, next, w2)) = pass.linear(end) else { continue };
-            let together = pass.applications.iter().any(|a| a.library && a.nodes.contains(&v.0) && a.nodes.contains(&end.0));
+            let together =
+                pass.applications.iter().any(|a| a.library && a.nodes.contains(&v.0) && a.nodes.contains(&end.0));
             if pass.without_bias(input) != v || id == next || frozen(pass, next) || together {
                 continue;
             }
@@ -71,6 +75,10 @@ fn sizes(pass: &Pass, v: ValueId, x: ValueId, w: &Variable) -> Option<(i64, i64)
     let size = |v: ValueId, axis: usize| pass.node(v).ty.shape.get(axis)?.dim.as_constant();
     let (into, out) = (size(x, axis.min(pass.node(x).ty.rank().checked_sub(1)?))?, size(v, axis)?);
     let grouped = !pass.is(v, "matmul") && w.ty.size().as_constant()? < into * out;
-    let kernel = if pass.is(v, "matmul") { 1 } else { w.ty.shape.get(2..)?.iter().filter_map(|a| a.dim.as_constant()).product() };
+    let kernel = if pass.is(v, "matmul") {
+        1
+    } else {
+        w.ty.shape.get(2..)?.iter().filter_map(|a| a.dim.as_constant()).product()
+    };
     (!grouped).then_some((into * kernel, out))
 }

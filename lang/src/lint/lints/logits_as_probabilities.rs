@@ -18,17 +18,21 @@ pub const LINT: Lint = Lint {
 `nll` takes logarithms of probabilities, `binary_cross_entropy_of_probability` takes probabilities, and the \
 target of `kl_divergence` and `cross_entropy_soft` is a distribution. Logits are none of these: the loss is a \
 number that says nothing, may be negative, and can grow without end.",
-    bad: &["\
+    bad: &[
+        "\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize nll(logits, label)
-", "\
+",
+        "\
 let p = x |> Dense(32, relu) |> Dense(10) |> softmax
 minimize nll(p, label)
-", "\
+",
+        "\
 let odd = f32(label % 2)
 let out = x |> Dense(32, relu) |> Dense(1) |> squeeze(axis: -1)
 minimize binary_cross_entropy_of_probability(out, odd)
-"],
+",
+    ],
     good: &["\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize cross_entropy(logits, label)
@@ -51,9 +55,10 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
                 Wants::Probability if raw(v) => ("probabilities", "binary_cross_entropy"),
                 Wants::Logits if soft_target(pass, s.target, s.predicted).is_some_and(raw) => {
                     let target = s.target.unwrap_or(s.predicted);
-                    let d = finding(s.of.span, format!("the target of `{name}` is a distribution, and logits are given"))
-                        .label(pass.node(strip(pass.body, target)).span, "numbers of any size and sign")
-                        .help("make a distribution of it: `softmax(…)`");
+                    let d =
+                        finding(s.of.span, format!("the target of `{name}` is a distribution, and logits are given"))
+                            .label(pass.node(strip(pass.body, target)).span, "numbers of any size and sign")
+                            .help("make a distribution of it: `softmax(…)`");
                     out.push(d);
                     continue;
                 }

@@ -14,13 +14,16 @@ pub const LINT: Lint = Lint {
     why: "\
 A sum over the examples of a batch makes gradients as many times larger as there are examples: a learning rate \
 that is right for one batch size is wrong for the next, and the last, smaller batch counts less.",
-    bad: &["\
+    bad: &[
+        "\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize cross_entropy(logits, label, reduce: sum)
-", "\
+",
+        "\
 let rebuilt = x |> Dense(32, relu) |> Dense(784)
 minimize sum((rebuilt - x) ^ 2)
-"],
+",
+    ],
     good: &["\
 let rebuilt = x |> Dense(32, relu) |> Dense(784)
 minimize mean(sum((rebuilt - x) ^ 2, axis: -1))

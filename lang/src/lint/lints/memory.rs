@@ -18,15 +18,18 @@ pub const LINT: Lint = Lint {
 Parameters with their gradients and the optimizer's states, and for a batch of this size what products keep \
 for their gradients, are more than `memory:` of the block or `memory` in `tfm.toml` allows. It is counted from \
 below: the plan needs more. `micro:` parts a batch.",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(x |> Dense(8192, relu) |> Dense(8192, relu) |> Dense(10), label)
 memory: 100 MB
-", "\
+",
+        "\
 let h = f32(image) / 255 |> Conv2d(64, kernel: 3, pad: 1) |> relu |> Conv2d(64, kernel: 3, pad: 1) |> relu
 minimize cross_entropy(flatten(h) |> Dense(10), label)
 batch: 1000
 memory: 100 MB
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 memory: 100 MB
@@ -59,14 +62,23 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
         let mut weights = 0;
         for (m, made) in train.minimize.iter().zip(&traced.optimizers) {
             let states = made.made().map_or(0, |made| states(&unwrapped(made).0.name));
-            let bytes = |id: &crate::model::VarId| cx.model.variables[id.0 as usize].ty.size().as_constant().unwrap_or(0).max(0) as u64 * 4;
+            let bytes = |id: &crate::model::VarId| {
+                cx.model.variables[id.0 as usize].ty.size().as_constant().unwrap_or(0).max(0) as u64 * 4
+            };
             weights += m.parameters.iter().map(bytes).sum::<u64>() * (2 + states);
         }
         if weights + activations > limit {
             let place = cx.setting_place(train, "batch");
-            let d = finding(place, format!("a step needs {} at least, and {} are there", told(weights + activations), told(limit)))
-                .note(format!("{} for parameters, gradients and states, {} kept for a batch of {batch}", told(weights), told(activations)))
-                .help("take a smaller batch, part it with `micro:`, or make the model smaller");
+            let d = finding(
+                place,
+                format!("a step needs {} at least, and {} are there", told(weights + activations), told(limit)),
+            )
+            .note(format!(
+                "{} for parameters, gradients and states, {} kept for a batch of {batch}",
+                told(weights),
+                told(activations)
+            ))
+            .help("take a smaller batch, part it with `micro:`, or make the model smaller");
             out.push(d);
         }
     }

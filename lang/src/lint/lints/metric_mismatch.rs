@@ -16,17 +16,20 @@ pub const LINT: Lint = Lint {
     why: "\
 A model that is trained on a squared or absolute error has no classes: `accuracy` of its outputs says nothing \
 of how near they are. Report `mae`, `rmse` or `r2`.",
-    bad: &["\
+    bad: &[
+        "\
 let near = x[:, :10]
 let out  = x |> Dense(32, relu) |> Dense(10)
 minimize mse(out, near)
 report   accuracy(out, label)
-", "\
+",
+        "\
 let ink = mean(x, axis: -1)
 let out = x |> Dense(32, relu) |> Dense(1) |> squeeze(axis: -1)
 minimize huber(out, ink)
 report   accuracy_binary(out, i32(ink > 0.5))
-"],
+",
+    ],
     good: &["\
 let ink = mean(x, axis: -1)
 let out = x |> Dense(32, relu) |> Dense(1) |> squeeze(axis: -1)

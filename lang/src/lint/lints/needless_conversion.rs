@@ -15,12 +15,15 @@ pub const LINT: Lint = Lint {
     title: "a conversion to the dtype that a value has",
     why: "\
 It does nothing, and a reader looks for why it is there.",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(f32(x) |> Dense(10), label)
-", "\
+",
+        "\
 let y = f32(f32(image) / 255)
 minimize cross_entropy(flatten(y) |> Dense(10), label)
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(x |> Dense(10), label)
 "],

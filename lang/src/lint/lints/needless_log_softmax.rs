@@ -16,13 +16,16 @@ pub const LINT: Lint = Lint {
     why: "\
 `log_softmax` of its own result is that result: nothing is wrong, and nothing is gained. `cross_entropy` takes \
 logits, `nll` what `log_softmax` gives.",
-    bad: &["\
+    bad: &[
+        "\
 let logits = x |> Dense(32, relu) |> Dense(10) |> log_softmax
 minimize cross_entropy(logits, label)
-", "\
+",
+        "\
 let scores = log_softmax(x |> Dense(10))
 minimize focal(scores, label)
-"],
+",
+    ],
     good: &["\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize cross_entropy(logits, label)

@@ -15,21 +15,25 @@ pub const LINT: Lint = Lint {
     why: "\
 A periodic part whose period is longer than the run never runs: no evaluation, no checkpoint. So it is with a \
 patience that the run does not last.",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 epochs: 5
 every 10 epochs { evaluate digits.test }
-", "\
+",
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 steps: 500
 every 100 steps { evaluate digits.test }
 every 1000 steps { checkpoint keep 3 }
-", "\
+",
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 epochs: 5
 every 1 epoch { evaluate digits.test }
 stop when test.loss stalls for 10 epochs
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 epochs: 5

@@ -14,7 +14,8 @@ pub const LINT: Lint = Lint {
     why: "\
 Metrics of the batches that are learned from do not tell whether anything else will be right. There is another \
 part of the data, and nothing looks at it.",
-    bad: &["\
+    bad: &[
+        "\
 data digits = drawn_digits()
 
 train net on digits.train {
@@ -25,7 +26,8 @@ train net on digits.train {
   batch: 50
   epochs: 5
 }
-", "\
+",
+        "\
 data houses = csv(\"houses.csv\") {
   rooms: f32 |> standardize
   price: f32 |> standardize
@@ -38,7 +40,8 @@ train price on houses.train {
   epochs: 20
   at end { checkpoint keep 1 }
 }
-"],
+",
+    ],
     good: &["\
 data digits = drawn_digits()
 

@@ -16,14 +16,17 @@ pub const LINT: Lint = Lint {
 `softmax` over an axis of size 1 is 1 whatever its argument, its cross entropy is 0 from the first step, and \
 `argmax` is always class 0. For yes and no, one number takes `sigmoid`: `binary_cross_entropy` and \
 `accuracy_binary`.",
-    bad: &["\
+    bad: &[
+        "\
 let p = x |> Dense(32, relu) |> Dense(1, softmax)
 minimize mean(abs(p[:, 0] - f32(label % 2)))
-", "\
+",
+        "\
 let logits = x |> Dense(32, relu) |> Dense(1)
 minimize cross_entropy(logits, label * 0)
 report   accuracy(logits, label * 0)
-"],
+",
+    ],
     good: &["\
 let odd   = label % 2
 let logit = x |> Dense(32, relu) |> Dense(1) |> squeeze(axis: -1)
@@ -37,13 +40,14 @@ report   accuracy_binary(logit, odd)
 fn check(cx: &Context) -> Vec<Diagnostic> {
     let mut out = Vec::new();
     for pass in &cx.passes {
-        let one = |v: ValueId, axis: usize| {
-            pass.node(v).ty.shape.get(axis).is_some_and(|a| a.dim.as_constant() == Some(1))
-        };
+        let one =
+            |v: ValueId, axis: usize| pass.node(v).ty.shape.get(axis).is_some_and(|a| a.dim.as_constant() == Some(1));
         for v in pass.values() {
             let node = pass.node(v);
             let told = match pass.primitive(v) {
-                Some("divide") if pass.fact(v).sums.as_ref().is_some_and(|s| one(v, s.axis)) => "`softmax` of one number is 1",
+                Some("divide") if pass.fact(v).sums.as_ref().is_some_and(|s| one(v, s.axis)) => {
+                    "`softmax` of one number is 1"
+                }
                 Some("subtract") if pass.fact(v).sums.as_ref().is_some_and(|s| s.log && one(v, s.axis)) => {
                     "`log_softmax` of one number is 0"
                 }

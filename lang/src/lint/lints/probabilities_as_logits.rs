@@ -17,15 +17,18 @@ pub const LINT: Lint = Lint {
 A loss that takes `logits` applies `softmax` or `sigmoid` itself, in a form that does not overflow. After a \
 second one all classes look nearly alike, gradients are small, and training is slow and ends worse, without an \
 error. A metric that takes a `logit` asks whether it is above 0, which a probability always is.",
-    bad: &["\
+    bad: &[
+        "\
 let p = x |> Dense(32, relu) |> Dense(10) |> softmax
 minimize cross_entropy(p, label)
-", "\
+",
+        "\
 let odd = label % 2
 let p   = x |> Dense(32, relu) |> Dense(1, sigmoid) |> squeeze(axis: -1)
 minimize binary_cross_entropy_of_probability(p, f32(odd))
 report   accuracy_binary(p, odd)
-"],
+",
+    ],
     good: &["\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize cross_entropy(logits, label)

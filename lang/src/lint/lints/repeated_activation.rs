@@ -16,13 +16,17 @@ pub const LINT: Lint = Lint {
     why: "\
 A second `relu` changes nothing; a second `sigmoid` or `tanh` squeezes its input into a part of its range and \
 the gradient with it. Most often a layer was given its activation twice: in its first list and behind it.",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> relu |> Dense(10), label)
-", "\
+",
+        "\
 minimize cross_entropy(x |> Dense(32) |> tanh |> tanh |> Dense(10), label)
-", "\
+",
+        "\
 minimize cross_entropy(x |> Dense(32, sigmoid) |> relu |> Dense(10), label)
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 "],
@@ -35,7 +39,8 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
     for pass in cx.models() {
         for a in pass.outermost().filter(|a| a.kind == CallableKind::Function && a.inputs.len() == 1) {
             let x = a.inputs[0].1;
-            let activation = pass.node(a.results.first().copied().unwrap_or(x)).ty == pass.node(x).ty && a.results != [x];
+            let activation =
+                pass.node(a.results.first().copied().unwrap_or(x)).ty == pass.node(x).ty && a.results != [x];
             let before = pass.applications.iter().find(|b| b.name == a.name && b.library && b.results == [x]);
             let idle = &*a.name == "relu" && pass.fact(x).sure && pass.fact(x).low >= 0.0 && pass.fact(x).weights;
             if activation && pass.fact(x).weights && is_curve(&a.name) && (before.is_some() || idle) {
@@ -56,12 +61,29 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
 
 /// The functions that stand between layers; a softmax has a lint of its own.
 fn is_curve(name: &str) -> bool {
-    ["relu", "leaky_relu", "gelu", "gelu_exact", "silu", "elu", "selu", "celu", "relu6", "mish", "hardswish", "softplus"]
-        .contains(&name)
+    [
+        "relu",
+        "leaky_relu",
+        "gelu",
+        "gelu_exact",
+        "silu",
+        "elu",
+        "selu",
+        "celu",
+        "relu6",
+        "mish",
+        "hardswish",
+        "softplus",
+    ]
+    .contains(&name)
 }
 
 fn told(cx: &Context, place: Span, name: &str, before: Span, twice: bool) -> Diagnostic {
-    let message = if twice { format!("`{name}` is applied twice") } else { format!("`{name}` of what is never below 0 changes nothing") };
+    let message = if twice {
+        format!("`{name}` is applied twice")
+    } else {
+        format!("`{name}` of what is never below 0 changes nothing")
+    };
     let d = finding(place, message).label(before, "this is an activation's result already").help("leave it out");
     match without(cx, place, name) {
         Some((span, text)) if name == "relu" => d.safe_fix("leave it out", span, text),

@@ -15,13 +15,16 @@ pub const LINT: Lint = Lint {
     why: "\
 The slope of `sigmoid` is 0.25 at most: behind four of them a gradient is 250 times smaller, and the first \
 layers hardly move. `relu` and its kin, a normalisation or a way around each block keep it up.",
-    bad: &["\
+    bad: &[
+        "\
 let h = x |> Dense(32, sigmoid) |> Dense(32, sigmoid) |> Dense(32, sigmoid) |> Dense(32, sigmoid)
 minimize cross_entropy(h |> Dense(10), label)
-", "\
+",
+        "\
 let h = fold h = x for i in 0..6 { h |> Dense(64) |> tanh }
 minimize cross_entropy(h |> Dense(10), label)
-"],
+",
+    ],
     good: &["\
 let h = x |> Dense(32, relu) |> Dense(32, relu) |> Dense(32, relu) |> Dense(32, relu)
 minimize cross_entropy(h |> Dense(10), label)
@@ -45,7 +48,9 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
                     if linear { of(node.args[0]) + 1 } else { 0 }
                 }
                 Op::Primitive(name, _) => match &**name {
-                    "add" if pass.without_bias(v) != strip(pass.body, v) => node.args.iter().map(|a| of(*a)).max().unwrap_or(0),
+                    "add" if pass.without_bias(v) != strip(pass.body, v) => {
+                        node.args.iter().map(|a| of(*a)).max().unwrap_or(0)
+                    }
                     "reshape" | "transpose" | "broadcast" | "max_pool" | "avg_pool" => of(node.args[0]),
                     _ => 0,
                 },

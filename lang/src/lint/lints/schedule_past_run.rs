@@ -18,19 +18,23 @@ pub const LINT: Lint = Lint {
 A warm-up that is as long as the run never reaches its rate, a cosine longer than the run stops half way, and \
 one that is over early trains the rest at what it ended with, 0 unless it says otherwise. Durations that are \
 parts of the run, `cosine(1e-3)`, go with its length.",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 optimizer: Adam(lr: warmup(1e-3, over: 10 epochs))
 epochs: 5
-", "\
+",
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 optimizer: Sgd(lr: piecewise(0.1, at: [300 steps, 9000 steps], factor: 0.1))
 steps: 1000
-", "\
+",
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 optimizer: Adam(lr: cosine(1e-3, over: 1 epoch))
 epochs: 20
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 optimizer: Adam(lr: warmup(cosine(1e-3), over: 1 epoch))
@@ -62,15 +66,24 @@ fn schedules(cx: &Context, train: &Train, statics: &[(Word, Given)], out: &mut V
                 let Some(part) = part_of_run(cx, train, *count, *unit) else { continue };
                 let shown = format!("{count} {}", word(*unit));
                 if part > 1.0 || part == 1.0 && &*made.name == "warmup" {
-                    let d = finding(made.span, format!("`{name}` of `{}`, {shown}, is as long as the run or longer", made.name))
-                        .label(train.span, run(train))
-                        .help("shorten it, or give it as a part of the run, a number from 0 to 1");
+                    let d = finding(
+                        made.span,
+                        format!("`{name}` of `{}`, {shown}, is as long as the run or longer", made.name),
+                    )
+                    .label(train.span, run(train))
+                    .help("shorten it, or give it as a part of the run, a number from 0 to 1");
                     out.push(d);
                 } else if part < 0.8 && &**name == "over" && ends_at_zero(made) {
                     let rest = ((1.0 - part) * 100.0).round();
-                    let d = finding(made.span, format!("`{}` is over after {shown}, and the rate is 0 for the other {rest} % of the run", made.name))
-                        .label(train.span, run(train))
-                        .help("leave `over` out, or say where the rate ends: `to: 1e-5`");
+                    let d = finding(
+                        made.span,
+                        format!(
+                            "`{}` is over after {shown}, and the rate is 0 for the other {rest} % of the run",
+                            made.name
+                        ),
+                    )
+                    .label(train.span, run(train))
+                    .help("leave `over` out, or say where the rate ends: `to: 1e-5`");
                     out.push(d);
                 }
             }

@@ -1,11 +1,11 @@
 //! `sees_the_future`: a language model that reads what it is to guess.
 
 use crate::check::trace::Given;
-use crate::lint::pass::Pass;
-use crate::model::{Op, ValueId};
 use crate::diagnostic::Diagnostic;
 use crate::lint::losses::{Scored, scored};
+use crate::lint::pass::Pass;
 use crate::lint::{Context, Fixes, Group, Level, Lint, finding};
+use crate::model::{Op, ValueId};
 
 /// The declaration.
 pub const LINT: Lint = Lint {
@@ -17,7 +17,8 @@ pub const LINT: Lint = Lint {
     why: "\
 The target of each position is the next token, and attention without `causal: true` lets each position look at \
 that token itself. The loss falls to nearly 0, and the model cannot write a word.",
-    bad: &["\
+    bad: &[
+        "\
 data words = text(\"input.txt\", tokens: chars(65), block: 64) |> split(0.9)
 
 train lm on words.train {
@@ -28,7 +29,8 @@ train lm on words.train {
   steps: 1000
   every 100 steps { evaluate words.test }
 }
-", "\
+",
+        "\
 data words = text(\"input.txt\", tokens: bytes, block: 64) |> split(0.9)
 
 train lm on words.train {
@@ -40,7 +42,8 @@ train lm on words.train {
   steps: 1000
   every 100 steps { evaluate words.test }
 }
-", "\
+",
+        "\
 data words = text(\"input.txt\", tokens: chars(65), block: 64) |> split(0.9)
 
 train lm on words.train {
@@ -51,7 +54,8 @@ train lm on words.train {
   steps: 1000
   every 100 steps { evaluate words.test }
 }
-"],
+",
+    ],
     good: &["\
 data words = text(\"input.txt\", tokens: chars(65), block: 64) |> split(0.9)
 
@@ -79,9 +83,12 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
         for s in scored(pass).iter().filter(guesses) {
             let needed = pass.needed(&[s.predicted]);
             for v in written_attention(pass, &needed) {
-                let d = finding(pass.node(v).span, "each position takes from all others, the token that it is to guess among them")
-                    .label(s.of.span, "the target of a position is the token after it")
-                    .help("mask the scores before `softmax`: `mask_future(scores)`");
+                let d = finding(
+                    pass.node(v).span,
+                    "each position takes from all others, the token that it is to guess among them",
+                )
+                .label(s.of.span, "the target of a position is the token after it")
+                .help("mask the scores before `softmax`: `mask_future(scores)`");
                 out.push(d);
             }
             for a in pass.outermost() {
@@ -94,10 +101,15 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
                 let used = a.results.iter().any(|r| needed[r.0 as usize]);
                 let tokens = a.inputs.iter().any(|(_, x)| pass.fact(*x).fields.contains("tokens"));
                 if looks && used && tokens {
-                    let help = if a.given("causal").is_some() { "write `causal: true`" } else { "read in one direction only, forwards" };
-                    let d = finding(a.span, format!("`{}` lets each position see the token that it is to guess", a.name))
-                        .label(s.of.span, "the target of a position is the token after it")
-                        .help(help);
+                    let help = if a.given("causal").is_some() {
+                        "write `causal: true`"
+                    } else {
+                        "read in one direction only, forwards"
+                    };
+                    let d =
+                        finding(a.span, format!("`{}` lets each position see the token that it is to guess", a.name))
+                            .label(s.of.span, "the target of a position is the token after it")
+                            .help(help);
                     out.push(d);
                 }
             }

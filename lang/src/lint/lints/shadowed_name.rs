@@ -15,13 +15,16 @@ pub const LINT: Lint = Lint {
     why: "\
 From here on the name means another thing than in the declaration of the data, or at the head of the file. A \
 reader who looks there is misled; so is who edits the line above.",
-    bad: &["\
+    bad: &[
+        "\
 let image = flatten(f32(image) / 255)
 minimize cross_entropy(image |> Dense(10), label)
-", "\
+",
+        "\
 let label = label % 2
 minimize binary_cross_entropy((x |> Dense(1))[:, 0], f32(label))
-"],
+",
+    ],
     good: &["\
 let pixels = flatten(f32(image) / 255)
 minimize cross_entropy(pixels |> Dense(10), label)
@@ -33,10 +36,14 @@ minimize cross_entropy(pixels |> Dense(10), label)
 fn check(cx: &Context) -> Vec<Diagnostic> {
     let mut out = Vec::new();
     for file in &cx.files {
-        let imports: Vec<&Name> = file.items.iter().flat_map(|i| match &i.kind {
-            ItemKind::Import { names, .. } => names.iter().collect(),
-            _ => Vec::new(),
-        }).collect();
+        let imports: Vec<&Name> = file
+            .items
+            .iter()
+            .flat_map(|i| match &i.kind {
+                ItemKind::Import { names, .. } => names.iter().collect(),
+                _ => Vec::new(),
+            })
+            .collect();
         let mut lets = Vec::new();
         tree::blocks(file, &mut |b| lets.extend(bound(b)));
         for name in lets {

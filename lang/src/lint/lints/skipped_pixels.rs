@@ -14,13 +14,16 @@ pub const LINT: Lint = Lint {
     why: "\
 With a stride larger than the kernel there are rows and columns that no window sees. (A kernel of 1 is left \
 alone: it picks pixels on purpose.)",
-    bad: &["\
+    bad: &[
+        "\
 let h = f32(image) / 255 |> Conv2d(8, kernel: 2, stride: 3) |> relu
 minimize cross_entropy(flatten(h) |> Dense(10), label)
-", "\
+",
+        "\
 let h = f32(image) / 255 |> Conv2d(8, kernel: 3) |> relu |> MaxPool2d(2, stride: 4)
 minimize cross_entropy(flatten(h) |> Dense(10), label)
-"],
+",
+    ],
     good: &["\
 let h = f32(image) / 255 |> Conv2d(8, kernel: 3, stride: 3) |> relu
 minimize cross_entropy(flatten(h) |> Dense(10), label)
@@ -52,8 +55,15 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
             let axes = kernel.len().max(stride.len());
             let skipped = (0..axes).find(|i| at(&kernel, *i) > 1 && at(&stride, *i) > at(&kernel, *i));
             if let Some(i) = skipped {
-                let d = finding(pass.node(v).span, format!("windows of {} stand {} apart: what is between is not seen", at(&kernel, i), at(&stride, i)))
-                    .help("take a stride that is not larger than the window");
+                let d = finding(
+                    pass.node(v).span,
+                    format!(
+                        "windows of {} stand {} apart: what is between is not seen",
+                        at(&kernel, i),
+                        at(&stride, i)
+                    ),
+                )
+                .help("take a stride that is not larger than the window");
                 out.push(d);
             }
         }

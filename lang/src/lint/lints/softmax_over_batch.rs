@@ -13,15 +13,18 @@ pub const LINT: Lint = Lint {
     why: "\
 Over axis 0 the numbers of one class in different examples sum to 1, and not those of the classes of one \
 example: what an example gets depends on who else is in its batch.",
-    bad: &["\
+    bad: &[
+        "\
 let p = softmax(x |> Dense(10), axis: 0)
 minimize -mean(log(pick(p, label) + 1e-6))
-", "\
+",
+        "\
 let h = x |> Dense(10)
 let e = exp(h - max(h, axis: 0, keep: true))
 let p = e / sum(e, axis: 0, keep: true)
 minimize mean((p - one_hot(label, 10)) ^ 2)  // tfm: allow(classes_as_numbers) shown elsewhere
-"],
+",
+    ],
     good: &["\
 let logits = x |> Dense(10)
 minimize cross_entropy(logits, label)

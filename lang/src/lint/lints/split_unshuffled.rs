@@ -18,7 +18,8 @@ Files are often sorted, by class, by day, by who wrote them: the last tenth is t
 rest, and a test on it says little. Training takes its examples in a new order anyway; what `split` cuts is \
 the order of the file. (For a series in time, where the test should lie after the training, `windows` says \
 so.)",
-    bad: &["\
+    bad: &[
+        "\
 data houses = csv(\"houses.csv\") {
   rooms: f32 |> standardize
   price: f32 |> standardize
@@ -31,7 +32,8 @@ train price on houses.train {
   epochs: 20
   every 1 epoch { evaluate houses.test }
 }
-", "\
+",
+        "\
 data flowers = images(\"flowers\", classes: [\"daisy\", \"rose\"], size: [64, 64]) |> split(0.9)
 
 train net on flowers.train {
@@ -41,7 +43,8 @@ train net on flowers.train {
   epochs: 20
   every 1 epoch { evaluate flowers.test }
 }
-"],
+",
+    ],
     good: &["\
 data flowers = images(\"flowers\", classes: [\"daisy\", \"rose\"], size: [64, 64]) |> shuffle() |> split(0.9)
 

@@ -17,16 +17,20 @@ pub const LINT: Lint = Lint {
 The root of 0 is 0, but its slope there is infinite: times a gradient of 0 that is NaN, and all weights before \
 it become NaN. Two equal vectors, a constant batch or a dead unit are enough. The root of less than 0 is no \
 number.",
-    bad: &["\
+    bad: &[
+        "\
 let h = x |> Dense(16, relu)
 minimize mean(sqrt(sum(h * h, axis: -1)))
-", "\
+",
+        "\
 let h = x |> Dense(16)
 minimize mean(sqrt(variance(h, axis: 0)))
-", "\
+",
+        "\
 let h = x |> Dense(16)
 minimize mean(sqrt(h))
-"],
+",
+    ],
     good: &["\
 let h = x |> Dense(16, relu)
 minimize mean(sqrt(sum(h * h, axis: -1) + 1e-6))

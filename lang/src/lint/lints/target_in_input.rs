@@ -17,7 +17,8 @@ pub const LINT: Lint = Lint {
     why: "\
 The prediction depends on the very field that it is compared with: training looks perfect, and where the label \
 is not known there is nothing to give the model. Most often all columns were stacked into the input.",
-    bad: &["\
+    bad: &[
+        "\
 data people = csv(\"people.csv\") {
   age:  f32 |> standardize
   left: label([\"no\", \"yes\"])
@@ -31,10 +32,12 @@ train leaves on people.train {
   epochs: 20
   every 1 epoch { evaluate people.test }
 }
-", "\
+",
+        "\
 let told = x + reshape(f32(label) / 10, [B, 1])
 minimize cross_entropy(told |> Dense(10), label)
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(x |> Dense(10), label)
 "],
@@ -50,9 +53,12 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
             let Some(target) = s.target.filter(|t| !pass.fact(*t).weights) else { continue };
             let both = pass.fact(target).fields.intersection(&pass.fact(s.predicted).fields);
             for name in both.filter(|n| is_label(spec, n)) {
-                let d = finding(s.of.span, format!("what is predicted depends on `{name}`, and so does what it is compared with"))
-                    .label(pass.node(strip(pass.body, s.predicted)).span, format!("computed from `{name}` among others"))
-                    .help(format!("leave `{name}` out of the input"));
+                let d = finding(
+                    s.of.span,
+                    format!("what is predicted depends on `{name}`, and so does what it is compared with"),
+                )
+                .label(pass.node(strip(pass.body, s.predicted)).span, format!("computed from `{name}` among others"))
+                .help(format!("leave `{name}` out of the input"));
                 out.push(d);
             }
         }

@@ -15,7 +15,8 @@ pub const LINT: Lint = Lint {
 The same file is read by two declarations that arrange it differently, or is training and test at once: some \
 of what is evaluated has been learned by heart, and the result is better than the model is. Declare the data \
 once, and take its parts.",
-    bad: &["\
+    bad: &[
+        "\
 data all  = csv(\"houses.csv\") { rooms: f32 |> standardize
   price: f32 |> standardize }
 data held = csv(\"houses.csv\") { rooms: f32 |> standardize
@@ -28,7 +29,8 @@ train price on all.all {
   epochs: 20
   every 1 epoch { evaluate held.test }
 }
-", "\
+",
+        "\
 data houses = csv(\"houses.csv\", test: \"houses.csv\") { rooms: f32 |> standardize
   price: f32 |> standardize }
 
@@ -39,7 +41,8 @@ train price on houses.train {
   epochs: 20
   every 1 epoch { evaluate houses.test }
 }
-"],
+",
+    ],
     good: &["\
 data houses = csv(\"houses.csv\") { rooms: f32 |> standardize
   price: f32 |> standardize } |> shuffle(seed: 2) |> split(0.8)
@@ -71,13 +74,18 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
         for action in train.periodic.iter().flat_map(|p| &p.actions) {
             let Action::Evaluate(part) = action else { continue };
             let Some(other) = cx.data(part).filter(|_| part.data != train.data.data) else { continue };
-            let same_file = path(own, "path").is_some() && own.source == other.source && path(own, "path") == path(other, "path");
-            let apart = own.operators == other.operators && own.splits.get(train.data.split) != other.splits.get(part.split);
+            let same_file =
+                path(own, "path").is_some() && own.source == other.source && path(own, "path") == path(other, "path");
+            let apart =
+                own.operators == other.operators && own.splits.get(train.data.split) != other.splits.get(part.split);
             if same_file && !apart {
-                let d = finding(other.span, format!("`{}` and `{}` are parts of one file", cx.part_name(&train.data), cx.part_name(part)))
-                    .says("evaluated")
-                    .label(own.span, "trained on; some examples are in both")
-                    .help("declare the data once, and evaluate another of its parts");
+                let d = finding(
+                    other.span,
+                    format!("`{}` and `{}` are parts of one file", cx.part_name(&train.data), cx.part_name(part)),
+                )
+                .says("evaluated")
+                .label(own.span, "trained on; some examples are in both")
+                .help("declare the data once, and evaluate another of its parts");
                 out.push(d);
             }
         }

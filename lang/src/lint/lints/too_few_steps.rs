@@ -14,15 +14,18 @@ pub const LINT: Lint = Lint {
     why: "\
 Each step moves the weights a little: nets need hundreds of steps at least. A run of a dozen ends where it \
 began, whatever the model.",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 steps: 10
 every 5 steps { evaluate digits.test }
-", "\
+",
+        "\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 batch: 4000
 epochs: 5
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(x |> Dense(32, relu) |> Dense(10), label)
 batch: 50

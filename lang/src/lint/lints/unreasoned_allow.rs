@@ -12,13 +12,16 @@ pub const LINT: Lint = Lint {
     title: "a `// tfm: allow(…)` without a reason",
     why: "\
 Who reads it later cannot tell whether it still holds. The reason stands behind the bracket.",
-    bad: &["\
+    bad: &[
+        "\
 let p = sigmoid(x |> Dense(1))
 minimize -mean(log(1 - p))  // tfm: allow(log_of_zero)
-", "\
+",
+        "\
 // tfm: allow(learning_rate)
 optimizer: Adam(lr: 0.1)
-"],
+",
+    ],
     good: &["\
 // tfm: allow(learning_rate) found by a search
 optimizer: Adam(lr: 0.1)

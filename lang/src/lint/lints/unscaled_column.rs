@@ -13,7 +13,8 @@ pub const LINT: Lint = Lint {
     why: "\
 A salary in the tens of thousands beside an age makes the age invisible, and the first steps far too large. \
 `|> standardize` takes mean and deviation from the training part; `log1p` before it tames long tails.",
-    bad: &["\
+    bad: &[
+        "\
 data people = csv(\"people.csv\") {
   age:    f32
   salary: f32
@@ -28,7 +29,8 @@ train leaves on people.train {
   epochs: 20
   every 1 epoch { evaluate people.test }
 }
-", "\
+",
+        "\
 data sales = jsonl(\"sales.jsonl\") { past: f32[12]
   next: f32 |> standardize } |> shuffle() |> split(0.8)
 
@@ -39,7 +41,8 @@ train guess on sales.train {
   epochs: 20
   every 1 epoch { evaluate sales.test }
 }
-"],
+",
+    ],
     good: &["\
 data people = csv(\"people.csv\") {
   age:    f32 |> standardize

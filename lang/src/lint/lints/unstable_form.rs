@@ -18,17 +18,21 @@ pub const LINT: Lint = Lint {
 `log(softmax(x))`, `log(sigmoid(x))`, `log(1 + exp(x))`, `exp(x) / sum(exp(x))` and `1 / (1 + exp(-x))` are \
 right on paper and infinite or NaN for logits of a hundred. `log_softmax`, `log_sigmoid`, `softplus`, \
 `softmax` and `sigmoid` are the same functions for every argument.",
-    bad: &["\
+    bad: &[
+        "\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize -mean(pick(log(softmax(logits)), label))
-", "\
+",
+        "\
 let h = x |> Dense(10)
 let p = exp(h) / sum(exp(h), axis: -1, keep: true)
 minimize -mean(pick(log(p + 1e-9), label))
-", "\
+",
+        "\
 let h = x |> Dense(1)
 minimize mean(log(1 + exp(h)))
-"],
+",
+    ],
     good: &["\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize -mean(pick(log_softmax(logits), label))
@@ -43,7 +47,8 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
         let reaches = |e: ValueId| pass.is(e, "exp") && pass.fact(pass.node(e).args[0]).high > 80.0;
         for v in pass.written("log") {
             let x = strip(pass.body, pass.node(v).args[0]);
-            let one_and_exp = pass.is(x, "add") && pass.node(x).args.iter().any(|a| pass.fact(*a).is(1.0))
+            let one_and_exp = pass.is(x, "add")
+                && pass.node(x).args.iter().any(|a| pass.fact(*a).is(1.0))
                 && pass.node(x).args.iter().any(|a| reaches(strip(pass.body, *a)));
             let (form, better, inner) = if pass.fact(pass.node(v).args[0]).is_distribution() && pass.is(x, "divide") {
                 ("log(softmax(x))", "log_softmax", "softmax")
@@ -82,7 +87,9 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
 
 fn told(place: Span, form: &str, better: &str) -> Diagnostic {
     let help = match better {
-        "" => "take the largest off first: `top + log(sum(exp(x - top)))` with `let top = max(x, keep: true)`".to_string(),
+        "" => {
+            "take the largest off first: `top + log(sum(exp(x - top)))` with `let top = max(x, keep: true)`".to_string()
+        }
         better => format!("`{better}` is the same function, and finite for every x"),
     };
     finding(place, format!("`{form}` overflows for large x")).help(help)

@@ -13,12 +13,15 @@ pub const LINT: Lint = Lint {
     why: "\
 What it was for has gone, or stands on another line, or there is no lint of this name. Left there, it would \
 hide the next finding. `--fix` takes it out.",
-    bad: &["\
+    bad: &[
+        "\
 minimize cross_entropy(x |> Dense(10), label)  // tfm: allow(log_of_zero) the labels are there
-", "\
+",
+        "\
 // tfm: allow(log_of_nothing) there is no such lint
 minimize cross_entropy(x |> Dense(10), label)
-"],
+",
+    ],
     good: &["\
 minimize cross_entropy(x |> Dense(10), label)
 "],

@@ -17,7 +17,8 @@ pub const LINT: Lint = Lint {
     why: "\
 It is read, converted, normalised and batched for nothing; and perhaps it was to be among the inputs. `skip` \
 says that it is not wanted.",
-    bad: &["\
+    bad: &[
+        "\
 data houses = csv(\"houses.csv\") {
   rooms: f32 |> standardize
   area:  f32 |> standardize
@@ -31,7 +32,8 @@ train price on houses.train {
   epochs: 20
   every 1 epoch { evaluate houses.test }
 }
-", "\
+",
+        "\
 data clothes = npy(\"clothes.npz\") { image: u8[1, 28, 28]
   label: label(5)
   weight: f32 } |> shuffle() |> split(0.9)
@@ -43,7 +45,8 @@ train net on clothes.train {
   epochs: 20
   every 1 epoch { evaluate clothes.test }
 }
-"],
+",
+    ],
     good: &["\
 data houses = csv(\"houses.csv\") {
   rooms: f32 |> standardize
@@ -80,13 +83,21 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
     let zipped = |name: &str| cx.model.data.iter().flat_map(|d| &d.zipped).any(|z| z.data.name == name);
     let mut out = Vec::new();
     for (i, spec) in cx.model.data.iter().enumerate().filter(|(i, s)| trained.contains(i) && !zipped(&s.name)) {
-        let filtered = format!("{:?}", spec.operators.iter().filter(|o| matches!(o, Static::Call(n, _) if n == "filter")).collect::<Vec<_>>());
+        let filtered = format!(
+            "{:?}",
+            spec.operators.iter().filter(|o| matches!(o, Static::Call(n, _) if n == "filter")).collect::<Vec<_>>()
+        );
         for column in &spec.columns {
             let skipped = matches!(&column.kind, Static::Call(kind, _) if kind == "skip");
-            if skipped || spec.source == "random" || used.contains(&(i, column.name.clone())) || filtered.contains(&column.name) {
+            if skipped
+                || spec.source == "random"
+                || used.contains(&(i, column.name.clone()))
+                || filtered.contains(&column.name)
+            {
                 continue;
             }
-            let d = finding(column.span, format!("nothing uses the column `{}`", column.name)).help("write `skip`, or use it");
+            let d = finding(column.span, format!("nothing uses the column `{}`", column.name))
+                .help("write `skip`, or use it");
             out.push(match value_of(cx, column.span) {
                 Some(value) => d.safe_fix("skip it", value, "skip"),
                 None => d,

@@ -16,7 +16,8 @@ pub const LINT: Lint = Lint {
     why: "\
 A file with a `train` block has a layer, model, function, constant or data that neither the block nor anything \
 else there uses. (A file without one is taken for a module that others import.)",
-    bad: &["\
+    bad: &[
+        "\
 const width = 64
 data digits = drawn_digits()
 
@@ -27,7 +28,8 @@ train net on digits.train {
   epochs: 5
   every 1 epoch { evaluate digits.test }
 }
-", "\
+",
+        "\
 data digits = drawn_digits()
 model Old(x: f32[B, 784]) -> f32[B, 10] { Dense(10)(x) }
 
@@ -38,7 +40,8 @@ train net on digits.train {
   epochs: 5
   every 1 epoch { evaluate digits.test }
 }
-"],
+",
+    ],
     good: &["\
 const width = 64
 data digits = drawn_digits()
@@ -57,10 +60,15 @@ train net on digits.train {
 
 fn check(cx: &Context) -> Vec<Diagnostic> {
     let mut out = Vec::new();
-    let imported: BTreeSet<&str> = cx.files.iter().flat_map(|f| &f.items).flat_map(|i| match &i.kind {
-        ItemKind::Import { names, .. } => names.iter().map(|n| n.text.as_str()).collect(),
-        _ => Vec::new(),
-    }).collect();
+    let imported: BTreeSet<&str> = cx
+        .files
+        .iter()
+        .flat_map(|f| &f.items)
+        .flat_map(|i| match &i.kind {
+            ItemKind::Import { names, .. } => names.iter().map(|n| n.text.as_str()).collect(),
+            _ => Vec::new(),
+        })
+        .collect();
     for file in cx.files.iter().filter(|f| is_experiment(f)) {
         let used = used(file);
         for item in &file.items {

@@ -14,7 +14,8 @@ pub const LINT: Lint = Lint {
     title: "a `dim` that no type names",
     why: "\
 A `dim` gives a size a name that never matches another. Where nothing uses it, nothing is told apart.",
-    bad: &["\
+    bad: &[
+        "\
 dim T = 64
 data digits = drawn_digits()
 
@@ -25,7 +26,8 @@ train net on digits.train {
   epochs: 5
   every 1 epoch { evaluate digits.test }
 }
-", "\
+",
+        "\
 dim W = 32
 dim H = 16
 data digits = drawn_digits()
@@ -37,7 +39,8 @@ train net on digits.train {
   epochs: 5
   every 1 epoch { evaluate digits.test }
 }
-"],
+",
+    ],
     good: &["\
 dim W = 32
 data digits = drawn_digits()
@@ -62,7 +65,10 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
             if let ItemKind::Dim(name, _) = &item.kind
                 && !used.contains_key(&name.text)
             {
-                out.push(finding(name.span, format!("nothing uses the dimension `{}`", name.text)).help("use it in a type, or take it out"));
+                out.push(
+                    finding(name.span, format!("nothing uses the dimension `{}`", name.text))
+                        .help("use it in a type, or take it out"),
+                );
             }
         }
     }

@@ -15,16 +15,19 @@ pub const LINT: Lint = Lint {
     title: "an import that nothing uses",
     why: "\
 It says that the file needs something that it does not. `--fix` takes it out.",
-    bad: &["\
+    bad: &[
+        "\
 import std.layers.{Conv2d, Dense}
 
 model Net(x: f32[B, 784]) -> f32[B, 10] { Dense(10)(x) }
-", "\
+",
+        "\
 import std.layers.Dense
 import std.losses.mse
 
 model Net(x: f32[B, 784]) -> f32[B, 10] { Dense(10)(x) }
-"],
+",
+    ],
     good: &["\
 import std.layers.Dense
 

@@ -14,18 +14,21 @@ pub const LINT: Lint = Lint {
     why: "\
 What is computed and named was to be used, most often: a later line has another name in its place. A name that \
 begins with `_` is meant not to be used.",
-    bad: &["\
+    bad: &[
+        "\
 let h = x |> Dense(32, relu)
 let d = Dropout(0.5)(h)
 minimize cross_entropy(h |> Dense(10), label)
-", "\
+",
+        "\
 layer Block(width: int)(x: float[B, D]) -> float[B, D] {
   let wide = 2 * width
   x |> Dense(width, relu) |> Dense(D)
 }
 
 model Net(x: f32[B, 784]) -> f32[B, 10] { x |> Block(64) |> relu |> Dense(10) }
-"],
+",
+    ],
     good: &["\
 let h = x |> Dense(32, relu) |> Dropout(0.5)
 minimize cross_entropy(h |> Dense(10), label)

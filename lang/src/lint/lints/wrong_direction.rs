@@ -16,7 +16,8 @@ pub const LINT: Lint = Lint {
     why: "\
 A loss is best where it is lowest, an accuracy where it is highest. The other way round the file that is kept \
 is that of the worst evaluation.",
-    bad: &["\
+    bad: &[
+        "\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize cross_entropy(logits, label)
 report accuracy(logits, label)
@@ -24,7 +25,8 @@ every 1 epoch {
   evaluate digits.test
   checkpoint highest test.loss
 }
-", "\
+",
+        "\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize cross_entropy(logits, label)
 report accuracy(logits, label)
@@ -32,7 +34,8 @@ every 1 epoch {
   evaluate digits.test
   checkpoint lowest test.accuracy
 }
-"],
+",
+    ],
     good: &["\
 let logits = x |> Dense(32, relu) |> Dense(10)
 minimize cross_entropy(logits, label)
@@ -65,7 +68,11 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
                     let d = match text.find(is) {
                         Some(at) => {
                             let start = s.span.start + at as u32;
-                            d.fix(format!("keep the {should}"), Span { start, end: start + is.len() as u32, ..s.span }, should)
+                            d.fix(
+                                format!("keep the {should}"),
+                                Span { start, end: start + is.len() as u32, ..s.span },
+                                should,
+                            )
                         }
                         None => d,
                     };

@@ -14,13 +14,16 @@ pub const LINT: Lint = Lint {
     why: "\
 `sign`, `floor` and `round` are flat between their steps: their gradient is 0 everywhere, and the weights \
 before them never move. What is counted, as an accuracy is, cannot be descended.",
-    bad: &["\
+    bad: &[
+        "\
 let guess = x |> Dense(1)
 minimize mean(abs(round(guess[:, 0]) - mean(x, axis: -1)))
-", "\
+",
+        "\
 let side = sign(x |> Dense(16, tanh) |> Dense(1))
 minimize mean(relu(1 - 4 * side[:, 0] * (mean(x, axis: -1) - 0.5)))
-"],
+",
+    ],
     good: &["\
 let guess = x |> Dense(1)
 minimize mean(abs(guess[:, 0] - mean(x, axis: -1)))
@@ -48,12 +51,15 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
                     _ => next.extend(&node.args),
                 }
             }
-            let moved = |id: &VarId| pass.values().any(|v| seen[v.0 as usize] && matches!(pass.node(v).op, Op::Read(r) if r == *id));
+            let moved = |id: &VarId| {
+                pass.values().any(|v| seen[v.0 as usize] && matches!(pass.node(v).op, Op::Read(r) if r == *id))
+            };
             if m.parameters.iter().any(|id| !moved(id)) {
                 for v in steps {
                     let name = pass.primitive(v).unwrap_or_default();
-                    let d = finding(pass.node(v).span, format!("`{name}` has the gradient 0, and weights stand before it"))
-                        .help("leave it out of the loss, or give it a gradient: a `fn` with `grad { dy }`");
+                    let d =
+                        finding(pass.node(v).span, format!("`{name}` has the gradient 0, and weights stand before it"))
+                            .help("leave it out of the loss, or give it a gradient: a `fn` with `grad { dy }`");
                     out.push(d);
                 }
             }
