@@ -5,7 +5,7 @@ use super::{ALL, Fixes, Group, Lint};
 /// What `tfm explain CODE` prints.
 pub fn explain(lint: &Lint) -> String {
     let indent = |text: &str| text.lines().map(|l| format!("  {l}").trim_end().to_string() + "\n").collect::<String>();
-    let mut out = format!("{} {}: {}\n\n{}\n", lint.code, lint.name, lint.title, lint.why.trim());
+    let mut out = format!("{} {}: {}\n\n{}\n", lint.code, lint.name, lint.title, wrapped(lint.why, 100));
     out += &format!("\nGroup: {}. Level: {}.{}\n", lint.group.name(), lint.level.name(), fix_words(lint.fix));
     let said = |n: usize| if n == 0 { "Found in:" } else { "And in:" };
     for (i, bad) in lint.bad.iter().enumerate() {
@@ -15,6 +15,23 @@ pub fn explain(lint: &Lint) -> String {
         out += &format!("\nBetter:\n\n{}", indent(good));
     }
     out + &format!("\n`// tfm: allow({}) reason` allows it on a line.\n", lint.name)
+}
+
+/// The words of a text in lines of at most so many characters.
+fn wrapped(text: &str, width: usize) -> String {
+    let mut out = String::new();
+    let mut line = 0;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if line > 0 {
+            let fits = line + 1 + length <= width;
+            out.push(if fits { ' ' } else { '\n' });
+            line = if fits { line + 1 } else { 0 };
+        }
+        out += word;
+        line += length;
+    }
+    out
 }
 
 fn fix_words(fix: Fixes) -> &'static str {
