@@ -4,8 +4,10 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use tfm_lang::check::{Checked, Options};
 use tfm_lang::diagnostic::Diagnostic;
+use tfm_lang::doc::Module;
 use tfm_lang::lint::{ALL, Fixes, Level, Lint, Selector, Settings, lint, reference, whole};
 use tfm_lang::source::Sources;
 use tfm_tests::{check_text, files, one_line, read, root};
@@ -19,12 +21,12 @@ fn with_imports(text: &str) -> String {
     if text.contains("import ") {
         return text.to_string();
     }
-    let library = tfm_lang::doc::library(tfm_stdlib::FILES);
+    static LIBRARY: LazyLock<Vec<Module>> = LazyLock::new(|| tfm_lang::doc::library(tfm_stdlib::FILES));
     let scoped = ["std.primitives", "std.functions", "std.builtin", "std.data", "std.init"];
     let mut known: BTreeSet<String> = BTreeSet::new();
     let mut out = String::new();
     // Of a name that two modules have, the loss.
-    for module in library.iter().filter(|m| !scoped.contains(&m.name.as_str())) {
+    for module in LIBRARY.iter().filter(|m| !scoped.contains(&m.name.as_str())) {
         let names = module.pages.iter().map(|p| p.name.as_str());
         let names: Vec<&str> = names.filter(|n| !known.contains(*n) && applies(text, n)).collect();
         known.extend(names.iter().map(|n| n.to_string()));
