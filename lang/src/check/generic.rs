@@ -161,7 +161,7 @@ impl Elab {
             }
         }
         let mut ty = TensorType::new(element, shape);
-        for axis in &mut ty.shape {
+        for axis in ty.shape.iter_mut() {
             axis.origin =
                 self.history.add(format!("{}, declared in `{}`", axis.dim, p.name.text), p.name.span, Vec::new());
         }

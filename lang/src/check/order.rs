@@ -79,7 +79,7 @@ impl Elab {
         span: Span,
     ) -> Diagnostic {
         let name = self.quote(head_of(self.program.sources.text(span), span));
-        let what = if self.in_library(span) || name.is_empty() { &callable.name.text } else { &name };
+        let what = if self.in_library(span) || name.is_empty() { callable.name.text.as_str() } else { &name };
         let told = |a: &Argument| match &a.value {
             super::value::Value::Tensor(v) => self.ty(*v).to_string(),
             other => self.describe(other),

@@ -268,7 +268,7 @@ impl Elab {
             .map(|v| {
                 let mut ty = self.ty(v).clone();
                 if walked {
-                    ty.shape.remove(0);
+                    ty.shape = ty.shape.without(0);
                 } else {
                     ty.below = None;
                 }
@@ -440,7 +440,7 @@ impl Elab {
         let mut results = Vec::new();
         let finals = parts.initial.iter().map(|v| TensorType { below: None, ..self.ty(*v).clone() });
         let stacked = types.into_iter().map(|mut ty| {
-            ty.shape.insert(0, walk.length.clone());
+            ty.shape = ty.shape.with(0, walk.length.clone());
             ty
         });
         for (k, ty) in finals.chain(stacked).collect::<Vec<_>>().into_iter().enumerate() {

@@ -221,7 +221,7 @@ impl Elab {
         let Some(parameter) = callable.inputs.first() else {
             return self.error("E0501", callable.head, "an optimizer takes the parameter, its gradient and the step");
         };
-        let mut moved = vec![env.get(&parameter.name.text).cloned().unwrap_or(Value::Unknown)];
+        let mut moved = vec![env.get(parameter.name.text).cloned().unwrap_or(Value::Unknown)];
         if let Value::Tensor(_) = value {
             moved.push(value);
         }
@@ -298,6 +298,9 @@ impl Elab {
 
     /// A body as it leaves the checker: every `dim` is its number.
     pub fn finish_body(&self, body: &mut Body) {
+        if self.all_concrete() {
+            return;
+        }
         for node in &mut body.nodes {
             self.finish_type(&mut node.ty);
             match &mut node.op {
@@ -325,8 +328,16 @@ impl Elab {
         }
     }
 
+    /// True where no size has a name or a fact that could be put in.
+    fn all_concrete(&self) -> bool {
+        self.program.dims.is_empty() && self.facts.is_empty()
+    }
+
     fn finish_type(&self, ty: &mut TensorType) {
-        for axis in &mut ty.shape {
+        if self.all_concrete() {
+            return;
+        }
+        for axis in ty.shape.iter_mut() {
             axis.dim = self.concrete(&axis.dim);
         }
         if let Some(below) = &mut ty.below {

@@ -51,7 +51,7 @@ impl Facts {
     pub fn at_most(&mut self, low: &Dim, high: &Dim) {
         let rest = self.apply(&high.sub(low));
         // v + c >= 0 with c below -1: v is v' - c - 1, and every v' is at least 1.
-        let constant = rest.terms.get(&Vec::new()).copied().unwrap_or(0);
+        let constant = rest.terms().get(&Vec::new()).copied().unwrap_or(0);
         if let Some(name) = rest.sub(&Dim::constant(constant)).as_var()
             && constant < -1
         {
@@ -103,7 +103,8 @@ impl Facts {
 
 /// From `left == right`, the value of an unknown that stands once in `left`, by itself.
 fn solve(left: &Dim, right: &Dim) -> Option<(Symbol, Dim)> {
-    let candidates = left.terms.iter().filter_map(|(mono, k)| match (mono.as_slice(), k) {
+    let terms = left.terms();
+    let candidates = terms.iter().filter_map(|(mono, k)| match (mono.as_slice(), k) {
         ([(Atom::Var(name), 1)], 1 | -1) => Some((name.clone(), *k)),
         _ => None,
     });
