@@ -373,7 +373,7 @@ impl Dim {
             let mut term = Dim::constant(*k);
             for (atom, p) in mono {
                 let value = match atom {
-                    Atom::Var(s) => of(s).unwrap_or_else(|| Dim::var(s.clone())),
+                    Atom::Var(s) => of(s).unwrap_or_else(|| Dim::var(*s)),
                     Atom::Div(a, b) => {
                         let (a, b) = (a.substitute(of), b.substitute(of));
                         a.div(&b).unwrap_or_default()
@@ -406,7 +406,7 @@ impl Dim {
         for (atom, _) in self.terms().keys().flatten() {
             match atom {
                 Atom::Var(s) => {
-                    out.insert(s.clone());
+                    out.insert(*s);
                 }
                 Atom::Div(a, b) | Atom::Rem(a, b) => {
                     a.collect_symbols(out);

@@ -41,7 +41,8 @@ impl DType {
 
     /// The dtype with this name.
     pub fn from_name(name: &str) -> Option<DType> {
-        DType::ALL.iter().find(|(_, n)| *n == name).map(|(d, _)| *d)
+        // Asked for all kinds of names, most of which are longer.
+        (name.len() <= 4).then(|| DType::ALL.iter().find(|(_, n)| *n == name).map(|(d, _)| *d))?
     }
 
     /// True for the floating ones: those that gradients flow through.

@@ -15,8 +15,7 @@ use std::sync::{LazyLock, PoisonError, RwLock};
 pub struct Word(&'static &'static str);
 
 /// Every word there is.
-static WORDS: LazyLock<RwLock<HashMap<&'static str, Word, BuildHasherDefault<Quick>>>> =
-    LazyLock::new(RwLock::default);
+static WORDS: LazyLock<RwLock<HashMap<&'static str, Word, BuildHasherDefault<Quick>>>> = LazyLock::new(RwLock::default);
 
 impl Word {
     /// The word with this text.

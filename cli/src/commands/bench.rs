@@ -2,7 +2,6 @@
 
 mod measure;
 mod peers;
-mod profile;
 
 use crate::failure::Failure;
 use crate::output::{complain, say};
@@ -53,10 +52,6 @@ pub struct Bench {
     #[arg(long)]
     json: bool,
 
-    /// Show which kernels the time of a step goes to; measures nothing else
-    #[arg(long, conflicts_with = "peers")]
-    profile: bool,
-
     /// Measure one workload in this process
     #[arg(long, hide = true)]
     here: bool,
@@ -76,9 +71,11 @@ fn python(text: &str) -> Result<(String, PathBuf), String> {
 }
 
 /// A workload.
-struct Work {
-    name: &'static str,
-    text: &'static str,
+pub(super) struct Work {
+    /// Its name.
+    pub name: &'static str,
+    /// Its file.
+    pub text: &'static str,
     /// What a step takes: how many of what.
     items: (u32, &'static str),
 }
@@ -89,19 +86,24 @@ static WORKS: &[Work] = &[
     Work { name: "gpt", text: include_str!("../../bench/gpt.tfm"), items: (12 * 64, "tokens") },
 ];
 
+/// The workload with this name.
+pub(super) fn find(name: &str) -> Result<&'static Work, Failure> {
+    WORKS.iter().find(|w| w.name == name).ok_or_else(|| {
+        let names: Vec<&str> = WORKS.iter().map(|w| w.name).collect();
+        Failure::Usage(format!("there is no workload `{name}`; there are {}", names.join(", ")))
+    })
+}
+
 impl Bench {
     /// Measures.
     pub fn run(&self) -> Result<(), Failure> {
         let cores = || vec![std::thread::available_parallelism().map_or(1, |n| n.get() as u16)];
         let threads = if self.threads.is_empty() { cores() } else { self.threads.clone() };
         let works = self.works()?;
-        if self.profile || self.here {
+        if self.here {
             for (work, &threads) in works.iter().flat_map(|w| threads.iter().map(move |t| (w, t))) {
                 let mut trainee = Trainee::new(work, threads.into())?;
-                match self.profile {
-                    true => say(&profile::profile(work, &mut trainee, self.seconds)?)?,
-                    false => say(&measure::measure(work, &mut trainee, self.seconds)?.to_string())?,
-                }
+                say(&measure::measure(work, &mut trainee, self.seconds)?.to_string())?;
             }
             return Ok(());
         }
@@ -125,13 +127,7 @@ impl Bench {
     }
 
     fn works(&self) -> Result<Vec<&'static Work>, Failure> {
-        let find = |name: &String| {
-            let names: Vec<&str> = WORKS.iter().map(|w| w.name).collect();
-            let found = WORKS.iter().find(|w| w.name == name);
-            found
-                .ok_or_else(|| Failure::Usage(format!("there is no workload `{name}`; there are {}", names.join(", "))))
-        };
-        self.work.iter().map(find).collect()
+        self.work.iter().map(|name| find(name)).collect()
     }
 
     /// Ours first, then each peer, round after round; the best of each. A peer that fails is not tried again.

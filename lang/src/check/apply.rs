@@ -203,7 +203,7 @@ impl Elab {
         let nested = self.frames.iter().filter(|f| f.callable == Some(id)).count();
         // An instance of a layer may be given to another of the same layer; nothing else comes back.
         if nested > if wraps || kind == CallableKind::Layer { 16 } else { 8 } {
-            let name = self.program.callable(id).callable.name.text.clone();
+            let name = self.program.callable(id).callable.name.text;
             let d = Diagnostic::error("E0508", span, format!("`{name}` applies itself"))
                 .help("nothing calls itself: repeat with `fold`");
             return Err(self.fail(d));
@@ -242,7 +242,7 @@ impl Elab {
                 (None, Some(default)) => self.eval(&mut env, default)?,
                 (None, None) => return Err(Failed),
             };
-            env.bind(&param.name.text, value, param.name.span);
+            env.bind(param.name.text, value, param.name.span);
         }
         if self.frames.len() > 100 {
             return self.error("E0508", span, "functions apply each other without end");

@@ -489,8 +489,11 @@ fn split(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
             let (part, rest) = (dim.div(&count), dim.rem(&count));
             match (part, rest) {
                 (Some(part), Some(rest)) if (1..=10_000).contains(&n) && e.agree(&rest, &Dim::default()) => {
-                    let origin =
-                        e.history.add(Text::From(format!("{part} = {} / {n}", whole.dim), user), user, vec![whole.origin]);
+                    let origin = e.history.add(
+                        Text::From(format!("{part} = {} / {n}", whole.dim), user),
+                        user,
+                        vec![whole.origin],
+                    );
                     (0..n).map(|_| Axis { dim: part.clone(), origin }).collect()
                 }
                 _ => {

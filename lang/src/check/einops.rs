@@ -6,11 +6,11 @@ use super::elab::{Elab, Failed, Res};
 use super::value::Value;
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
-use crate::word::Word;
 use crate::model::{Attr, ValueId};
 use crate::source::Span;
 use crate::syntax::ast::{EinTerm, Einops};
 use crate::types::{Axis, TensorType};
+use crate::word::Word;
 use std::collections::BTreeMap;
 
 /// What a pattern function was given.
@@ -257,8 +257,8 @@ fn output(e: &mut Elab, side: &[EinTerm], rest: &[Word]) -> Res<(Vec<Word>, Vec<
             }
             EinTerm::Rest(_) => {
                 for name in rest {
-                    flat.push(name.clone());
-                    groups.push(vec![name.clone()]);
+                    flat.push(*name);
+                    groups.push(vec![*name]);
                 }
                 continue;
             }
@@ -488,9 +488,8 @@ fn contract(e: &mut Elab, left: Opened, right: &Opened, needed: &dyn Fn(&Word) -
     let (batch, summed): (Vec<Word>, Vec<Word>) = shared.iter().cloned().partition(|n| needed(n));
     let rows: Vec<Word> = left.names.iter().filter(|n| !shared.contains(n)).cloned().collect();
     let columns: Vec<Word> = right.names.iter().filter(|n| !shared.contains(n)).cloned().collect();
-    let dims = |e: &Elab, x: &Opened, names: &[Word]| -> Vec<Axis> {
-        names.iter().filter_map(|n| size_of(e, x, n)).collect()
-    };
+    let dims =
+        |e: &Elab, x: &Opened, names: &[Word]| -> Vec<Axis> { names.iter().filter_map(|n| size_of(e, x, n)).collect() };
     let product = |axes: &[Axis]| axes.iter().fold(Dim::constant(1), |n, a| n.mul(&a.dim));
     let plain = |dim: Dim| Axis { dim, origin: Default::default() };
     let (b, r, k, c) =

@@ -274,7 +274,14 @@ impl Elab {
         self.body.push(Node { op, args, ty, span, scope, device })
     }
 
-    pub fn primitive(&mut self, name: impl Into<Word>, attrs: Attrs, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {
+    pub fn primitive(
+        &mut self,
+        name: impl Into<Word>,
+        attrs: Attrs,
+        args: Vec<ValueId>,
+        ty: TensorType,
+        span: Span,
+    ) -> ValueId {
         self.push(Op::Primitive(name.into(), attrs), args, ty, span)
     }
 

@@ -6,9 +6,9 @@ use super::testing::{Claim, ClaimKind, Test, elaborate};
 use super::value::Env;
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Sources, Span};
-use crate::word::Word;
 use crate::syntax::ast::Expr;
 use crate::types::DType;
+use crate::word::Word;
 use std::collections::HashMap;
 use std::sync::Arc;
 

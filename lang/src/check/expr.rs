@@ -390,7 +390,7 @@ impl Elab {
                 if let Value::Callable(id) = function
                     && self.program.callable(id).callable.kind == CallableKind::Layer
                 {
-                    let name = self.program.callable(id).callable.name.text.clone();
+                    let name = self.program.callable(id).callable.name.text;
                     let d = Diagnostic::error("E0405", place, format!("`{name}` is a layer that is not made yet"))
                         .says("a layer's first list is missing")
                         .help(format!("write `{name}()`, with its settings between the brackets"))
@@ -507,13 +507,13 @@ impl Elab {
 
     pub fn bind_each(&mut self, env: &mut Env, each: &Each, turn: Value) -> Res<()> {
         if let [name] = each.names.as_slice() {
-            env.bind(&name.text, turn, name.span);
+            env.bind(name.text, turn, name.span);
             return Ok(());
         }
         match &turn {
             Value::Tuple(items) if items.len() == each.names.len() => {
                 for (name, item) in each.names.iter().zip(items.iter()) {
-                    env.bind(&name.text, item.clone(), name.span);
+                    env.bind(name.text, item.clone(), name.span);
                 }
                 Ok(())
             }
@@ -529,7 +529,7 @@ impl Elab {
         }
         for turn in self.turns(env, each)? {
             for ((name, _), value) in carries.iter().zip(&values) {
-                env.bind(&name.text, value.clone(), name.span);
+                env.bind(name.text, value.clone(), name.span);
             }
             let result = self.bind_each(env, each, turn).and_then(|()| self.block(env, body));
             env.names.truncate(outer);

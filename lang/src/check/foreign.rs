@@ -184,7 +184,8 @@ pub(super) fn is_prefix(name: &str) -> bool {
 impl Program {
     /// The module of the library that has a name, for an import.
     pub fn module_with(&self, name: &str) -> Option<&str> {
-        let found = self.modules.iter().find(|(m, names)| m.starts_with("std.") && names.contains_key(&Word::from(name)));
+        let found =
+            self.modules.iter().find(|(m, names)| m.starts_with("std.") && names.contains_key(&Word::from(name)));
         found.map(|(m, _)| m.as_str())
     }
 }

@@ -73,7 +73,7 @@ impl Elab {
             if let Value::Int(d) = &value {
                 e.open.extend(d.as_var().cloned());
             }
-            env.bind(&p.name.text, value.clone(), p.name.span);
+            env.bind(p.name.text, value.clone(), p.name.span);
             first_list.push(Argument { name: Some(p.name.clone()), value, span: p.name.span, pattern: None });
         }
         let args: Option<Vec<Argument>> = callable

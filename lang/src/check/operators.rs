@@ -14,7 +14,7 @@ use crate::word::{Word, word};
 use std::sync::LazyLock;
 
 /// An operator's sign and the primitive that it is on tensors.
-static OPERATORS: [(BinaryOp, &str, &str); 15] = [
+const OPERATORS: [(BinaryOp, &str, &str); 15] = [
     (BinaryOp::Or, "or", "logical_or"),
     (BinaryOp::And, "and", "logical_and"),
     (BinaryOp::Equal, "==", "equal"),

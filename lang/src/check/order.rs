@@ -25,8 +25,8 @@ impl Elab {
         broadcast: bool,
     ) -> Res<Signature> {
         // What the library writes is in order, and an operator's operands are alike: no other order can be meant.
-        let operator = sign_of_primitive(&callable.name.text) != callable.name.text;
-        if operator || self.in_library(span) {
+        let operator = || sign_of_primitive(&callable.name.text) != callable.name.text;
+        if self.in_library(span) || operator() {
             return self.bind_in_order(callable, params, args, env, span, broadcast);
         }
         let before = self.diagnostics.len();

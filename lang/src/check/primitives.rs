@@ -141,7 +141,7 @@ impl Elab {
 
     /// The identity of a random draw: the instance it stands in, and which draw of it.
     fn draw_key(&mut self, primitive: &str) -> i64 {
-        let path = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
+        let path = self.scopes.last().map_or_else(Default::default, |s| s.path);
         let n = self.draws.entry(path.to_string()).or_insert(0);
         *n += 1;
         super::stable_hash(&format!("{path}/{primitive}#{n}"))
@@ -159,7 +159,7 @@ impl Elab {
         let TypeKind::Tensor { dtype, axes, below } = &result.kind else { return Err(Failed) };
         let element = match DType::from_name(&dtype.text) {
             Some(d) => d,
-            None => match (sig.env.get(dtype.text), sig.classes.get(&dtype.text)) {
+            None => match (sig.env.get(dtype.text), sig.classes.get(dtype.text)) {
                 (Some(Value::DType(d)), _) => *d,
                 (_, Some((d, _))) => *d,
                 _ if CLASSES.contains(&dtype.text.as_str()) => {

@@ -142,7 +142,12 @@ impl Program {
                     _ => {
                         let name = late.name().unwrap_or_default();
                         names.insert(name.into(), Global::Callable(CallableId(self.callables.len() as u32)));
-                        self.callables.push(Entry { file, late: Some(late), declared: OnceLock::new(), plain: OnceLock::new() });
+                        self.callables.push(Entry {
+                            file,
+                            late: Some(late),
+                            declared: OnceLock::new(),
+                            plain: OnceLock::new(),
+                        });
                         continue;
                     }
                 }
@@ -236,7 +241,7 @@ impl Program {
 
     /// Makes a name silent: its declaration has an error that was reported.
     pub fn break_name(&mut self, file: FileId, name: Word) {
-        if let Some(entry) = self.scopes.get_mut(&file).and_then(|s| s.get_mut(&name.into())) {
+        if let Some(entry) = self.scopes.get_mut(&file).and_then(|s| s.get_mut(&name)) {
             entry.0 = Global::Broken;
         }
     }
@@ -263,8 +268,8 @@ impl Program {
                 None => {
                     let mut d = Diagnostic::error("E0204", name.span, format!("`{module}` has no `{}`", name.text));
                     let elsewhere = self.modules.iter().find(|(_, names)| names.contains_key(&name.text));
-                    let theirs =
-                        super::foreign::name(self, file, &name.text).filter(|(h, _)| exported.contains_key(&Word::new(h)));
+                    let theirs = super::foreign::name(self, file, &name.text)
+                        .filter(|(h, _)| exported.contains_key(&Word::new(h)));
                     if let Some((here, _)) = theirs {
                         d = d.help(format!("it is called `{here}` here")).fix("write its name here", name.span, here);
                     } else if let Some(near) = super::near(&name.text, exported.keys().map(Word::as_str)) {

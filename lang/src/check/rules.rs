@@ -2,17 +2,17 @@
 //! a primitive, `-> number[..reduced(S, axis, keep)]`.
 
 use super::compare::Verdict;
-use super::history::Text;
 use super::elab::{Elab, Failed, Res};
+use super::history::Text;
 use super::shape_help::listed;
 use super::signature::Signature;
 use super::value::Value;
 use super::windows::{divided, unwindowed, windowed};
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
-use crate::word::Word;
 use crate::source::Span;
 use crate::types::{Axis, OriginId};
+use crate::word::Word;
 
 /// Where a rule is used, for its errors.
 pub(super) struct Place<'a> {

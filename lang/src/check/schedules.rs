@@ -5,9 +5,9 @@ use super::elab::{Elab, Failed, Res, UpdateTarget};
 use super::value::{Env, Value};
 use crate::model::{Literal, Op, ValueId};
 use crate::source::Span;
-use crate::word::Word;
 use crate::syntax::ast::{Callable, TypeKind};
 use crate::types::{DType, TensorType};
+use crate::word::Word;
 
 /// What a schedule is a function of, while an update is written: f32, of rank 0.
 #[derive(Clone, Copy, Debug)]

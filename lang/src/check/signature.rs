@@ -6,10 +6,10 @@ use super::elab::{Elab, Failed, Res};
 use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
 use crate::model::{ValueId, Word};
-use crate::word::word;
 use crate::source::Span;
 use crate::syntax::ast::{AxisExpr, Callable, CallableKind, ExprKind, Param, TypeExpr, TypeKind};
 use crate::types::{Axis, DType, Shape};
+use crate::word::word;
 
 /// What an application has bound.
 #[derive(Clone, Debug, Default)]
@@ -152,7 +152,7 @@ impl Elab {
                 (None, None) => Err(Failed),
             };
             failed |= value.is_err();
-            env.bind(&param.name.text, value.unwrap_or(Value::Unknown), at);
+            env.bind(param.name.text, value.unwrap_or(Value::Unknown), at);
         }
         if failed { Err(Failed) } else { Ok(()) }
     }
@@ -285,14 +285,14 @@ impl Elab {
                 Some(ty) => tensors.push((i, ty, value, place)),
                 None if is_tensor_list(param) => {
                     let value = self.tensor_list(callable, param, value, place)?;
-                    sig.env.bind(&param.name.text, value, place);
+                    sig.env.bind(param.name.text, value, place);
                 }
                 None => {
                     let value = self.static_value(callable, param, value, place)?;
                     if let Value::Tensor(v) = &value {
                         sig.tensors[i] = Some(*v);
                     }
-                    sig.env.bind(&param.name.text, value, place);
+                    sig.env.bind(param.name.text, value, place);
                 }
             }
         }
@@ -318,7 +318,7 @@ impl Elab {
             // The first argument that does not fit decides what the others should have been.
             self.bind_shape(callable, &params[i], ty, v, place, span, &mut sig)?;
             sig.tensors[i] = Some(v);
-            sig.env.bind(&params[i].name.text, Value::Tensor(v), place);
+            sig.env.bind(params[i].name.text, Value::Tensor(v), place);
         }
         Ok(sig)
     }

@@ -6,9 +6,9 @@ use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
 use crate::model::{Body, Op, ValueId, VarId, Variable, VariableKind};
 use crate::source::Span;
-use crate::word::Word;
 use crate::syntax::ast::{CallableKind, Expr, ExprKind, Name, TypeExpr};
 use crate::types::{Axis, DType, TensorType};
+use crate::word::Word;
 
 impl Elab {
     /// The value of a variable at this point of the text.
@@ -172,8 +172,7 @@ impl Elab {
         let ExprKind::Call(callee, args) = &*init.kind else { return self.eval(env, init) };
         let function = self.eval(env, callee)?;
         let Value::Callable(id) = function else { return self.eval(env, init) };
-        let params: Vec<Word> =
-            self.program.callable(id).callable.inputs.iter().map(|p| p.name.text).collect();
+        let params: Vec<Word> = self.program.callable(id).callable.inputs.iter().map(|p| p.name.text).collect();
         let mut all = self.arguments(env, args)?;
         let filled = [("shape", Value::dims(shape.iter().map(|a| a.dim.clone()))), ("dtype", Value::DType(dtype))];
         for (name, value) in filled {

@@ -4,9 +4,9 @@ use super::elab::{Elab, Failed, Frame, Res};
 use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Span};
-use crate::word::Word;
 use crate::syntax::ast::{Block, Callable, CallableKind, Expr, ExprKind, Name, Pattern, Stmt, StmtKind, TypeKind};
 use crate::types::Axis;
+use crate::word::Word;
 use std::sync::Arc;
 
 impl Elab {
@@ -41,7 +41,7 @@ impl Elab {
             StmtKind::Variable { trained, name, ty, init } => {
                 let value = self.variable(env, *trained, name, ty.as_ref(), init.as_ref(), s.span);
                 let failed = value.is_err();
-                env.bind(&name.text, value.unwrap_or(Value::Unknown), name.span);
+                env.bind(name.text, value.unwrap_or(Value::Unknown), name.span);
                 if failed { Err(Failed) } else { Ok(nothing) }
             }
             StmtKind::Require(condition, text) => {
@@ -70,7 +70,7 @@ impl Elab {
             }
             StmtKind::Error(names) => {
                 for name in names {
-                    env.bind(&name.text, Value::Unknown, name.span);
+                    env.bind(name.text, Value::Unknown, name.span);
                 }
                 Err(Failed)
             }
@@ -127,7 +127,7 @@ impl Elab {
                 let ty = self.ty(*v).clone();
                 self.keep("a value", &name.text, &ty, name.span);
             }
-            env.bind(&name.text, part, name.span);
+            env.bind(name.text, part, name.span);
         }
         if failed { Err(Failed) } else { Ok(()) }
     }

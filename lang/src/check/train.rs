@@ -10,9 +10,9 @@ use crate::model::{
     DataRef, Glance, Minimize, OptimizerId, Program, Report, Start, Train, ValueId, VarId, VariableKind,
 };
 use crate::source::{FileId, Span};
-use crate::word::Word;
 use crate::syntax::ast::{Block, CallableKind, Expr, ExprKind, Name, StmtKind};
 use crate::types::{Axis, TensorType};
+use crate::word::Word;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -133,7 +133,7 @@ impl Elab {
             Value::Bound(b) if self.program.callable(b.callable).callable.kind == CallableKind::Optimizer => Ok(value),
             Value::Unknown | Value::Opaque => Err(Failed),
             Value::Callable(id) if self.program.callable(*id).callable.kind == CallableKind::Optimizer => {
-                let name = self.program.callable(*id).callable.name.text.clone();
+                let name = self.program.callable(*id).callable.name.text;
                 let d = Diagnostic::error("E0405", span, format!("the optimizer `{name}` is not made yet"))
                     .help(format!("write `{name}()`"))
                     .fix("add the brackets", span, format!("{name}()"));

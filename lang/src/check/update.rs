@@ -252,7 +252,7 @@ impl Elab {
         };
         self.not_in_scan("a state of an optimizer", span)?;
         let Some(target) = self.update.clone() else { return Err(Failed) };
-        let scope = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
+        let scope = self.scopes.last().map_or_else(Default::default, |s| s.path);
         let path = format!("{}/{scope}.{}", target.path, name.text);
         if let Some((_, before, _, _)) = target.states.iter().find(|(p, ..)| *p == path) {
             return Ok(Value::Tensor(*before));
@@ -288,7 +288,7 @@ impl Elab {
 
     /// `m <- e` in an optimizer's body, for a state; the parameter itself is a name like another.
     pub fn optimizer_assign(&mut self, name: &Name, new: ValueId) {
-        let scope = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
+        let scope = self.scopes.last().map_or_else(Default::default, |s| s.path);
         let Some(target) = &mut self.update else { return };
         let path = format!("{}/{scope}.{}", target.path, name.text);
         if let Some(state) = target.states.iter_mut().find(|(p, ..)| *p == path) {
@@ -368,7 +368,7 @@ pub(super) fn total(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> R
     if e.update.as_ref().is_some_and(|u| u.alone) {
         return Ok(Value::Tensor(v));
     }
-    let scope = e.scopes.last().map_or_else(Default::default, |s| s.path.clone());
+    let scope = e.scopes.last().map_or_else(Default::default, |s| s.path);
     let n = e.totals.asked.entry(scope.to_string()).or_insert(0);
     *n += 1;
     let key = format!("{scope}#{n}");

@@ -5,15 +5,15 @@
 use super::apply::Argument;
 use super::compare::Verdict;
 use super::elab::{Elab, Failed, Res};
+use super::history::Text;
 use super::rules::{Place, ints, rest};
 use super::signature::Signature;
 use super::value::Value;
 use crate::diagnostic::Diagnostic;
-use super::history::Text;
 use crate::dim::Dim;
-use crate::word::Word;
 use crate::source::Span;
 use crate::types::Axis;
+use crate::word::Word;
 
 /// What windows are made with, one number for each axis.
 struct Windows {

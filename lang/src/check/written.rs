@@ -1,16 +1,16 @@
 //! Types that are written down: results of bodies held against them, and declarations inside bodies.
 
 use super::compare::Verdict;
-use super::history::Text;
 use super::elab::{Elab, Res};
+use super::history::Text;
 use super::signature::{CLASSES, Signature};
 use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
 use crate::source::Span;
-use crate::word::Word;
 use crate::syntax::ast::{AxisExpr, Callable, Expr, ExprKind, Name, ResultType, StmtKind, TypeExpr, TypeKind};
 use crate::types::{Axis, DType, TensorType};
+use crate::word::Word;
 use std::sync::Arc;
 
 impl Elab {
@@ -22,7 +22,7 @@ impl Elab {
             Some(d) => Some(d),
             None => match sig.env.get(dtype.text) {
                 Some(Value::DType(d)) => Some(*d),
-                _ => sig.classes.get(&dtype.text).map(|(d, _)| *d),
+                _ => sig.classes.get(dtype.text).map(|(d, _)| *d),
             },
         };
         let v = self.tensor(&value, want, place)?;
@@ -160,8 +160,7 @@ impl Elab {
             _ => super::shape_errors::words(self.program.sources.text(e.span)).any(|w| name == *w),
         };
         let dims = self.frames.last().map_or(&[][..], |f| &f.dims);
-        let mut parents: Vec<_> =
-            dims.iter().filter(|(n, _)| named(*n)).map(|(_, a)| a.origin).collect();
+        let mut parents: Vec<_> = dims.iter().filter(|(n, _)| named(*n)).map(|(_, a)| a.origin).collect();
         parents.sort_unstable();
         let origin = self.history.add(Text::Declared(dim.clone(), e.span, call), place, parents);
         Axis { dim, origin }
@@ -222,7 +221,7 @@ impl Elab {
                         Some(ty) => self.fit_result(callable, ty, sig, value)?,
                         None => value,
                     };
-                    out.push((part.name.text.clone(), value));
+                    out.push((part.name.text, value));
                 }
                 Ok(Value::Named(Arc::new(out)))
             }

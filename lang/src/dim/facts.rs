@@ -55,7 +55,7 @@ impl Facts {
         if let Some(name) = rest.sub(&Dim::constant(constant)).as_var()
             && constant < -1
         {
-            let name = name.clone();
+            let name = *name;
             let fresh = Dim::var(format!("{name}'"));
             self.replaced.push((name, fresh.add(&Dim::constant(-constant - 1))));
         }
@@ -105,12 +105,12 @@ impl Facts {
 fn solve(left: &Dim, right: &Dim) -> Option<(Symbol, Dim)> {
     let terms = left.terms();
     let candidates = terms.iter().filter_map(|(mono, k)| match (mono.as_slice(), k) {
-        ([(Atom::Var(name), 1)], 1 | -1) => Some((name.clone(), *k)),
+        ([(Atom::Var(name), 1)], 1 | -1) => Some((*name, *k)),
         _ => None,
     });
     // The last one, so that what was declared first keeps its name.
     for (name, k) in candidates.collect::<Vec<_>>().into_iter().rev() {
-        let rest = left.sub(&Dim::var(name.clone()).scale(k));
+        let rest = left.sub(&Dim::var(name).scale(k));
         if rest.symbols().contains(&name) || right.symbols().contains(&name) {
             continue;
         }
