@@ -9,6 +9,7 @@ mod explain;
 mod export;
 mod graph;
 mod predict;
+mod profile;
 mod test;
 mod train;
 mod why;
@@ -38,6 +39,8 @@ pub enum Command {
     Graph(graph::Graph),
     /// Measure training on the standard workloads, beside other frameworks
     Bench(bench::Bench),
+    /// Show where the time of a training step goes: by operation, line and layer
+    Profile(profile::Profile),
     /// Show the documentation of the library, or of a file
     Doc(doc::Doc),
     /// Explain the code of an error
@@ -59,6 +62,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Export(c) => c.run(),
         Command::Graph(c) => c.run(color),
         Command::Bench(c) => c.run(),
+        Command::Profile(c) => c.run(color),
         Command::Doc(c) => c.run(color),
         Command::Explain(c) => c.run(),
         Command::Why(c) => c.run(color),

@@ -13,11 +13,10 @@ mod sizes;
 pub use crate::cpu::Context;
 pub use error::SessionError;
 
-use crate::cpu::{Cpu, KernelError, Memory, Prepared};
+use crate::cpu::{Cpu, KernelError, Memory, Prepared, Trace};
 use crate::run::{Cause, Engine, RunError};
 use crate::tensor::{Bytes, Tensor};
 use sizes::{EntrySizes, Sizes};
-use std::time::Duration;
 use tfm_lang::types::DType;
 use tfm_lowering::graph::{Graph, Op, Value, Variable};
 use tfm_lowering::plan::schedule::{Request, schedule};
@@ -121,14 +120,14 @@ impl Session {
         self.run_by(execute, call, out)
     }
 
-    /// As [`Session::run`] without its results, and adds to `spent` how long each step of the plan took; see
+    /// As [`Session::run`] without its results, and adds to `trace` when each step of the plan ran; see
     /// [`Session::plan_for`].
     ///
     /// # Errors
     /// Those of [`Session::run`].
-    pub fn run_timed(&mut self, call: &Call, spent: &mut Vec<Duration>) -> Result<(), SessionError> {
+    pub fn run_traced(&mut self, call: &Call, trace: &mut Trace) -> Result<(), SessionError> {
         let execute = |device: &Cpu, prepared: &Prepared, memory: Memory<'_>| {
-            device.execute_timed(prepared, memory, &call.context, spent)
+            device.execute_traced(prepared, memory, &call.context, trace)
         };
         self.run_by(execute, call, &mut Vec::new())
     }

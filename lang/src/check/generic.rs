@@ -73,7 +73,7 @@ impl Elab {
             if let Value::Int(d) = &value {
                 e.open.extend(d.as_var().cloned());
             }
-            env.bind(&p.name.text, value.clone(), p.name.span);
+            env.bind(p.name.text, value.clone(), p.name.span);
             first_list.push(Argument { name: Some(p.name.clone()), value, span: p.name.span, pattern: None });
         }
         let args: Option<Vec<Argument>> = callable
@@ -161,7 +161,7 @@ impl Elab {
             }
         }
         let mut ty = TensorType::new(element, shape);
-        for axis in &mut ty.shape {
+        for axis in ty.shape.iter_mut() {
             axis.origin =
                 self.history.add(format!("{}, declared in `{}`", axis.dim, p.name.text), p.name.span, Vec::new());
         }

@@ -27,6 +27,7 @@ mod index;
 mod operators;
 mod order;
 mod periodic;
+mod plain;
 mod primitives;
 mod program;
 mod rest_errors;
@@ -159,7 +160,7 @@ pub fn check(
     let mut trains = Vec::new();
     for (file, name, data, body) in &parts.trains {
         let item = TrainItem { file: *file, name, data, body };
-        e.block = name.text.clone();
+        e.block = name.text.to_string();
         if let Ok(train) = e.train(&item, &overrides, &mut optimizers) {
             e.check_updates(&train, &optimizers);
             trains.push(train);
@@ -419,10 +420,10 @@ fn evaluate_data(program: &mut Program, parts: &Parts, diagnostics: &mut Vec<Dia
             e.data_spec(item.file, &item.name, &item.source, &item.columns, &item.operators)
         });
         if spec.is_err() {
-            program.break_name(item.file, &item.name.text);
+            program.break_name(item.file, item.name.text);
         }
         program.data.push(spec.unwrap_or_else(|_| DataSpec {
-            name: item.name.text.clone(),
+            name: item.name.text.to_string(),
             source: String::new(),
             args: Vec::new(),
             columns: Vec::new(),
