@@ -11,7 +11,8 @@ mod graph;
 mod predict;
 mod profile;
 mod test;
-mod train;
+pub(crate) mod train;
+mod watch;
 mod why;
 
 use crate::args::Arguments;
@@ -23,6 +24,8 @@ use clap::Subcommand;
 pub enum Command {
     /// Train a file, or one of its `train` blocks
     Train(train::Train),
+    /// Train while the file is edited: each save goes on with the weights that fit
+    Watch(watch::Watch),
     /// Find the mistakes in files without running them
     Check(check::Check),
     /// Look at data: write the declaration of a file, show the first records
@@ -54,6 +57,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
     let color = args.color;
     match args.command {
         Command::Train(c) => c.run(color),
+        Command::Watch(c) => c.run(color),
         Command::Check(c) => c.run(color),
         Command::Data(c) => c.run(color),
         Command::Test(c) => c.run(color),

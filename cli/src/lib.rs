@@ -18,6 +18,7 @@ mod starts;
 mod target;
 pub mod testing;
 mod values;
+mod watch;
 
 use failure::Failure;
 use std::ffi::OsString;

@@ -211,10 +211,29 @@ pub struct Variable {
     pub device: Option<Arc<Device>>,
 }
 
+/// A layer that was made and applied, or a model: where its parameters, states and layers get their paths.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Instance {
+    /// `ConvNet.conv2d_1`
+    pub path: String,
+    /// The path of what it is applied in; empty at the top.
+    pub parent: String,
+    /// The layer's name in its declaration, `Conv2d`; empty for a model.
+    pub layer: String,
+    /// What its first list says, `channels: 32, kernel: 3`.
+    pub settings: String,
+    /// True when `let` named it, and for a model; otherwise its name is the layer's and a number.
+    pub is_named: bool,
+    /// Where it was made.
+    pub span: Span,
+}
+
 /// A checked file.
 pub struct Model {
     /// Every variable that the `train` blocks use, in order of first use.
     pub variables: Vec<Variable>,
+    /// What the variables belong to, in order of first application; what is applied in another stands behind it.
+    pub instances: Vec<Instance>,
     /// The data declarations.
     pub data: Vec<DataSpec>,
     /// The `train` blocks.
@@ -525,6 +544,8 @@ pub struct Minimize {
     pub parameters: Vec<VarId>,
     /// How.
     pub optimizer: OptimizerId,
+    /// The optimizer with its arguments, `Adam(lr: 0.002, beta1: 0.9)`; the same text for equal ones.
+    pub written: String,
 }
 
 /// Something done now and then.

@@ -267,6 +267,7 @@ impl Elab {
             let path = self.metric_path(&callable.name.text);
             self.scopes.push(Scope::new(path));
         } else if is_model {
+            self.note_model(&callable.name);
             self.scopes.push(Scope::new(callable.name.text.as_str()));
             self.training &= !self.is_frozen(&callable.name.text);
         }
@@ -402,6 +403,7 @@ impl Elab {
         scope.used.insert(name.clone(), bound.id);
         let path = if scope.path.is_empty() { name } else { format!("{}.{name}", scope.path) };
         self.paths.insert(bound.id, path.clone());
+        self.note_instance(bound, layer, &path, hint.is_some());
         path
     }
 }

@@ -11,7 +11,7 @@ use super::value::{CallableId, Value};
 use crate::device::Device;
 use crate::diagnostic::{Diagnostic, Label};
 use crate::dim::{Dim, Facts, Symbol};
-use crate::model::{Attrs, Body, Literal, Node, Op, ValueId, VarId, Variable, Word};
+use crate::model::{Attrs, Body, Instance, Literal, Node, Op, ValueId, VarId, Variable, Word};
 use crate::source::Span;
 use crate::types::{Axis, DType, OriginId, Shape, TensorType};
 use crate::word::word;
@@ -114,6 +114,8 @@ pub(super) struct Elab {
     /// The paths of instances that were applied, and the names that `let` gave.
     pub paths: HashMap<u64, String>,
     pub hints: HashMap<u64, String>,
+    /// What was applied so far.
+    pub instances: Vec<Instance>,
     pub next_id: u64,
     /// Dtype and shape of the variable whose first value is being evaluated.
     pub expected: Option<(DType, Shape)>,
@@ -170,6 +172,7 @@ impl Elab {
             scopes: vec![Scope::new("")],
             paths: HashMap::new(),
             hints: HashMap::new(),
+            instances: Vec::new(),
             next_id: 0,
             expected: None,
             draws: HashMap::new(),

@@ -24,6 +24,7 @@ mod gradients;
 mod history;
 mod hold;
 mod index;
+mod instances;
 mod operators;
 mod order;
 mod periodic;
@@ -61,7 +62,7 @@ pub(crate) use program::module_of;
 pub(crate) use words::near;
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::model::{DataSpec, Model};
+use crate::model::{DataSpec, Instance, Model};
 use crate::source::{FileId, Sources};
 use crate::syntax::ast::{Block, Callable, CallableKind, Column, Expr, File, Item, ItemKind, Name, StringLit};
 use elab::Elab;
@@ -166,6 +167,8 @@ pub fn check(
             trains.push(train);
         }
     }
+    // What is checked by itself is in no `train` block.
+    let instances = instances::once(std::mem::take(&mut e.instances));
     e.check_by_itself(&files);
     let known = if options.why { all_known(&mut e, &files) } else { Vec::new() };
     let mut tests: Vec<Test> = examples.iter().map(|x| x.elaborate(&program, x.file)).collect();
@@ -182,7 +185,7 @@ pub fn check(
     diagnostics.extend(e.program.late_errors());
     diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
-    let model = (!failed).then(|| finish(e, trains, optimizers));
+    let model = (!failed).then(|| finish(e, trains, optimizers, instances));
     Checked { model, diagnostics, files, tests, known }
 }
 
@@ -201,7 +204,12 @@ fn all_known(e: &mut Elab, files: &[FileId]) -> Vec<why::Known> {
     known
 }
 
-fn finish(mut e: Elab, mut trains: Vec<crate::model::Train>, optimizers: Vec<value::Value>) -> Model {
+fn finish(
+    mut e: Elab,
+    mut trains: Vec<crate::model::Train>,
+    optimizers: Vec<value::Value>,
+    instances: Vec<Instance>,
+) -> Model {
     for train in &mut trains {
         for body in [&mut train.training.body, &mut train.evaluation.body] {
             e.finish_body(body);
@@ -212,7 +220,7 @@ fn finish(mut e: Elab, mut trains: Vec<crate::model::Train>, optimizers: Vec<val
         e.finish_variable(v);
     }
     let rules = update::Library { program: e.program.clone(), optimizers };
-    Model { variables, data: e.program.data.clone(), trains, rules: Arc::new(rules) }
+    Model { variables, instances, data: e.program.data.clone(), trains, rules: Arc::new(rules) }
 }
 
 fn parse_library(sources: &mut Sources, library: &[(&str, &str)], diagnostics: &mut Vec<Diagnostic>) -> Program {

@@ -79,7 +79,8 @@ impl Elab {
                 return Err(self.no_optimizer(item, d));
             };
             let parameters = self.descended(d, &training, &used, &frozen)?;
-            minimize.push(Minimize { loss: i, parameters, optimizer: OptimizerId(optimizers.len() as u32) });
+            let (id, written) = (OptimizerId(optimizers.len() as u32), self.setting(optimizer));
+            minimize.push(Minimize { loss: i, parameters, optimizer: id, written });
             optimizers.push(optimizer.clone());
         }
         self.descend_apart(&minimize, &descents)?;
