@@ -73,7 +73,7 @@ impl Events {
     }
 
     /// The events since the last call.
-    pub fn new(&mut self) -> Vec<Value> {
+    pub fn fresh(&mut self) -> Vec<Value> {
         let text = fs::read_to_string(&self.path).unwrap_or_default();
         let fresh = text.get(self.read..).unwrap_or_default();
         let whole = &fresh[..fresh.rfind('\n').map_or(0, |i| i + 1)];
