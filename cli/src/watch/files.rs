@@ -50,6 +50,8 @@ pub fn watch(mut maker: Maker, first: Vec<PathBuf>, orders: Arc<Orders>, board: 
         again = true;
         match version {
             Ok(version) => orders.push(Order::Version(Box::new(version))),
+            // A text that stands there no more was read in the middle of a save.
+            Err(_) if !maker.is_current() => {}
             Err(rejection) => board.tell(News::Rejected { rejection, checked_ms: milliseconds(checked) }),
         }
     }
