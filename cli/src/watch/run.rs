@@ -4,7 +4,7 @@ use super::board::{Activity, Board, News, layers};
 use super::edit::{Edit, Facts};
 use super::files::milliseconds;
 use super::orders::{Order, Orders, QUIT};
-use super::version::{KeptFiles, Version, warnings};
+use super::version::{Files, Version, warnings};
 use crate::commands::train;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -84,7 +84,7 @@ enum Rest {
 struct Later {
     seen: Option<Instant>,
     folder: Folder,
-    files: Option<KeptFiles>,
+    files: Option<Arc<Files>>,
     edit: Edit,
 }
 

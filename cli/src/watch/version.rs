@@ -21,8 +21,8 @@ use tfm_runtime::data::{self, Dataset};
 use tfm_runtime::run::{self, Engine, Feed, period::Epoch};
 use tfm_runtime::session::Session;
 
-/// Names below the run's folder, and bytes.
-pub type KeptFiles = Arc<Vec<(String, Vec<u8>)>>;
+/// Names and contents of files in the folder of a run.
+pub type Files = Vec<(String, Vec<u8>)>;
 
 /// A version of the file.
 pub struct Version {
@@ -39,7 +39,7 @@ pub struct Version {
     /// A number for what is computed: equal graphs have equal ones.
     pub digest: u64,
     /// What the folder of a run keeps of it.
-    pub files: KeptFiles,
+    pub files: Arc<Files>,
     /// When the save was seen.
     pub seen: Instant,
     /// How long checking took, up to the graph.

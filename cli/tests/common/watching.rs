@@ -72,16 +72,7 @@ impl Events {
         Events { path, read: 0 }
     }
 
-    /// The events since the last call.
-    pub fn fresh(&mut self) -> Vec<Value> {
-        let text = fs::read_to_string(&self.path).unwrap_or_default();
-        let fresh = text.get(self.read..).unwrap_or_default();
-        let whole = &fresh[..fresh.rfind('\n').map_or(0, |i| i + 1)];
-        self.read += whole.len();
-        whole.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
-    }
-
-    /// Those up to and with the first that is meant; fails after some time.
+    /// The events since the last call, up to and with the first that is meant; fails after some time.
     pub fn until(&mut self, what: &str, is_meant: impl Fn(&Value) -> bool) -> Vec<Value> {
         let (start, mut all, before) = (Instant::now(), Vec::new(), self.read);
         loop {
