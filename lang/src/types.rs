@@ -2,6 +2,7 @@
 
 use crate::dim::Dim;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -92,8 +93,16 @@ impl PartialEq for Axis {
     }
 }
 
+impl Eq for Axis {}
+
+impl Hash for Axis {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.dim.hash(state);
+    }
+}
+
 /// The axes of a tensor, outermost first. Shared: types are copied all the time, and shapes stay as they are made.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Shape(Arc<[Axis]>);
 
 impl Shape {
@@ -163,7 +172,7 @@ impl fmt::Debug for Shape {
 }
 
 /// The type of a tensor.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct TensorType {
     /// What an element is.
     pub dtype: DType,

@@ -11,6 +11,7 @@ use crate::output::{Color, complain, say};
 use crate::pipeline;
 use crate::settings::Settings;
 use crate::target::{compile, parent};
+use attribute::Kernels;
 use clap::Args;
 use report::Report;
 use std::path::{Path, PathBuf};
@@ -81,13 +82,12 @@ impl Profile {
             None => 0,
         };
         let threads = self.settings.threads();
-        let mut stepper = Stepper::new(&compiled, train, &directory, threads)?;
-        let watched = stepper.watch(self.steps)?;
-        let plan = stepper.plan()?;
-        let report = Report::new(&compiled, train, stepper.graph(), &plan, &watched, threads);
+        let block = &compiled.model.trains[train];
+        let watched = Stepper::new(&compiled, block, &directory, threads)?.watch(self.steps)?;
+        let kernels = Kernels::of(&compiled, block, &watched);
+        let report = Report::new(block, &kernels, &watched, threads);
         if let Some(file) = &self.trace {
-            let text = chrome::trace(&compiled, train, stepper.graph(), &plan, &watched);
-            std::fs::write(file, text).map_err(Failure::file(file))?;
+            std::fs::write(file, chrome::trace(&block.name, &kernels, &watched)).map_err(Failure::file(file))?;
             self.tell_trace(file);
         }
         match self.json {

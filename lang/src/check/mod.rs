@@ -67,7 +67,7 @@ use crate::source::{FileId, Sources};
 use crate::syntax::ast::{Block, Callable, CallableKind, Column, Expr, File, Item, ItemKind, Name, StringLit};
 use elab::Elab;
 use program::Program;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use testing::{Test, TestItem};
 use train::TrainItem;
@@ -158,12 +158,12 @@ pub fn check(
     for c in program.constants.iter().filter(|c| !program.sources.get(c.file).library) {
         let _ = e.eval_static(c.file, &c.value);
     }
-    let mut trains = Vec::new();
+    let (mut trains, mut right) = (Vec::new(), HashSet::new());
     for (file, name, data, body) in &parts.trains {
         let item = TrainItem { file: *file, name, data, body };
         e.block = name.text.to_string();
         if let Ok(train) = e.train(&item, &overrides, &mut optimizers) {
-            e.check_updates(&train, &optimizers);
+            e.check_updates(&train, &optimizers, &mut right);
             trains.push(train);
         }
     }

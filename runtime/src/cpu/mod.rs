@@ -239,7 +239,8 @@ impl Cpu {
             session.step(step)?;
             let took = start.elapsed();
             let lanes = session.pool.watch().take(trace.began);
-            trace.steps.push(Timed { step, start: start.saturating_duration_since(trace.began), took, lanes });
+            let start = start.saturating_duration_since(trace.began);
+            trace.steps.push(Timed { plan: trace.plan, step, start, took, lanes });
             Ok(())
         });
         session.pool.watch().set(false);

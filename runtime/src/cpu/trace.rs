@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 pub struct Trace {
     /// Where its clock begins.
     pub began: Instant,
+    /// The number of the plan that runs now.
+    pub plan: usize,
     /// What was run, in order.
     pub steps: Vec<Timed>,
 }
@@ -16,6 +18,8 @@ pub struct Trace {
 /// One step of a plan, run once.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Timed {
+    /// The number of the plan.
+    pub plan: usize,
     /// Its number in the plan.
     pub step: usize,
     /// When it began.
@@ -42,7 +46,7 @@ pub struct Lane {
 impl Trace {
     /// Nothing yet; its clock begins now.
     pub fn new() -> Trace {
-        Trace { began: Instant::now(), steps: Vec::new() }
+        Trace { began: Instant::now(), plan: 0, steps: Vec::new() }
     }
 }
 

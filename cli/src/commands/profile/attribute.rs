@@ -1,12 +1,15 @@
 //! What each kernel of a plan is for: the lines, layers and phases of the operations that it computes.
 
+use super::stepper::Watched;
 use crate::pipeline::Compiled;
 use std::collections::HashSet;
-use tfm_lang::model::VariableKind;
+use tfm_lang::model::{Train, VariableKind};
 use tfm_lang::source::Span;
-use tfm_lowering::build::step_entry;
+use tfm_lowering::build::batch_entry;
 use tfm_lowering::graph::{Graph, Value};
-use tfm_lowering::plan::{Kernel, Plan, Step, View};
+use tfm_lowering::micro;
+use tfm_lowering::plan::{Kernel, Step, View};
+use tfm_runtime::cpu::Timed;
 
 /// The part of a step that an operation belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -62,27 +65,49 @@ pub struct Described {
     /// `matmul [128, 784] [784, 512] -> [128, 512]`, `'` where a view is strided.
     pub what: String,
     /// Bytes that it must read and write at least: each element once, however often a view repeats it.
-    pub bytes: usize,
+    pub bytes: f64,
     /// Its operations, which share its time; at least one.
     pub parts: Vec<Part>,
 }
 
-/// Every kernel of the plan of a training step.
-pub fn describe(compiled: &Compiled, train: usize, graph: &Graph, plan: &Plan) -> Vec<Described> {
-    let phases = phases(graph, &step_entry(&compiled.model.trains[train].name));
-    let part = |v: &Value| {
-        let node = graph.node(*v);
-        let line = node.span.map(|span| line(compiled, span));
-        Part { line, layer: node.scope.to_string(), phase: phases[v.0 as usize] }
-    };
-    let described = |step: &Step| {
-        let mut parts: Vec<Part> = step.nodes.iter().map(part).collect();
-        if parts.is_empty() {
-            parts.push(Part { line: None, layer: String::new(), phase: Phase::Forward });
+/// Every kernel of the plans of a training step.
+pub struct Kernels {
+    /// All of them, plan after plan.
+    pub all: Vec<Described>,
+    /// Of each plan its number in a trace, and where its kernels begin.
+    first: Vec<(usize, usize)>,
+}
+
+impl Kernels {
+    /// Of what was watched.
+    pub fn of(compiled: &Compiled, train: &Train, watched: &Watched) -> Kernels {
+        let graph = &compiled.graph;
+        let phases = phases(graph, train);
+        let part = |v: &Value| {
+            let node = graph.node(*v);
+            let line = node.span.map(|span| line(compiled, span));
+            Part { line, layer: node.scope.to_string(), phase: phases[v.0 as usize] }
+        };
+        let described = |step: &Step| {
+            let mut parts: Vec<Part> = step.nodes.iter().map(part).collect();
+            if parts.is_empty() {
+                parts.push(Part { line: None, layer: String::new(), phase: Phase::Forward });
+            }
+            Described { name: step.kernel.name().to_string(), what: what(step), bytes: bytes(step) as f64, parts }
+        };
+        let (mut all, mut first) = (Vec::new(), Vec::new());
+        for (number, plan) in &watched.plans {
+            first.push((*number, all.len()));
+            all.extend(plan.steps.iter().map(described));
         }
-        Described { name: step.kernel.name().to_string(), what: what(step), bytes: bytes(step), parts }
-    };
-    plan.steps.iter().map(described).collect()
+        Kernels { all, first }
+    }
+
+    /// The kernel that ran.
+    pub fn number(&self, timed: &Timed) -> usize {
+        let plan = self.first.iter().find(|(number, _)| *number == timed.plan);
+        plan.map_or(0, |(_, first)| first + timed.step)
+    }
 }
 
 fn line(compiled: &Compiled, span: Span) -> Line {
@@ -94,12 +119,15 @@ fn line(compiled: &Compiled, span: Span) -> Line {
 
 /// Forward is what results and states need, backward what stands at the place of something forward, and update the rest:
 /// what the optimizer does stands at the place of the optimizer.
-fn phases(graph: &Graph, entry: &str) -> Vec<Phase> {
+fn phases(graph: &Graph, train: &Train) -> Vec<Phase> {
     let mut phases = vec![Phase::Update; graph.nodes.len()];
-    let Some(entry) = graph.entry(entry) else { return phases };
+    let Some(entry) = graph.entry(&batch_entry(train)) else { return phases };
     let kept = |kind| matches!(kind, VariableKind::State | VariableKind::Metric);
     let states = entry.assigns.iter().filter(|(var, _)| kept(graph.variables[var.0 as usize].kind));
-    let mut left: Vec<Value> = entry.outputs.iter().map(|(_, v)| *v).chain(states.map(|(_, v)| *v)).collect();
+    // A step in parts gives its gradients as outputs.
+    let is_sum = |name: &str| [micro::SUM, micro::ROWS].iter().any(|sum| name.starts_with(sum));
+    let shown = entry.outputs.iter().filter(|(name, _)| !is_sum(name));
+    let mut left: Vec<Value> = shown.map(|(_, v)| *v).chain(states.map(|(_, v)| *v)).collect();
     let mut places = HashSet::new();
     while let Some(v) = left.pop() {
         if std::mem::replace(&mut phases[v.0 as usize], Phase::Forward) != Phase::Forward {

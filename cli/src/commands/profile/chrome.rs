@@ -1,37 +1,32 @@
 //! What happened when, in the trace event format that chrome://tracing and Perfetto open: a lane for the steps, and one
 //! for each thread.
 
-use super::attribute::{Described, describe};
+use super::attribute::{Described, Kernels};
 use super::stepper::Watched;
-use crate::pipeline::Compiled;
 use serde_json::{Value, json};
 use std::time::Duration;
-use tfm_lowering::graph::Graph;
-use tfm_lowering::plan::Plan;
 
 /// The lane of the steps; that of thread `t` is `t + 1`.
 const STEPS: usize = 0;
 
 /// The whole file.
-pub fn trace(compiled: &Compiled, train: usize, graph: &Graph, plan: &Plan, watched: &Watched) -> String {
-    let described = describe(compiled, train, graph, plan);
+pub fn trace(train: &str, kernels: &Kernels, watched: &Watched) -> String {
     let last = watched.trace.steps.iter().flat_map(|t| &t.lanes).map(|l| l.thread).max().unwrap_or(0);
     let name = |what: &str, lane: usize, name: String| json!({ "ph": "M", "pid": 1, "tid": lane, "name": what, "args": { "name": name } });
-    let mut events = vec![
-        name("process_name", STEPS, format!("tfm profile, {}", compiled.model.trains[train].name)),
-        name("thread_name", STEPS, "steps".into()),
-    ];
+    let mut events =
+        vec![name("process_name", STEPS, format!("tfm profile, {train}")), name("thread_name", STEPS, "steps".into())];
     events.extend((0..=last).map(|thread| name("thread_name", thread + 1, format!("thread {thread}"))));
     for (i, (start, took)) in watched.steps.iter().enumerate() {
         let number = watched.first + i as u64;
         events.push(event(&format!("step {number}"), "step", STEPS, *start, *took, json!({ "step": number })));
     }
     for timed in &watched.trace.steps {
-        let kernel = &described[timed.step];
+        let number = kernels.number(timed);
+        let kernel = &kernels.all[number];
         let (name, phase) = (&kernel.name, kernel.parts[kernel.parts.len() - 1].phase.name());
-        events.push(event(name, phase, 1, timed.start, timed.took, about(kernel, timed.step)));
+        events.push(event(name, phase, 1, timed.start, timed.took, about(kernel, number)));
         for lane in timed.lanes.iter().filter(|l| l.thread > 0) {
-            let busy = json!({ "kernel": timed.step, "busy_us": micros(lane.busy) });
+            let busy = json!({ "kernel": number, "busy_us": micros(lane.busy) });
             events.push(event(name, phase, lane.thread + 1, lane.start, lane.end.saturating_sub(lane.start), busy));
         }
     }

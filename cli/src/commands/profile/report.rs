@@ -1,14 +1,13 @@
 //! The tables and the JSON object of a profile.
 
-use super::attribute::{Described, Line, Phase, describe};
+use super::attribute::{Described, Kernels, Line, Phase};
 use super::stepper::Watched;
 use crate::output::table;
-use crate::pipeline::Compiled;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tfm_lowering::graph::Graph;
-use tfm_lowering::plan::Plan;
+use tfm_lang::model::Train;
+use tfm_runtime::cpu::peak;
 
 /// Where the time of a step goes. All times are in milliseconds, means over the watched steps.
 pub struct Report {
@@ -20,6 +19,8 @@ pub struct Report {
     kernels: f64,
     /// The time that threads worked, of all the time that they could have.
     busy: f64,
+    /// Bytes that the machine copies in a second.
+    peak_bytes: f64,
     /// By the kind of kernel, then kernel by kernel.
     kinds: Vec<Cost>,
     operations: Vec<Cost>,
@@ -31,7 +32,7 @@ pub struct Report {
 #[derive(Clone, Default)]
 struct Cost {
     name: String,
-    calls: usize,
+    calls: f64,
     ms: f64,
     bytes: f64,
 }
@@ -52,24 +53,19 @@ impl Phases {
 
 impl Report {
     /// Adds up what was watched.
-    pub fn new(
-        compiled: &Compiled,
-        train: usize,
-        graph: &Graph,
-        plan: &Plan,
-        watched: &Watched,
-        threads: usize,
-    ) -> Report {
-        let described = describe(compiled, train, graph, plan);
+    pub fn new(train: &Train, all: &Kernels, watched: &Watched, threads: usize) -> Report {
+        let described = &all.all;
         let steps = watched.steps.len().max(1);
         let ms = |d: Duration| d.as_secs_f64() * 1e3 / steps as f64;
-        let mut spent = vec![0.0; plan.steps.len()];
+        let (mut spent, mut calls) = (vec![0.0; described.len()], vec![0; described.len()]);
         let mut worked = Duration::ZERO;
         for timed in &watched.trace.steps {
-            spent[timed.step] += ms(timed.took);
+            let number = all.number(timed);
+            (spent[number], calls[number]) = (spent[number] + ms(timed.took), calls[number] + 1);
             worked += if timed.lanes.is_empty() { timed.took } else { timed.lanes.iter().map(|l| l.busy).sum() };
         }
         let kernels = spent.iter().sum();
+        let per_step: Vec<f64> = calls.iter().map(|n| *n as f64 / steps as f64).collect();
         let step = watched.steps.iter().map(|(_, took)| ms(*took)).sum::<f64>();
         let (mut lines, mut layers) = (BTreeMap::<Option<Line>, Phases>::new(), BTreeMap::<String, Phases>::new());
         for (kernel, &spent) in described.iter().zip(&spent) {
@@ -80,14 +76,15 @@ impl Report {
             }
         }
         Report {
-            train: compiled.model.trains[train].name.clone(),
+            train: train.name.clone(),
             threads,
             steps,
             step,
             kernels,
             busy: ms(worked) / (step * threads as f64).max(f64::MIN_POSITIVE),
-            kinds: costs(&described, &spent, |d| &d.name),
-            operations: costs(&described, &spent, |d| &d.what),
+            peak_bytes: peak::copied_bytes(threads),
+            kinds: costs(described, &spent, &per_step, |d| &d.name),
+            operations: costs(described, &spent, &per_step, |d| &d.what),
             lines: slowest(lines.into_iter().collect(), |(_, p)| p.total()),
             layers: slowest(layers.into_iter().collect(), |(_, p)| p.total()),
         }
@@ -95,10 +92,10 @@ impl Report {
 
     /// For people; each table has so many rows at most, and says what the others take.
     pub fn tables(&self, rows: usize) -> String {
-        let calls: usize = self.kinds.iter().map(|k| k.calls).sum();
+        let calls: f64 = self.kinds.iter().map(|k| k.calls).sum();
         let head = format!(
             "{}: {:.3} ms a step, the mean of {} steps on {} thread{}\n{calls} kernels take {}, what is around them {}; \
-             threads work {} of their time",
+             threads work {} of their time; this machine copies {:.1} GB/s",
             self.train,
             self.step,
             self.steps,
@@ -107,20 +104,23 @@ impl Report {
             self.share(self.kernels),
             self.share((self.step - self.kernels).max(0.0)),
             percent(self.busy),
+            self.peak_bytes / 1e9,
         );
         let cost = |c: &Cost| {
-            let rate = if c.ms > 0.0 { format!("{:.1}", c.bytes / c.ms / 1e6) } else { "-".into() };
-            vec![shortened(&c.name), c.calls.to_string(), format!("{:.3}", c.ms), self.share(c.ms), rate]
+            let rate = c.bytes / (c.ms * 1e-3).max(f64::MIN_POSITIVE);
+            let gigabytes = format!("{:.1}", rate / 1e9);
+            let of_peak = percent(rate / self.peak_bytes.max(1.0));
+            vec![shortened(&c.name), c.calls.to_string(), format!("{:.3}", c.ms), self.share(c.ms), gigabytes, of_peak]
         };
         let phases = |name: String, p: &Phases| {
             let each = Phase::ALL.map(|phase| format!("{:.3}", p.of(phase)));
             [vec![name], each.to_vec(), vec![format!("{:.3}", p.total()), self.share(p.total())]].concat()
         };
         let costs = |first: &str, all: &[Cost]| {
-            let rest = all.iter().skip(rows).map(|c| (c.calls, c.ms)).fold((0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
-            let mut lines = vec![words(&[first, "calls", "ms", "of the step", "GB/s"])];
+            let rest = all.iter().skip(rows).map(|c| (c.calls, c.ms)).fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
+            let mut lines = vec![words(&[first, "calls", "ms", "of the step", "GB/s", "of peak"])];
             lines.extend(all.iter().take(rows).map(cost));
-            if rest.0 > 0 {
+            if rest.0 > 0.0 {
                 lines.push(vec!["the others".into(), rest.0.to_string(), format!("{:.3}", rest.1), self.share(rest.1)]);
             }
             table(&lines)
@@ -170,7 +170,7 @@ impl Report {
         };
         json!({
             "train": self.train, "threads": self.threads, "steps": self.steps,
-            "step_ms": self.step, "kernels_ms": self.kernels, "busy": self.busy,
+            "step_ms": self.step, "kernels_ms": self.kernels, "busy": self.busy, "peak_bytes_per_s": self.peak_bytes,
             "kinds": self.kinds.iter().map(cost).collect::<Vec<_>>(),
             "kernels": self.operations.iter().map(cost).collect::<Vec<_>>(),
             "lines": self.lines.iter().map(line).collect::<Vec<_>>(),
@@ -184,14 +184,14 @@ impl Report {
 }
 
 /// Kernels added up by what they are called, those that take longest first.
-fn costs(described: &[Described], spent: &[f64], name: impl Fn(&Described) -> &String) -> Vec<Cost> {
+fn costs(described: &[Described], spent: &[f64], calls: &[f64], name: impl Fn(&Described) -> &String) -> Vec<Cost> {
     let mut all: BTreeMap<&String, Cost> = BTreeMap::new();
-    for (kernel, &ms) in described.iter().zip(spent) {
+    for ((kernel, &ms), &calls) in described.iter().zip(spent).zip(calls) {
         let name = name(kernel);
         let cost = all.entry(name).or_insert_with(|| Cost { name: name.clone(), ..Cost::default() });
-        cost.calls += 1;
+        cost.calls += calls;
         cost.ms += ms;
-        cost.bytes += kernel.bytes as f64;
+        cost.bytes += calls * kernel.bytes;
     }
     slowest(all.into_values().collect(), |c| c.ms)
 }
