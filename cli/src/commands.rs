@@ -8,6 +8,7 @@ mod eval;
 mod explain;
 mod export;
 mod graph;
+mod lint;
 mod predict;
 mod profile;
 mod test;
@@ -28,6 +29,8 @@ pub enum Command {
     Watch(watch::Watch),
     /// Find the mistakes in files without running them
     Check(check::Check),
+    /// Find hazards of numbers, models, training and data
+    Lint(lint::Lint),
     /// Look at data: write the declaration of a file, show the first records
     Data(data::Data),
     /// Run the tests of files
@@ -59,6 +62,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Train(c) => c.run(color),
         Command::Watch(c) => c.run(color),
         Command::Check(c) => c.run(color),
+        Command::Lint(c) => c.run(color),
         Command::Data(c) => c.run(color),
         Command::Test(c) => c.run(color),
         Command::Eval(c) => c.run(color),

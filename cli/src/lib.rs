@@ -7,11 +7,13 @@
 pub mod args;
 mod bug;
 mod commands;
+pub mod config;
 pub mod failure;
 mod notes;
 mod output;
 pub mod pipeline;
 mod progress;
+pub mod report;
 mod settings;
 mod signals;
 mod starts;

@@ -7,6 +7,7 @@ pub mod device;
 pub mod diagnostic;
 pub mod dim;
 pub mod doc;
+pub mod lint;
 pub mod model;
 pub mod source;
 pub mod syntax;

@@ -149,6 +149,10 @@ pub(super) struct Elab {
     /// Whether named values are kept for `tfm why`, and those kept so far: path, kind, type, place.
     pub keep_names: bool,
     pub named: Vec<(String, &'static str, TensorType, Span)>,
+    /// Whether applications are kept for lints, and those kept so far in the body that is written.
+    pub keep_trace: bool,
+    pub applications: Vec<super::trace::Application>,
+    pub traced: Vec<super::trace::TracedTrain>,
     /// The `train` block at hand.
     pub block: String,
 }
@@ -192,6 +196,9 @@ impl Elab {
             facts: Facts::default(),
             keep_names: false,
             named: Vec::new(),
+            keep_trace: false,
+            applications: Vec::new(),
+            traced: Vec::new(),
             block: String::new(),
         }
     }
@@ -409,10 +416,12 @@ impl Elab {
     /// Evaluates something into a body of its own and gives that body with the result.
     pub fn in_fresh_body<T>(&mut self, f: impl FnOnce(&mut Elab) -> T) -> (Body, T) {
         let outer = std::mem::take(&mut self.body);
+        let applications = std::mem::take(&mut self.applications);
         let (current, assigned) = (std::mem::take(&mut self.current), std::mem::take(&mut self.assigned));
         let result = f(self);
         self.current = current;
         self.assigned = assigned;
+        self.applications = applications;
         (std::mem::replace(&mut self.body, outer), result)
     }
 

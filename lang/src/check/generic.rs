@@ -58,6 +58,7 @@ impl Elab {
     pub fn attempt(&mut self, id: CallableId, rank: usize) -> Elab {
         let mut e = Elab::new(self.program.clone());
         e.keep_names = self.keep_names;
+        e.keep_trace = self.keep_trace;
         e.effort = self.effort;
         let callable = &self.program.callable(id).callable;
         // A model has no parameters that a use could set: when only its batch is unknown, it is checked as in its use.

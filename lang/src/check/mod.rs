@@ -47,6 +47,7 @@ mod state;
 mod statements;
 mod targets;
 pub mod testing;
+pub mod trace;
 mod train;
 mod unknown;
 mod update;
@@ -59,7 +60,7 @@ mod written;
 pub(crate) use builtins::docs as builtin_docs;
 pub use examples::library_tests;
 pub(crate) use program::module_of;
-pub(crate) use words::near;
+pub use words::near;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{DataSpec, Instance, Model};
@@ -85,6 +86,8 @@ pub struct Options {
     pub tests: bool,
     /// Keep every named value with the history of its dimensions, for [`why`].
     pub why: bool,
+    /// Keep what was applied to what, for [`crate::lint`].
+    pub trace: bool,
 }
 
 /// The result of a check: a model when there is no error.
@@ -100,6 +103,8 @@ pub struct Checked {
     pub tests: Vec<Test>,
     /// The named values of the file, where [`Options::why`] asks for them.
     pub known: Vec<why::Known>,
+    /// What was applied to what, where [`Options::trace`] asks for it.
+    pub trace: trace::Trace,
 }
 
 /// A `data` declaration as parsed.
@@ -151,6 +156,7 @@ pub fn check(
     let program = Arc::new(program);
     let mut e = Elab::new(program.clone());
     e.keep_names = options.why;
+    e.keep_trace = options.trace;
     e.diagnostics = diagnostics;
     for (file, condition, text) in &parts.requires {
         let _ = e.require_at(*file, condition, text.as_ref().map(|t| t.text.as_str()));
@@ -171,6 +177,10 @@ pub fn check(
     let instances = instances::once(std::mem::take(&mut e.instances));
     e.check_by_itself(&files);
     let known = if options.why { all_known(&mut e, &files) } else { Vec::new() };
+    let trace = match options.trace {
+        true => trace::Trace { alone: alone(&mut e, &files), trains: std::mem::take(&mut e.traced) },
+        false => trace::Trace::default(),
+    };
     let mut tests: Vec<Test> = examples.iter().map(|x| x.elaborate(&program, x.file)).collect();
     if options.tests {
         let own = parts.tests.iter().filter(|t| t.file == main);
@@ -186,7 +196,34 @@ pub fn check(
     diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let model = (!failed).then(|| finish(e, trains, optimizers, instances));
-    Checked { model, diagnostics, files, tests, known }
+    Checked { model, diagnostics, files, tests, known, trace }
+}
+
+/// The models that no training applies, each by itself.
+fn alone(e: &mut Elab, files: &[FileId]) -> Vec<trace::Alone> {
+    let program = e.program.clone();
+    let is_model = |id: &value::CallableId| program.callable(*id).callable.kind == CallableKind::Model;
+    let models: Vec<_> = files.iter().flat_map(|f| program.declared_in(*f)).filter(is_model).collect();
+    let applied = |e: &Elab, id: &value::CallableId| {
+        let name = &program.callable(*id).callable.name.text;
+        let mut all = e.traced.iter().flat_map(|t| &t.training);
+        all.any(|a| a.kind == CallableKind::Model && *a.name == **name)
+    };
+    let mut out = Vec::new();
+    for id in models {
+        if applied(e, &id) || e.exhausted() {
+            continue;
+        }
+        let mut alone = e.attempt(id, 2);
+        let Some(outputs) = alone.applications.last().map(|a| a.results.clone()) else { continue };
+        let mut body = std::mem::take(&mut alone.body);
+        e.finish_body(&mut body);
+        let mut variables = std::mem::take(&mut alone.variables);
+        variables.iter_mut().for_each(|v| e.finish_variable(v));
+        let applications = std::mem::take(&mut alone.applications);
+        out.push(trace::Alone { body, variables, applications, outputs });
+    }
+    out
 }
 
 /// The named values of the trainings, and of the models that none of them applies.
