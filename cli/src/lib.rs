@@ -9,6 +9,8 @@ mod bug;
 mod commands;
 pub mod config;
 pub mod failure;
+mod files;
+pub mod lsp;
 mod notes;
 mod output;
 pub mod pipeline;

@@ -8,6 +8,8 @@ pub mod diagnostic;
 pub mod dim;
 pub mod doc;
 pub mod lint;
+pub mod editor;
+pub mod format;
 pub mod model;
 pub mod source;
 pub mod syntax;

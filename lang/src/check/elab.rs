@@ -153,6 +153,8 @@ pub(super) struct Elab {
     pub keep_trace: bool,
     pub applications: Vec<super::trace::Application>,
     pub traced: Vec<super::trace::TracedTrain>,
+    /// What expressions are worth, for an editor.
+    pub record: Option<Box<super::record::Record>>,
     /// The `train` block at hand.
     pub block: String,
 }
@@ -199,6 +201,7 @@ impl Elab {
             keep_trace: false,
             applications: Vec::new(),
             traced: Vec::new(),
+            record: None,
             block: String::new(),
         }
     }

@@ -31,6 +31,7 @@ mod periodic;
 mod plain;
 mod primitives;
 mod program;
+pub mod record;
 mod rest_errors;
 mod rule;
 mod rules;
@@ -61,6 +62,7 @@ pub(crate) use builtins::docs as builtin_docs;
 pub use examples::library_tests;
 pub(crate) use program::module_of;
 pub use words::near;
+pub(crate) use settings::{SETTINGS, setting_doc};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{DataSpec, Instance, Model};
@@ -88,6 +90,8 @@ pub struct Options {
     pub why: bool,
     /// Keep what was applied to what, for [`crate::lint`].
     pub trace: bool,
+    /// Keep what every expression of the user's files is worth, for an editor.
+    pub record: bool,
 }
 
 /// The result of a check: a model when there is no error.
@@ -105,6 +109,8 @@ pub struct Checked {
     pub known: Vec<why::Known>,
     /// What was applied to what, where [`Options::trace`] asks for it.
     pub trace: trace::Trace,
+    /// What expressions are worth, where [`Options::record`] asks for it.
+    pub record: Option<Box<record::Record>>,
 }
 
 /// A `data` declaration as parsed.
@@ -157,6 +163,7 @@ pub fn check(
     let mut e = Elab::new(program.clone());
     e.keep_names = options.why;
     e.keep_trace = options.trace;
+    e.record = options.record.then(Box::default);
     e.diagnostics = diagnostics;
     for (file, condition, text) in &parts.requires {
         let _ = e.require_at(*file, condition, text.as_ref().map(|t| t.text.as_str()));
@@ -193,10 +200,15 @@ pub fn check(
         }
     }
     diagnostics.extend(e.program.late_errors());
+    let mut record = e.record.take();
+    if let Some(record) = &mut record {
+        record.end(&e.history);
+        record.data = e.program.data.clone();
+    }
     diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let model = (!failed).then(|| finish(e, trains, optimizers, instances));
-    Checked { model, diagnostics, files, tests, known, trace }
+    Checked { model, diagnostics, files, tests, known, trace, record }
 }
 
 /// The models that no training applies, each by itself.
