@@ -280,7 +280,7 @@ impl Elab {
                 }
             }
         }
-        let path = self.scopes.last().filter(|_| is_model).map_or_else(|| "".into(), |s| s.path.clone());
+        let path = self.scopes.last().filter(|_| is_model).map_or_else(|| "".into(), |s| s.path);
         let begun = self.begin_trace(callable, &sig, None);
         let result = self.run_body(callable, sig, span);
         self.frames.pop();

@@ -270,11 +270,7 @@ impl Elab {
 
     /// Text of a place, on one line and not too long, for messages.
     pub fn quote(&self, span: Span) -> String {
-        let text: String = self.program.sources.text(span).split_whitespace().collect::<Vec<_>>().join(" ");
-        match text.char_indices().nth(48) {
-            Some((at, _)) => format!("{}…", &text[..at]),
-            None => text,
-        }
+        super::history::quote(&self.program.sources, span)
     }
 
     pub fn push(&mut self, op: Op, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {
@@ -430,20 +426,7 @@ impl Elab {
 
     /// What happened to a dimension, in words.
     pub fn told(&self, text: &Text) -> String {
-        match text {
-            Text::Told(text) => text.clone(),
-            Text::From(what, place) => format!("{what}, from `{}`", self.quote(*place)),
-            Text::Declared(dim, written, call) => {
-                let written = self.quote(*written);
-                let call = call.map(|c| self.quote(c)).filter(|c| !c.is_empty());
-                match (written == dim.to_string(), call) {
-                    (true, Some(call)) => format!("{dim}, from `{call}`"),
-                    (true, None) => format!("{dim}, declared here"),
-                    (false, Some(call)) => format!("{dim} is `{written}` of `{call}`"),
-                    (false, None) => format!("{dim} is `{written}`"),
-                }
-            }
-        }
+        text.told(&self.program.sources)
     }
 
     /// The life of a dimension, as lines for a diagnostic.

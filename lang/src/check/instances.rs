@@ -18,7 +18,7 @@ impl Elab {
     pub fn note_model(&mut self, name: &Name) {
         let (layer, settings) = (String::new(), String::new());
         let path = name.text.to_string();
-        self.note(Instance { path, parent: String::new(), layer, settings, is_named: true, span: name.span });
+        self.keep_instance(Instance { path, parent: String::new(), layer, settings, is_named: true, span: name.span });
     }
 
     /// Notes a layer that has just got its path.
@@ -27,10 +27,10 @@ impl Elab {
             bound.statics.iter().map(|(name, value)| format!("{name}: {}", self.setting(value))).collect();
         let parent = self.scopes.last().map_or_else(String::new, |s| s.path.to_string());
         let (layer, settings) = (layer.to_string(), settings.join(", "));
-        self.note(Instance { path: path.into(), parent, layer, settings, is_named, span: bound.span });
+        self.keep_instance(Instance { path: path.into(), parent, layer, settings, is_named, span: bound.span });
     }
 
-    fn note(&mut self, instance: Instance) {
+    fn keep_instance(&mut self, instance: Instance) {
         if !self.generic {
             self.instances.push(instance);
         }

@@ -347,15 +347,7 @@ fn divide(s: &Step) -> Fact {
         return Fact { low: *low, high: *high, sure: a.sure, zero: a.zero, class: false, ..Fact::unknown() };
     }
     if b.zero == Zero::Never && (b.low > 0.0 || b.high < 0.0) {
-        let over = |x: f64, y: f64| {
-            if x == 0.0 {
-                0.0
-            } else if y.is_infinite() {
-                0.0
-            } else {
-                x / y
-            }
-        };
+        let over = |x: f64, y: f64| if x == 0.0 || y.is_infinite() { 0.0 } else { x / y };
         let corners = [over(a.low, b.low), over(a.low, b.high), over(a.high, b.low), over(a.high, b.high)];
         let low = corners.iter().copied().fold(f64::INFINITY, f64::min);
         let high = corners.iter().copied().fold(f64::NEG_INFINITY, f64::max);

@@ -67,7 +67,7 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
         if parts.is_empty() || !parts.iter().all(same) || parts.iter().any(|p| skips(p)) || skips(&train.data) {
             continue;
         }
-        let place = cx.block(train).and_then(|b| evaluate(b)).unwrap_or(train.span);
+        let place = cx.block(train).and_then(evaluate).unwrap_or(train.span);
         let name = cx.part_name(&train.data);
         let others: Vec<String> = match cx.data(&train.data) {
             Some(spec) => spec.splits.iter().filter(|s| !name.ends_with(&format!(".{s}"))).cloned().collect(),
