@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ pub struct Client {
     /// What the server counts places in.
     pub encoding: String,
     /// Keeps the library's files of this server.
-    pub cache: tempfile::TempDir,
+    _cache: tempfile::TempDir,
 }
 
 impl Client {
@@ -55,7 +55,7 @@ impl Client {
             published: HashMap::new(),
             answers: HashMap::new(),
             encoding: String::new(),
-            cache,
+            _cache: cache,
         };
         let capabilities = json!({ "general": { "positionEncodings": encodings } });
         let greeting =

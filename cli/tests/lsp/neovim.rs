@@ -36,7 +36,8 @@ local function ask(method, row, column)
   }
   local answers = vim.lsp.buf_request_sync(buffer, method, params, 60000) or {}
   for _, answer in pairs(answers) do
-    if answer.error then fail(method .. ": " .. vim.inspect(answer.error)) end
+    local wrong = answer.error or answer.err
+    if wrong then fail(method .. ": " .. vim.inspect(wrong)) end
     return answer.result
   end
 end
