@@ -202,3 +202,17 @@ fn lines_where_the_screen_is_not_wanted() {
     terminal.press("C-c");
     terminal.shows(&["interrupted", "ended 130"]);
 }
+
+#[test]
+fn a_terminal_that_is_closed_saves_the_run_and_ends_it() {
+    if !has("tmux", "-V") {
+        return;
+    }
+    let dir = bench();
+    let terminal = Terminal::open(dir.path(), "watch net.tfm --threads 1 --events events.jsonl");
+    let mut events = Events::of(dir.path().join("events.jsonl"));
+    events.wait("evaluated");
+    drop(terminal);
+    events.until("the end", |v| v["event"] == "ended");
+    assert!(dir.path().join("runs/net/001/summary.json").exists());
+}

@@ -95,6 +95,9 @@ impl Watch {
         let ending = self.train(&board, &orders);
         // What is said from here on stays on the terminal.
         drop(screen);
+        if let Ok(Some(ending)) = &ending {
+            board.tell(News::Ended { summary: Box::new(ending.summary.clone()), folder: ending.folder.path().into() });
+        }
         match (ending?, orders.stop.load(Ordering::Acquire)) {
             (Some(ending), _) => self.say_farewell(&ending),
             (None, QUIT) => Ok(()),
@@ -138,9 +141,6 @@ impl Watch {
         let (summary, folder) = (&ending.summary, &ending.folder);
         if !self.json {
             let _ = say(&self::ending(summary, folder));
-        } else {
-            let _ =
-                say(&serde_json::json!({ "event": "ended", "path": folder.path(), "summary": summary }).to_string());
         }
         if summary.ended == "stopped" || summary.ended == "interrupted" {
             let runs = match self.runs == Path::new("runs") {

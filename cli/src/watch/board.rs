@@ -13,7 +13,7 @@ use std::time::Instant;
 use tfm_lang::model::{Instance, VariableKind};
 use tfm_lowering::graph::Variable;
 use tfm_runtime::carry::type_text;
-use tfm_runtime::run::json_number;
+use tfm_runtime::run::{Summary, json_number};
 
 /// How many edits, notes and images are remembered.
 const EDITS: usize = 30;
@@ -72,6 +72,8 @@ pub enum News {
     Edited { edit: Edit, warnings: Option<Rejection> },
     /// The first step after an edit is done.
     NextStep { number: u32, after_ms: f64 },
+    /// The run is saved, and the command ends.
+    Ended { summary: Box<Summary>, folder: PathBuf },
     /// Checksums of all variables, for tests.
     Weights { when: &'static str, step: u64, sums: BTreeMap<String, u32> },
 }
@@ -229,7 +231,7 @@ impl View {
                     edit.after_ms = Some(*after_ms);
                 }
             }
-            News::Weights { .. } => {}
+            News::Ended { .. } | News::Weights { .. } => {}
         }
     }
 
@@ -358,6 +360,7 @@ impl News {
             News::NextStep { number, after_ms } => {
                 json!({ "event": "next_step", "number": number, "after_ms": after_ms })
             }
+            News::Ended { summary, folder } => json!({ "event": "ended", "path": folder, "summary": summary }),
             News::Weights { when, step, sums } => {
                 json!({ "event": "weights", "when": when, "step": step, "sums": sums })
             }

@@ -82,6 +82,7 @@ pub fn plain(color: bool) -> Listener {
             | News::Evaluating { .. }
             | News::Activity(_)
             | News::Saved { .. }
+            | News::Ended { .. }
             | News::Weights { .. } => return,
         };
         let _ = say(&line);

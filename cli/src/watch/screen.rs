@@ -117,8 +117,11 @@ impl Picture {
                 Ok(event::Event::Key(key)) if key.kind == KeyEventKind::Press => self.key(key, orders),
                 Ok(event::Event::Resize(..)) => self.shown.clear(),
                 Ok(_) => continue,
-                // Without keys the signals still end it.
-                Err(_) => std::thread::sleep(TICK),
+                // A terminal that is gone has something to read for ever; the signal that comes with that ends the run.
+                Err(_) => {
+                    std::thread::sleep(TICK);
+                    return true;
+                }
             }
             pressed = true;
         }
