@@ -61,8 +61,8 @@ mod written;
 pub(crate) use builtins::docs as builtin_docs;
 pub use examples::library_tests;
 pub(crate) use program::module_of;
-pub use words::near;
 pub(crate) use settings::{SETTINGS, setting_doc};
+pub use words::near;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{DataSpec, Instance, Model};

@@ -57,7 +57,8 @@ impl Record {
     /// For each axis of a tensor its size and where that came from, the latest first; at most `limit` lines each.
     pub fn lives(&self, seen: &Seen, limit: usize, sources: &Sources) -> Vec<(String, Vec<(String, Span)>)> {
         let Some(history) = self.histories.get(seen.history) else { return Vec::new() };
-        let lines = |of: OriginId| history.lines(of, limit).into_iter().map(|o| (o.text.told(sources), o.span)).collect();
+        let lines =
+            |of: OriginId| history.lines(of, limit).into_iter().map(|o| (o.text.told(sources), o.span)).collect();
         seen.axes.iter().map(|(dim, origin)| (dim.clone(), lines(*origin))).collect()
     }
 
