@@ -9,6 +9,8 @@ mod bug;
 mod commands;
 pub mod config;
 pub mod failure;
+mod files;
+pub mod lsp;
 mod notes;
 mod output;
 pub mod pipeline;
@@ -20,6 +22,7 @@ mod starts;
 mod target;
 pub mod testing;
 mod values;
+mod watch;
 
 use failure::Failure;
 use std::ffi::OsString;

@@ -155,13 +155,13 @@ impl Elab {
         let mut inputs = Vec::new();
         for (param, tensor) in callable.inputs.iter().zip(&sig.tensors) {
             let name: Word = param.name.text.as_str().into();
-            match (tensor, sig.env.get(&name)) {
+            match (tensor, sig.env.get(name)) {
                 (Some(v), _) => inputs.push((name, *v)),
                 (None, Some(value)) => statics.push((name, self.given(value))),
                 (None, None) => {}
             }
         }
-        statics.extend(bound.into_iter().flat_map(|b| &b.statics).map(|(n, v)| (n.clone(), self.given(v))));
+        statics.extend(bound.into_iter().flat_map(|b| &b.statics).map(|(n, v)| (*n, self.given(v))));
         Some(Begun { statics, inputs, first: self.body.nodes.len() as u32 })
     }
 
@@ -199,7 +199,7 @@ impl Elab {
                 Given::Made(Made {
                     name: callable.name.text.as_str().into(),
                     library: self.in_library(callable.head),
-                    statics: bound.statics.iter().map(|(n, v)| (n.clone(), self.given(v))).collect(),
+                    statics: bound.statics.iter().map(|(n, v)| (*n, self.given(v))).collect(),
                     span: bound.span,
                 })
             }

@@ -77,7 +77,7 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
                 ItemKind::Callable(c) => &c.name,
                 _ => continue,
             };
-            if !used.contains_key(&name.text) && !imported.contains(name.text.as_str()) && !name.text.starts_with('_') {
+            if !used.contains_key(name.text.as_str()) && !imported.contains(name.text.as_str()) && !name.text.starts_with('_') {
                 out.push(finding(name.span, format!("nothing uses `{}`", name.text)).help("use it, or take it out"));
             }
         }

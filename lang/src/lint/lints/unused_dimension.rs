@@ -63,7 +63,7 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
         let used = used(file);
         for item in &file.items {
             if let ItemKind::Dim(name, _) = &item.kind
-                && !used.contains_key(&name.text)
+                && !used.contains_key(name.text.as_str())
             {
                 out.push(
                     finding(name.span, format!("nothing uses the dimension `{}`", name.text))

@@ -43,7 +43,7 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
         let used = used(file);
         for item in &file.items {
             let ItemKind::Import { names, .. } = &item.kind else { continue };
-            let idle: Vec<usize> = (0..names.len()).filter(|i| !used.contains_key(&names[*i].text)).collect();
+            let idle: Vec<usize> = (0..names.len()).filter(|i| !used.contains_key(names[*i].text.as_str())).collect();
             for i in &idle {
                 let d = finding(names[*i].span, format!("nothing uses `{}`", names[*i].text)).help("take it out");
                 let edit = if idle.len() == names.len() {
