@@ -9,8 +9,10 @@ mod explain;
 mod export;
 mod fmt;
 mod graph;
+mod lint;
 mod lsp;
 mod predict;
+mod profile;
 mod test;
 pub(crate) mod train;
 mod watch;
@@ -29,6 +31,8 @@ pub enum Command {
     Watch(watch::Watch),
     /// Find the mistakes in files without running them
     Check(check::Check),
+    /// Find hazards of numbers, models, training and data
+    Lint(lint::Lint),
     /// Look at data: write the declaration of a file, show the first records
     Data(data::Data),
     /// Write files in the one style
@@ -47,6 +51,8 @@ pub enum Command {
     Graph(graph::Graph),
     /// Measure training on the standard workloads, beside other frameworks
     Bench(bench::Bench),
+    /// Show where the time of a training step goes: by operation, line and layer
+    Profile(profile::Profile),
     /// Show the documentation of the library, or of a file
     Doc(doc::Doc),
     /// Explain the code of an error
@@ -62,6 +68,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Train(c) => c.run(color),
         Command::Watch(c) => c.run(color),
         Command::Check(c) => c.run(color),
+        Command::Lint(c) => c.run(color),
         Command::Data(c) => c.run(color),
         Command::Fmt(c) => c.run(color),
         Command::Lsp(c) => c.run(),
@@ -71,6 +78,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Export(c) => c.run(),
         Command::Graph(c) => c.run(color),
         Command::Bench(c) => c.run(),
+        Command::Profile(c) => c.run(color),
         Command::Doc(c) => c.run(color),
         Command::Explain(c) => c.run(),
         Command::Why(c) => c.run(color),

@@ -7,6 +7,7 @@
 pub mod args;
 mod bug;
 mod commands;
+pub mod config;
 pub mod failure;
 mod files;
 pub mod lsp;
@@ -14,6 +15,7 @@ mod notes;
 mod output;
 pub mod pipeline;
 mod progress;
+pub mod report;
 mod settings;
 mod signals;
 mod starts;

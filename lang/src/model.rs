@@ -21,8 +21,7 @@ use crate::source::Span;
 use crate::types::{DType, TensorType};
 use std::sync::Arc;
 
-/// A word that many nodes share: a primitive's name, an attribute's.
-pub type Word = Arc<str>;
+pub use crate::word::Word;
 
 /// A node of a [`Body`], which is also its value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

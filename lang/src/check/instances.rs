@@ -17,7 +17,7 @@ impl Elab {
     /// Notes a model, whose path is its name.
     pub fn note_model(&mut self, name: &Name) {
         let (layer, settings) = (String::new(), String::new());
-        let path = name.text.clone();
+        let path = name.text.to_string();
         self.keep_instance(Instance { path, parent: String::new(), layer, settings, is_named: true, span: name.span });
     }
 
@@ -51,7 +51,7 @@ impl Elab {
                 let items = items.iter().map(|(name, v)| format!("{name}: {}", self.setting(v)));
                 format!("[{}]", items.collect::<Vec<_>>().join(", "))
             }
-            Value::Callable(id) => self.program.callable(*id).callable.name.text.clone(),
+            Value::Callable(id) => self.program.callable(*id).callable.name.text.to_string(),
             Value::Bound(bound) => {
                 let name = &self.program.callable(bound.callable).callable.name.text;
                 let named = bound.statics.iter().map(|(n, v)| format!("{n}: {}", self.setting(v)));
