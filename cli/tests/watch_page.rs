@@ -9,6 +9,7 @@ use std::fs;
 use std::process::Stdio;
 
 #[test]
+#[ignore = "starting a session of the driver does not always come back; run it with --ignored"]
 fn a_browser_sees_the_curve_grow_and_the_edits_come() {
     let Some(browser) = Browser::start() else { return };
     let dir = bench();
