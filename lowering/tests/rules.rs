@@ -74,9 +74,96 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     ("sum-nothing", "%y = sum(%s, axis: [], keep: false) : f32[]", "%y = %s"),
     (
-        "sum-scalar",
+        "fold-repeated",
         "%a = broadcast(%s, to: [B, 4]) : f32[B, 4]\n%y = sum(%a, axis: [0], keep: true) : f32[1, 4]",
         "%n = constant size B : f32[]\n%a = multiply(%s, %n) : f32[]\n%y = broadcast(%a, to: [1, 4]) : f32[1, 4]",
+    ),
+    (
+        "fold-repeated",
+        "%r = broadcast(%row, to: [B, 4]) : f32[B, 4]\n%y = max(%r, axis: [0], keep: false) : f32[4]",
+        "%y = %row",
+    ),
+    (
+        "fold-repeated",
+        "%r = broadcast(%row, to: [B, 4]) : f32[B, 4]\n%y = sum(%r, axis: [0], keep: false) : f32[4]",
+        "%n = constant size B : f32[]\n%b = broadcast(%n, to: [4]) : f32[4]\n%y = multiply(%row, %b) : f32[4]",
+    ),
+    (
+        "repeat-later",
+        "%r = broadcast(%row, to: [B, 4]) : f32[B, 4]
+         %t = broadcast(%s, to: [B, 4]) : f32[B, 4]
+         %y = add(%r, %t) : f32[B, 4]",
+        "%t = broadcast(%s, to: [4]) : f32[4]
+         %u = add(%row, %t) : f32[4]
+         %y = broadcast(%u, to: [B, 4]) : f32[B, 4]",
+    ),
+    (
+        "divide-by-repeated",
+        "%r = broadcast(%row, to: [B, 4]) : f32[B, 4]\n%y = divide(%x, %r) : f32[B, 4]",
+        "%one = constant 1.0 : f32[]
+         %ones = broadcast(%one, to: [4]) : f32[4]
+         %i = divide(%ones, %row) : f32[4]
+         %r = broadcast(%i, to: [B, 4]) : f32[B, 4]
+         %y = multiply(%x, %r) : f32[B, 4]",
+    ),
+    ("log-of-exp", "%e = exp(%x) : f32[B, 4]\n%y = log(%e) : f32[B, 4]", "%y = %x"),
+    (
+        "log-of-quotient",
+        "%e = exp(%x) : f32[B, 4]
+         %r = broadcast(%row, to: [B, 4]) : f32[B, 4]
+         %q = divide(%e, %r) : f32[B, 4]
+         %y = log(%q) : f32[B, 4]",
+        "%l = log(%row) : f32[4]
+         %r = broadcast(%l, to: [B, 4]) : f32[B, 4]
+         %y = subtract(%x, %r) : f32[B, 4]",
+    ),
+    (
+        "log-of-sigmoid",
+        "%e = sigmoid(%s) : f32[]\n%y = log(%e) : f32[]",
+        "%z = constant 0.0 : f32[]
+         %o = constant 1.0 : f32[]
+         %a = abs(%s) : f32[]
+         %n = negate(%a) : f32[]
+         %e = exp(%n) : f32[]
+         %low = minimum(%s, %z) : f32[]
+         %p = add(%o, %e) : f32[]
+         %l = log(%p) : f32[]
+         %y = subtract(%low, %l) : f32[]",
+    ),
+    (
+        "log-of-sigmoid",
+        "%o = constant 1.0 : f32[]
+         %e = sigmoid(%s) : f32[]
+         %d = subtract(%o, %e) : f32[]
+         %y = log(%d) : f32[]",
+        "%m = negate(%s) : f32[]
+         %g = sigmoid(%m) : f32[]
+         %y = log(%g) : f32[]",
+    ),
+    (
+        "log-sum-exp",
+        "%e = exp(%x) : f32[B, 4]
+         %t = sum(%e, axis: [1], keep: false) : f32[B]
+         %y = log(%t) : f32[B]",
+        "%m = max(%x, axis: [1], keep: true) : f32[B, 1]
+         %r = broadcast(%m, to: [B, 4]) : f32[B, 4]
+         %low = subtract(%x, %r) : f32[B, 4]
+         %e = exp(%low) : f32[B, 4]
+         %t = sum(%e, axis: [1], keep: false) : f32[B]
+         %l = log(%t) : f32[B]
+         %k = reshape(%m, to: [B]) : f32[B]
+         %y = add(%l, %k) : f32[B]",
+    ),
+    (
+        "pick-first",
+        "%m = max(%x, axis: [1], keep: true) : f32[B, 1]
+         %r = broadcast(%m, to: [B, 4]) : f32[B, 4]
+         %low = subtract(%x, %r) : f32[B, 4]
+         %y = pick(%low, %ids) : f32[B]",
+        "%m = max(%x, axis: [1], keep: true) : f32[B, 1]
+         %k = reshape(%m, to: [B]) : f32[B]
+         %p = pick(%x, %ids) : f32[B]
+         %y = subtract(%p, %k) : f32[B]",
     ),
     (
         "sum-to",
@@ -127,7 +214,8 @@ const CASES: &[(&str, &str, &str)] = &[
 ];
 
 const LEAVES: &str =
-    "%x = input x : f32[B, 4]\n%x2 = input x2 : f32[B, 4]\n%s = input s : f32[]\n%c = input c : f32[2, 3, 4]\n";
+    "%x = input x : f32[B, 4]\n%x2 = input x2 : f32[B, 4]\n%s = input s : f32[]\n%c = input c : f32[2, 3, 4]\n\
+    %row = input row : f32[4]\n%ids = input ids : i32[B]\n";
 
 /// The result of some lines; a last line `%y = %x` only gives another name.
 fn result_of(lines: &str) -> tfm_lowering::graph::Graph {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tfm_lang::model::{Action, VarId, VariableKind};
-use tfm_lowering::build::{batch_entry, evaluate_entry, every_entry};
+use tfm_lowering::build::{batch_entry, evaluate_entry, every_entry, step_entry};
 use tfm_runtime::checkpoint::{Progress, Store, Weights, Which};
 use tfm_runtime::cpu::Cpu;
 use tfm_runtime::data::Dataset;
@@ -93,6 +93,11 @@ impl Train {
         let datasets = self.open_data(&compiled, &blocks, &directory)?;
         let mut session = Session::new(compiled.graph.clone(), Cpu::new(self.settings.threads()));
         session.initialize(compiled.model.trains[blocks[0]].seed)?;
+        for train in blocks.iter().map(|b| &compiled.model.trains[*b]) {
+            if let Some(limit) = train.settings.memory {
+                session.set_memory(&step_entry(&train.name), usize::try_from(limit).unwrap_or(usize::MAX));
+            }
+        }
         if let Some(file) = &self.start {
             let variables = session.variables().to_vec();
             Weights::open(file)?.set_all(&variables, session.tensors_mut())?;
@@ -321,7 +326,7 @@ impl Block<'_> {
         self.finish(outcome.map_err(|e| self.explain(e))?, &folder)
     }
 
-    /// What there is to say when a step needs more than `memory` allows.
+    /// What was done for a step to need no more than `memory` allows, and whether it was enough.
     fn memory_note(
         &self,
         feed: &DataFeed<'_>,
@@ -333,15 +338,24 @@ impl Block<'_> {
         let (_, arena) = step_plan(train, feed, datasets, session)?;
         let variables: usize = session.tensors().iter().map(|t| t.bytes().len()).sum();
         let needed = (arena + variables) as u64;
-        Ok((needed > limit).then(|| {
-            format!(
-                "note: a step of `train {}` needs {}, and `memory` says {}; nothing is computed again to save memory \
-                 yet: a smaller `batch`, or `micro`, needs less",
-                train.name,
-                bytes(needed),
-                bytes(limit)
-            )
-        }))
+        let again = session.recomputed(&step_entry(&train.name)).map(|r| {
+            let all = bytes((r.before + variables) as u64);
+            format!("computes {} operations again and needs {} in place of {all}", r.operations, bytes(needed))
+        });
+        let (name, limit_text) = (&train.name, bytes(limit));
+        Ok(match again {
+            Some(again) if needed <= limit => Some(format!("note: a step of `train {name}` {again}")),
+            Some(again) => Some(format!(
+                "note: a step of `train {name}` {again}, which is still above the {limit_text} of `memory`: a smaller \
+                 `batch`, or `micro`, needs less"
+            )),
+            None if needed > limit => Some(format!(
+                "note: a step of `train {name}` needs {}, and `memory` says {limit_text}; nothing in it can be computed \
+                 again to save memory: a smaller `batch`, or `micro`, needs less",
+                bytes(needed)
+            )),
+            None => None,
+        })
     }
 
     /// Reads what the block starts from.

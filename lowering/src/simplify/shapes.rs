@@ -4,7 +4,7 @@ use super::Rewriter;
 use crate::graph::make::{attr, is_elementwise, sizes};
 use crate::graph::{Node, Op, Type, Value};
 use tfm_lang::dim::Dim;
-use tfm_lang::model::{Attr, Attrs, Literal};
+use tfm_lang::model::{Attr, Attrs};
 
 fn attrs(node: &Node) -> Option<&Attrs> {
     match &node.op {
@@ -99,20 +99,6 @@ pub(super) fn sum_nothing(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let one = Dim::constant(1);
     let nothing = summed(attrs(node)?, shape.len())?.iter().all(|a| shape[*a] == one);
     if nothing { Some(rw.reshape_like(x, node)) } else { None }
-}
-
-pub(super) fn sum_scalar(rw: &mut Rewriter, node: &Node) -> Option<Value> {
-    let x = *node.args.first()?;
-    rw.graph.is_primitive(x, "broadcast")?;
-    let scalar = rw.scalar(x).filter(|_| node.ty.dtype.is_float())?;
-    let shape = &rw.graph.ty(x).shape;
-    let axes = summed(attrs(node)?, shape.len())?;
-    let count = axes.iter().fold(Dim::constant(1), |n, a| n.mul(&shape[*a]));
-    let ty = Type::scalar(node.ty.dtype);
-    let op = Op::Constant(Literal::Dim(count));
-    let count = rw.write(Node { op, args: Vec::new(), ty: ty.clone(), ..node.clone() });
-    let sum = rw.primitive("multiply", vec![scalar, count], Attrs::new(), ty, node);
-    Some(rw.broadcast_like(sum, node))
 }
 
 pub(super) fn sum_to(rw: &mut Rewriter, node: &Node) -> Option<Value> {

@@ -36,6 +36,7 @@ fn by_itself(device: &Cpu, step: &mut Step) {
         let (op, attrs, from, to) = (name.clone(), attrs.clone(), first.dtype, output.dtype);
         step.kernel = Kernel::Fused(Fused {
             shape: output.shape.clone(),
+            row: 0,
             inputs: args.len(),
             instructions: vec![Instruction { op, attrs, args, from, to }],
             outputs: vec![result],
