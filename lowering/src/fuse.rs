@@ -226,13 +226,14 @@ impl Fusion<'_> {
         Some((cone, kept))
     }
 
-    /// The groups with a cone added to each; `None` when one of them would read more
+    /// The groups with a cone added to each; `None` when one of them would read more bytes
     /// than before or grow too large.
     fn repeated(&self, cone: &BTreeSet<usize>, groups: &BTreeSet<usize>) -> Option<Vec<(usize, BTreeSet<usize>)>> {
         let list = &self.items.list;
         let extended = |g: &usize| {
             let members: BTreeSet<usize> = self.members[*g].union(cone).copied().collect();
-            let size = |i: usize| if list[i].size() * SMALL <= list[self.first(*g)].size() { 0 } else { 1 };
+            let space = list[self.first(*g)].size();
+            let size = |i: usize| if list[i].size() * SMALL <= space { 0 } else { list[i].dtype.bytes() };
             let weight = |members| inputs(list, members).into_iter().map(|(i, ..)| size(i)).sum::<usize>();
             let (before, after) = (weight(&self.members[*g]), weight(&members));
             (after <= before && self.is_program(&members)).then_some((*g, members))

@@ -90,7 +90,23 @@ pub(crate) fn form(list: &[Item], members: &BTreeSet<usize>) -> Option<Form> {
     rows.dedup();
     rows.into_iter().find_map(|row| {
         let form = Form { row, shape: shape.clone() };
-        items().all(|item| stands(list, members, &form, item)).then_some(form)
+        let sound = items().all(|item| stands(list, members, &form, item)) && varies(list, members, &form);
+        sound.then_some(form)
+    })
+}
+
+/// True when what is computed of numbers of rows for each element differs from element to element: registers are as
+/// wide as what they are computed from.
+fn varies(list: &[Item], members: &BTreeSet<usize>, form: &Form) -> bool {
+    let mut varied = BTreeSet::new();
+    members.iter().filter(|i| list[**i].is_elementwise() && form.level(&list[**i]) == Level::Element).all(|i| {
+        let inputs = || list[*i].inputs.iter().filter(|r| !matches!(list[r.item].work, Work::Number(_)));
+        let by_row = |r: &Ref| members.contains(&r.item) && form.level(&list[r.item]) != Level::Element;
+        let differs = inputs().any(|r| !members.contains(&r.item) || varied.contains(&r.item));
+        if differs {
+            varied.insert(*i);
+        }
+        differs || !inputs().any(by_row)
     })
 }
 

@@ -93,6 +93,83 @@ pub(super) fn fold_repeated(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     Some(rw.reshape_like(value, node))
 }
 
+pub(super) fn sum_of_negated(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let Op::Primitive(_, attrs) = &node.op else { return None };
+    let x = one_of(rw, *node.args.first()?, "negate")?;
+    let sum = rw.primitive("sum", vec![x], attrs.clone(), node.ty.clone(), node);
+    Some(rw.primitive("negate", vec![sum], Attrs::new(), node.ty.clone(), node))
+}
+
+pub(super) fn sum_of_scaled(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let Op::Primitive(_, attrs) = &node.op else { return None };
+    let product = *node.args.first()?;
+    let (args, _) = rw.graph.is_primitive(product, "multiply").filter(|_| node.ty.dtype.is_float())?;
+    let [a, b] = args[..] else { return None };
+    let shape = rw.graph.ty(product).shape.clone();
+    let gone: Vec<usize> = match sizes(attrs, "axis") {
+        Some(given) if !given.is_empty() => axes(given, shape.len())?,
+        _ => (0..shape.len()).collect(),
+    };
+    let one = Dim::constant(1);
+    // What is the same along the axes that go.
+    let scale = |v: Value| {
+        let source = repeated(rw, v)?;
+        let sizes = aligned(&rw.graph.ty(source).shape, shape.len());
+        gone.iter().all(|a| sizes[*a] == one).then_some((source, sizes))
+    };
+    let (x, (source, sizes)) = match (scale(a), scale(b)) {
+        (_, Some(b)) => (a, b),
+        (Some(a), None) => (b, a),
+        (None, None) => return None,
+    };
+    let sum = rw.primitive("sum", vec![x], attrs.clone(), node.ty.clone(), node);
+    // The scale in the shape of the sum, where nothing but sizes of 1 goes with the axes.
+    let short = if node.ty.shape.len() == shape.len() { sizes } else {
+        (0..shape.len()).filter(|a| !gone.contains(a)).map(|a| sizes[a].clone()).collect()
+    };
+    let like = Node { ty: Type { dtype: node.ty.dtype, shape: short }, ..node.clone() };
+    let scalar = rw.graph.ty(source).shape.is_empty();
+    let source = if scalar { source } else { rw.reshape_like(source, &like) };
+    let scale = rw.broadcast_like(source, node);
+    Some(rw.primitive("multiply", vec![sum, scale], Attrs::new(), node.ty.clone(), node))
+}
+
+pub(super) fn sum_of_one(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let Op::Primitive(_, attrs) = &node.op else { return None };
+    let (args, _) = rw.graph.is_primitive(*node.args.first()?, "where")?;
+    let [mask, dy, zero] = args[..] else { return None };
+    let rank = rw.graph.ty(mask).shape.len();
+    let given = sizes(attrs, "axis").filter(|given| !given.is_empty()).and_then(|given| axes(given, rank))?;
+    if given != [rank - 1] || rw.known(zero) != Some(0.0) {
+        return None;
+    }
+    let (args, _) = rw.graph.is_primitive(mask, "equal")?;
+    let one = Dim::constant(1);
+    let source = |v: Value| repeated(rw, v).filter(|s| rw.graph.ty(*s).shape.is_empty() || aligned(&rw.graph.ty(*s).shape, rank)[rank - 1] == one);
+    let counts = |v: Value| {
+        let mut v = repeated(rw, v)?;
+        while let Some((args, _)) = ["cast", "reshape"].iter().find_map(|n| rw.graph.is_primitive(v, n)) {
+            v = args[0];
+        }
+        rw.graph.is_primitive(v, "iota").map(|_| v)
+    };
+    let (ids, all) = (source(args[0]).and(counts(args[1])), source(args[1]).and(counts(args[0])));
+    let counted = ids.or(all)?;
+    if rw.graph.ty(counted).shape != [rw.graph.ty(mask).shape[rank - 1].clone()] {
+        return None;
+    }
+    // The numbers are those of elements: the checker and `gather` or `pick` see to it.
+    let dy = source(dy)?;
+    let shape = rw.graph.ty(dy).shape.clone();
+    let shape = if shape.is_empty() { shape } else { shape[..shape.len() - 1].to_vec() };
+    let short = Type { dtype: node.ty.dtype, shape };
+    let dy = rw.reshape_like(dy, &Node { ty: short.clone(), ..node.clone() });
+    let mut whole = rw.graph.ty(mask).shape.clone();
+    whole.pop();
+    let dy = rw.broadcast_like(dy, &Node { ty: Type { dtype: node.ty.dtype, shape: whole }, ..node.clone() });
+    Some(rw.reshape_like(dy, node))
+}
+
 pub(super) fn pick_first(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let [x, ids] = node.args[..] else { return None };
     let of = rw.graph.node(x).clone();

@@ -88,12 +88,22 @@ pub const RULES: &[Rule] = &[
     Rule { name: "log-sum-exp", on: &["log"], apply: repeats::log_sum_exp },
     // pick(f(x, broadcast(b)), i) → f(pick(x, i), b), for elementwise f and b the same along the last axis
     Rule { name: "pick-first", on: &["pick"], apply: repeats::pick_first },
+    // sum(negate(x)) → negate(sum(x))
+    Rule { name: "sum-of-negated", on: &["sum"], apply: repeats::sum_of_negated },
+    // sum(x * broadcast(b)) → sum(x) * b, up to rounding, for floating b the same along the axes that go
+    Rule { name: "sum-of-scaled", on: &["sum"], apply: repeats::sum_of_scaled },
+    // sum(where(i == 0, 1, … n, dy, 0)) over the last axis → dy, for numbers i below n: of what `pick` sends back
+    Rule { name: "sum-of-one", on: &["sum"], apply: repeats::sum_of_one },
     // sum(broadcast(x)) → broadcast(x * n) over n elements that are repeated, for floating x; max and min → broadcast(x)
     Rule { name: "fold-repeated", on: &["sum", "max", "min"], apply: repeats::fold_repeated },
     // sum of nothing: sum(x) → x at rank 0; over axes of size 1 → reshape(x)
     Rule { name: "sum-nothing", on: &["sum"], apply: shapes::sum_nothing },
     // sum_to(x, t) → reshape(sum(x, the axes that t has not or of size 1), t)
     Rule { name: "sum-to", on: &["sum_to"], apply: shapes::sum_to },
+    // pad(x) + pad(y), one next to the other → concat(x, y), or a pad of it: of the gradients of what was split
+    Rule { name: "pads-side-by-side", on: &["add"], apply: shapes::pads_side_by_side },
+    // concat(concat(x, y), z) → concat(x, y, z) along one axis
+    Rule { name: "concat-concat", on: &["concat"], apply: shapes::concat_concat },
     // gather(t, iota(rows of t)) → t
     Rule { name: "gather-all", on: &["gather"], apply: shapes::gather_all },
     // an output of a scan that is what is walked → that; carried, never changed → what it starts as
