@@ -186,7 +186,11 @@ impl Fusion<'_> {
             let (mut left, mut seen, mut origins) = (vec![i], BTreeSet::new(), BTreeSet::new());
             while let Some(at) = left.pop() {
                 let cheap = matches!(&list[at].work, Work::Elementwise(name, _) if CHEAP.contains(&&**name));
-                if stored[at] || !list[at].is_computed() || list[at].size() * SMALL <= list[i].size() || !seen.insert(at) {
+                if stored[at]
+                    || !list[at].is_computed()
+                    || list[at].size() * SMALL <= list[i].size()
+                    || !seen.insert(at)
+                {
                     continue;
                 }
                 match cheap && seen.len() <= MOST_REPEATED {

@@ -76,7 +76,8 @@ fn a_deep_net_fits_into_less() {
     let done = done.expect("something is done again");
     assert_eq!((done.before, done.after), (whole.arena, small.arena));
     assert!(small.arena <= whole.arena / 2, "{} of {}", small.arena, whole.arena);
-    let products = |p: &tfm_lowering::plan::Plan| p.steps.iter().filter(|s| matches!(s.kernel, Kernel::Primitive(..))).count();
+    let products =
+        |p: &tfm_lowering::plan::Plan| p.steps.iter().filter(|s| matches!(s.kernel, Kernel::Primitive(..))).count();
     assert!(products(&small) > products(&whole));
     assert!(small.steps.iter().flat_map(|s| &s.nodes).all(|v| (v.0 as usize) < g.nodes.len()));
     small.check().expect("a sound plan");

@@ -259,23 +259,22 @@ const CASES: &[(&str, &str, &str)] = &[
         "%a = pad(%x2, before: [0, 4], after: [0, 2]) : f32[B, 10]
          %b = pad(%x, before: [0, 0], after: [0, 6]) : f32[B, 10]
          %y = add(%a, %b) : f32[B, 10]",
-        "%c = concat(%x, %x2, axis: 1) : f32[B, 8]
-         %y = pad(%c, before: [0, 0], after: [0, 2]) : f32[B, 10]",
+        "%j = concat(%x, %x2, axis: 1) : f32[B, 8]
+         %y = pad(%j, before: [0, 0], after: [0, 2]) : f32[B, 10]",
     ),
     (
         "concat-concat",
         "%a = pad(%x, before: [0, 0], after: [0, 8]) : f32[B, 12]
          %b = pad(%x2, before: [0, 4], after: [0, 4]) : f32[B, 12]
-         %c = pad(%x, before: [0, 8], after: [0, 0]) : f32[B, 12]
+         %k = pad(%x, before: [0, 8], after: [0, 0]) : f32[B, 12]
          %d = add(%a, %b) : f32[B, 12]
-         %y = add(%d, %c) : f32[B, 12]",
+         %y = add(%d, %k) : f32[B, 12]",
         "%y = concat(%x, %x2, %x, axis: 1) : f32[B, 12]",
     ),
     ("gather-all", "%i = iota(n: 2) : i32[2]\n%y = gather(%c, %i) : f32[2, 3, 4]", "%y = %c"),
 ];
 
-const LEAVES: &str =
-    "%x = input x : f32[B, 4]\n%x2 = input x2 : f32[B, 4]\n%s = input s : f32[]\n%c = input c : f32[2, 3, 4]\n\
+const LEAVES: &str = "%x = input x : f32[B, 4]\n%x2 = input x2 : f32[B, 4]\n%s = input s : f32[]\n%c = input c : f32[2, 3, 4]\n\
     %row = input row : f32[4]\n%ids = input ids : i32[B]\n";
 
 /// The result of some lines; a last line `%y = %x` only gives another name.

@@ -19,6 +19,7 @@ use crate::tensor::{Bytes, Tensor};
 use sizes::{EntrySizes, Sizes};
 use std::time::Duration;
 use tfm_lang::types::DType;
+use tfm_lowering::build::INIT;
 use tfm_lowering::graph::{Graph, Op, Value, Variable};
 use tfm_lowering::plan::schedule::Request;
 use tfm_lowering::plan::{Plan, Recomputed, Space, View, schedule_within};
@@ -159,12 +160,22 @@ impl Session {
         let kept = self.plan(call)?;
         self.step.elements_mut::<f32>()[0] = call.context.step as f32;
         let prepared = &self.plans[kept].prepared;
+        if self.arena.len() < prepared.plan().arena {
+            // The old one goes first.
+            self.arena = Bytes::default();
+            self.arena = Bytes::zeros(prepared.plan().arena);
+        }
         let bound = bind(prepared.plan(), call, &self.step)?;
         let memory = Memory { arena: &mut self.arena, variables: &mut self.variables, feeds: &bound };
         if let Err(e) = execute(&self.device, prepared, memory) {
             return Err(kernel_error(&self.graph, prepared.plan(), e));
         }
         self.fetch(prepared.plan(), &bound, out);
+        if call.entry == INIT {
+            // It runs once, and may have taken more than any step.
+            self.plans.remove(kept);
+            self.arena = Bytes::default();
+        }
         Ok(())
     }
 
@@ -190,15 +201,11 @@ impl Session {
         let fetched: Vec<String> = fetches.iter().map(|f| f.to_string()).collect();
         let request = Request { entry: entry.into(), fetches: fetched.clone(), assigns, sizes: self.sizes.to_map() };
         let variables: usize = self.variables.iter().map(|t| t.bytes().len()).sum();
-        let limit = self.limits.iter().find(|(name, _)| name == entry).map(|(_, bytes)| bytes.saturating_sub(variables));
+        let limit =
+            self.limits.iter().find(|(name, _)| name == entry).map(|(_, bytes)| bytes.saturating_sub(variables));
         let made = schedule_within(&self.graph, &request, &self.device, limit.unwrap_or(usize::MAX));
         let (plan, recomputed) = made.map_err(|e| SessionError::Plan(e.to_string()))?;
         let prepared = self.device.prepare(plan).map_err(|e| SessionError::Plan(e.to_string()))?;
-        if self.arena.len() < prepared.plan().arena {
-            // The old one goes first.
-            self.arena = Bytes::default();
-            self.arena = Bytes::zeros(prepared.plan().arena);
-        }
         let sizes = self.sizes.clone();
         self.plans.push(Kept { entry: entry.into(), fetches: fetched, assigns, sizes, prepared, recomputed });
         Ok(self.plans.len() - 1)
@@ -297,7 +304,7 @@ impl Engine for Session {
     }
 
     fn initialize(&mut self, seed: u64) -> Result<(), RunError> {
-        Session::run(self, tfm_lowering::build::INIT, &[], &[], true, Context { seed, step: 0 })?;
+        Session::run(self, INIT, &[], &[], true, Context { seed, step: 0 })?;
         Ok(())
     }
 

@@ -84,7 +84,8 @@ pub(crate) fn form(list: &[Item], members: &BTreeSet<usize>) -> Option<Form> {
     let items = || members.iter().map(|i| &list[*i]);
     let shape = items().map(space).max_by_key(|s| s.iter().product::<usize>())?.to_vec();
     let reductions = items().filter_map(|item| item.reduced());
-    let mut rows: Vec<usize> = reductions.filter_map(|axes| trailing(&axes).filter(|row| suits(&shape, *row))).collect();
+    let mut rows: Vec<usize> =
+        reductions.filter_map(|axes| trailing(&axes).filter(|row| suits(&shape, *row))).collect();
     rows.push(0);
     rows.sort_unstable_by_key(|row| std::cmp::Reverse(*row));
     rows.dedup();

@@ -129,9 +129,11 @@ impl<'a> Round<'a> {
     /// Values to be computed again, with what it takes: the cheapest for their size first.
     fn choose(&self, wanted: usize) -> BTreeSet<Value> {
         let peak = self.lives.peak;
-        let waits = self.lives.values.iter().filter(|live| {
-            live.first < peak && live.last > peak && !live.fetched && !live.uses.contains(&peak)
-        });
+        let waits = self
+            .lives
+            .values
+            .iter()
+            .filter(|live| live.first < peak && live.last > peak && !live.fetched && !live.uses.contains(&peak));
         let mut ranked: Vec<(u128, usize, Value)> = waits
             .filter_map(|live| {
                 let (cone, _) = self.cone(live.node, &BTreeSet::new())?;
@@ -268,7 +270,10 @@ impl Copies<'_> {
         // Views have no step, and what is cheap may be computed on both sides of the peak.
         let passes = match &node.op {
             Op::Primitive(name, _) => {
-                movement(name).is_some() || steps.is_some_and(|(first, last)| *first <= self.round.lives.peak && *last > self.round.lives.peak && is_elementwise(name))
+                movement(name).is_some()
+                    || steps.is_some_and(|(first, last)| {
+                        *first <= self.round.lives.peak && *last > self.round.lives.peak && is_elementwise(name)
+                    })
             }
             _ => false,
         };

@@ -186,16 +186,12 @@ struct Places {
     constants: Vec<u8>,
 }
 
-fn lay_out(
-    items: &Items,
-    order: &Order,
-    drafts: Vec<Draft>,
-    device: &dyn Device,
-) -> Result<(Plan, Lives), PlanError> {
+fn lay_out(items: &Items, order: &Order, drafts: Vec<Draft>, device: &dyn Device) -> Result<(Plan, Lives), PlanError> {
     let mut places =
         Places { buffer: HashMap::new(), buffers: Vec::new(), fixed: HashMap::new(), constants: Vec::new() };
     places.fixed.extend(order.in_place.iter().map(|(i, var)| (*i, (Space::Variable(*var), 0))));
     places.fix_leaves(items, &drafts)?;
+    places.ahead(items, &drafts);
     places.lend(items, &drafts);
 
     let scratch: Vec<usize> = drafts.iter().map(|d| scratch(items, d, device)).collect();
@@ -281,6 +277,33 @@ impl Places {
             write_number(*x, item.dtype, &mut self.constants).ok_or(PlanError::Literal(item.node, item.dtype))?;
         }
         Ok(start)
+    }
+
+    /// What a variable's new value is made of, element by element, stands where that will be, if nobody reads the old
+    /// value: a table is drawn, scaled and shifted where it lies.
+    fn ahead(&mut self, items: &Items, drafts: &[Draft]) {
+        let mut last: HashMap<usize, usize> = HashMap::new();
+        for (at, draft) in drafts.iter().enumerate() {
+            last.extend(draft.inputs.iter().map(|r| (r.item, at)));
+        }
+        let read = drafts.iter().flat_map(|d| &d.inputs).chain(&items.fetches);
+        let read: Vec<u32> =
+            read.filter_map(|r| if let Work::Variable(v) = items.list[r.item].work { Some(v) } else { None }).collect();
+        for (at, draft) in drafts.iter().enumerate().rev() {
+            let Output::Items(outputs) = &draft.output else { continue };
+            for (o, item) in outputs.iter().enumerate() {
+                let Some((Space::Variable(var), 0)) = self.fixed.get(item).copied() else { continue };
+                let fetched = |i: usize| items.fetches.iter().any(|r| r.item == i);
+                let free = |r: &&Ref| {
+                    let made = items.list[r.item].is_computed() && !matches!(items.list[r.item].work, Work::Loop(..));
+                    made && last.get(&r.item) == Some(&at) && !fetched(r.item) && !self.fixed.contains_key(&r.item)
+                };
+                let heir = heirs(items, draft, o, *item).find(free).map(|r| r.item);
+                if let Some(heir) = heir.filter(|_| !read.contains(&var)) {
+                    self.fixed.insert(heir, (Space::Variable(var), 0));
+                }
+            }
+        }
     }
 
     /// Gives every item a buffer for as long as it is read; an output takes over the memory of an

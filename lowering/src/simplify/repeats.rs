@@ -124,7 +124,9 @@ pub(super) fn sum_of_scaled(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     };
     let sum = rw.primitive("sum", vec![x], attrs.clone(), node.ty.clone(), node);
     // The scale in the shape of the sum, where nothing but sizes of 1 goes with the axes.
-    let short = if node.ty.shape.len() == shape.len() { sizes } else {
+    let short = if node.ty.shape.len() == shape.len() {
+        sizes
+    } else {
         (0..shape.len()).filter(|a| !gone.contains(a)).map(|a| sizes[a].clone()).collect()
     };
     let like = Node { ty: Type { dtype: node.ty.dtype, shape: short }, ..node.clone() };
@@ -145,7 +147,10 @@ pub(super) fn sum_of_one(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     }
     let (args, _) = rw.graph.is_primitive(mask, "equal")?;
     let one = Dim::constant(1);
-    let source = |v: Value| repeated(rw, v).filter(|s| rw.graph.ty(*s).shape.is_empty() || aligned(&rw.graph.ty(*s).shape, rank)[rank - 1] == one);
+    let source = |v: Value| {
+        repeated(rw, v)
+            .filter(|s| rw.graph.ty(*s).shape.is_empty() || aligned(&rw.graph.ty(*s).shape, rank)[rank - 1] == one)
+    };
     let counts = |v: Value| {
         let mut v = repeated(rw, v)?;
         while let Some((args, _)) = ["cast", "reshape"].iter().find_map(|n| rw.graph.is_primitive(v, n)) {
@@ -185,7 +190,8 @@ pub(super) fn pick_first(rw: &mut Rewriter, node: &Node) -> Option<Value> {
         (shape.is_empty() || aligned(shape, rank)[rank - 1] == one).then_some(source)
     };
     let sources: Vec<Option<Value>> = of.args.iter().map(|v| same(*v)).collect();
-    let mut differing: Vec<Value> = of.args.iter().zip(&sources).filter(|(_, s)| s.is_none()).map(|(v, _)| *v).collect();
+    let mut differing: Vec<Value> =
+        of.args.iter().zip(&sources).filter(|(_, s)| s.is_none()).map(|(v, _)| *v).collect();
     differing.dedup();
     let [_] = differing[..] else { return None };
     let mut args = Vec::with_capacity(sources.len());
@@ -286,7 +292,9 @@ pub(super) fn log_sum_exp(rw: &mut Rewriter, node: &Node) -> Option<Value> {
 fn is_shifted(rw: &Rewriter, x: Value) -> bool {
     let Some((args, _)) = rw.graph.is_primitive(x, "subtract") else { return false };
     let mut b = args[1];
-    while let Some((args, _)) = ["broadcast", "reshape", "stop_gradient"].iter().find_map(|n| rw.graph.is_primitive(b, n)) {
+    while let Some((args, _)) =
+        ["broadcast", "reshape", "stop_gradient"].iter().find_map(|n| rw.graph.is_primitive(b, n))
+    {
         b = args[0];
     }
     rw.graph.is_primitive(b, "max").is_some()

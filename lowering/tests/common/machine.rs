@@ -190,7 +190,8 @@ impl Memory {
         let mut results: Vec<Vec<f64>> = Vec::new();
         for (k, instruction) in fused.instructions.iter().enumerate() {
             let value = |a: u16, i: usize| {
-                let (at, shape) = if widths[usize::from(a)] == Width::Row { (i / length, outer) } else { (i, &*fused.shape) };
+                let (at, shape) =
+                    if widths[usize::from(a)] == Width::Row { (i / length, outer) } else { (i, &*fused.shape) };
                 match usize::from(a).checked_sub(fused.inputs) {
                     Some(r) => results[r][at],
                     None => self.element(&step.inputs[usize::from(a)], &unravel(at, shape)),

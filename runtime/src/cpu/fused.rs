@@ -36,9 +36,17 @@ struct Op {
 enum Micro {
     Op(Op),
     /// Puts the elements of rows together.
-    Row { folder: Folder, from: u16, to: u16, state: usize },
+    Row {
+        folder: Folder,
+        from: u16,
+        to: u16,
+        state: usize,
+    },
     /// Puts elements into a total, an index into [`Program::totals`].
-    Total { from: u16, total: usize },
+    Total {
+        from: u16,
+        total: usize,
+    },
 }
 
 /// What is done between two reductions over the row.

@@ -13,7 +13,7 @@ struct Unfused<'a>(&'a Cpu);
 
 impl Device for Unfused<'_> {
     fn kernel(&self, primitive: &str) -> Option<KernelFacts> {
-        self.0.kernel(primitive).map(|facts| KernelFacts { elementwise: false, ..facts })
+        self.0.kernel(primitive).map(|facts| KernelFacts { elementwise: false, reduction: false, ..facts })
     }
 
     fn scratch(&self, primitive: &str, attrs: &[(Word, Value)], inputs: &[View], outputs: &[View]) -> usize {

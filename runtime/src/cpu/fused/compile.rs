@@ -54,7 +54,6 @@ fn register_types(fused: &Fused, call: &Call<'_>) -> Result<Vec<DType>, String> 
     Ok(dtypes)
 }
 
-
 /// That each output has the size of its register.
 fn check_outputs(fused: &Fused, call: &Call<'_>, widths: &[Width]) -> Result<(), String> {
     let total: usize = fused.shape.iter().product();
@@ -295,7 +294,7 @@ impl<'a> Compiler<'a> {
     /// Gives buffers to registers; one is used again when its register is not read any more. Gives the bytes of the
     /// thread's memory.
     fn buffers(&mut self, table: usize) -> usize {
-        let Compiler { program, dtypes, fused, .. } = self;
+        let Compiler { program, dtypes, .. } = self;
         let mut end = table;
         let mut take = |bytes: usize| {
             end += bytes.next_multiple_of(64);
@@ -321,7 +320,8 @@ impl<'a> Compiler<'a> {
 
         // When each register is read for the last time, as the number of a micro-operation.
         let phases = program.phases.iter().enumerate();
-        let micros: Vec<(usize, &Micro)> = phases.flat_map(|(p, phase)| phase.micros.iter().map(move |m| (p, m))).collect();
+        let micros: Vec<(usize, &Micro)> =
+            phases.flat_map(|(p, phase)| phase.micros.iter().map(move |m| (p, m))).collect();
         let mut last = vec![0; self.registers];
         let mut last_phase = vec![0; self.registers];
         for (at, (phase, micro)) in micros.iter().enumerate() {
@@ -332,7 +332,8 @@ impl<'a> Compiler<'a> {
                 (last[usize::from(r)], last_phase[usize::from(r)]) = (at, *phase);
             }
         }
-        for (p, o) in program.phases.iter().enumerate().flat_map(|(p, phase)| phase.copies.iter().map(move |o| (p, *o))) {
+        for (p, o) in program.phases.iter().enumerate().flat_map(|(p, phase)| phase.copies.iter().map(move |o| (p, *o)))
+        {
             let r = usize::from(program.outputs[o].register);
             let end = micros.iter().rposition(|(phase, _)| *phase <= p).map_or(0, |at| at + 1);
             last[r] = end.max(last[r]);
@@ -358,7 +359,6 @@ impl<'a> Compiler<'a> {
             free.extend(held.iter().filter(|h| dead(h.0)).map(|h| h.1));
             held.retain(|h| !dead(h.0));
         }
-        debug_assert!(fused.inputs <= self.registers);
         end
     }
 }
@@ -444,4 +444,3 @@ fn whole_exponent(fused: &Fused, instruction: &Instruction, dtype: DType) -> Opt
         _ => None,
     }
 }
-
