@@ -205,8 +205,8 @@ const CASES: &[(&str, &str, &str)] = &[
          %low = subtract(%x, %r) : f32[B, 4]
          %y = pick(%low, %ids) : f32[B]",
         "%m = max(%x, axis: [1], keep: true) : f32[B, 1]
-         %k = reshape(%m, to: [B]) : f32[B]
          %p = pick(%x, %ids) : f32[B]
+         %k = reshape(%m, to: [B]) : f32[B]
          %y = subtract(%p, %k) : f32[B]",
     ),
     (
