@@ -69,7 +69,7 @@ impl Writer<'_> {
         };
         let args: Vec<u16> = item.inputs.iter().map(|r| self.register(list, r, seen)).collect();
         let from = item.inputs.first().map_or(item.dtype, |r| list[r.item].dtype);
-        let register = self.push(Instruction { op: op.clone(), attrs, args, from, to: item.dtype });
+        let register = self.push(Instruction { op: *op, attrs, args, from, to: item.dtype });
         self.of.insert(i, register);
     }
 

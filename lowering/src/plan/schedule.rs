@@ -155,7 +155,7 @@ fn drafts(items: &Items, order: &Order) -> Vec<Draft> {
         let last = &items.list[*group.items.last().expect("a group has items")];
         let (kernel, inputs) = match &last.work {
             _ if group.items.len() > 1 && !matches!(last.work, Work::Loop(..)) => fused(items, group),
-            Work::Kernel(name, attrs, _) => (Kernel::Primitive(name.clone(), attrs.clone()), last.inputs.clone()),
+            Work::Kernel(name, attrs, _) => (Kernel::Primitive(*name, attrs.clone()), last.inputs.clone()),
             Work::Copy => (Kernel::Copy, last.inputs.clone()),
             Work::Loop(turns, _) => (Kernel::Loop(turns.clone()), last.inputs.clone()),
             _ => fused(items, group),
