@@ -7,7 +7,9 @@ mod doc;
 mod eval;
 mod explain;
 mod export;
+mod fmt;
 mod graph;
+mod lsp;
 mod predict;
 mod profile;
 mod test;
@@ -27,6 +29,10 @@ pub enum Command {
     Check(check::Check),
     /// Look at data: write the declaration of a file, show the first records
     Data(data::Data),
+    /// Write files in the one style
+    Fmt(fmt::Fmt),
+    /// Serve an editor: diagnostics, shapes, completion and more
+    Lsp(lsp::Lsp),
     /// Run the tests of files
     Test(test::Test),
     /// Evaluate a trained run on data
@@ -56,6 +62,8 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Train(c) => c.run(color),
         Command::Check(c) => c.run(color),
         Command::Data(c) => c.run(color),
+        Command::Fmt(c) => c.run(color),
+        Command::Lsp(c) => c.run(),
         Command::Test(c) => c.run(color),
         Command::Eval(c) => c.run(color),
         Command::Predict(c) => c.run(color),

@@ -8,6 +8,8 @@ pub mod args;
 mod bug;
 mod commands;
 pub mod failure;
+mod files;
+pub mod lsp;
 mod notes;
 mod output;
 pub mod pipeline;

@@ -5,7 +5,7 @@
 //! or a layer evaluates its body, so that each application is checked with its actual values; what
 //! comes out is a flat [`Body`] of primitives.
 
-use super::history::{History, Text};
+use super::history::{History, quote};
 use super::program::Program;
 use super::value::{CallableId, Value};
 use crate::device::Device;
@@ -147,6 +147,8 @@ pub(super) struct Elab {
     /// Whether named values are kept for `tfm why`, and those kept so far: path, kind, type, place.
     pub keep_names: bool,
     pub named: Vec<(String, &'static str, TensorType, Span)>,
+    /// What expressions are worth, for an editor.
+    pub record: Option<Box<super::record::Record>>,
     /// The `train` block at hand.
     pub block: String,
 }
@@ -189,6 +191,7 @@ impl Elab {
             facts: Facts::default(),
             keep_names: false,
             named: Vec::new(),
+            record: None,
             block: String::new(),
         }
     }
@@ -257,11 +260,7 @@ impl Elab {
 
     /// Text of a place, on one line and not too long, for messages.
     pub fn quote(&self, span: Span) -> String {
-        let text: String = self.program.sources.text(span).split_whitespace().collect::<Vec<_>>().join(" ");
-        match text.char_indices().nth(48) {
-            Some((at, _)) => format!("{}…", &text[..at]),
-            None => text,
-        }
+        quote(&self.program.sources, span)
     }
 
     pub fn push(&mut self, op: Op, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {
@@ -413,28 +412,10 @@ impl Elab {
         (std::mem::replace(&mut self.body, outer), result)
     }
 
-    /// What happened to a dimension, in words.
-    pub fn told(&self, text: &Text) -> String {
-        match text {
-            Text::Told(text) => text.clone(),
-            Text::From(what, place) => format!("{what}, from `{}`", self.quote(*place)),
-            Text::Declared(dim, written, call) => {
-                let written = self.quote(*written);
-                let call = call.map(|c| self.quote(c)).filter(|c| !c.is_empty());
-                match (written == dim.to_string(), call) {
-                    (true, Some(call)) => format!("{dim}, from `{call}`"),
-                    (true, None) => format!("{dim}, declared here"),
-                    (false, Some(call)) => format!("{dim} is `{written}` of `{call}`"),
-                    (false, None) => format!("{dim} is `{written}`"),
-                }
-            }
-        }
-    }
-
     /// The life of a dimension, as lines for a diagnostic.
     pub fn story(&self, origin: OriginId) -> Vec<String> {
         let lines: Vec<(String, Span)> =
-            self.history.lines(origin, 4).into_iter().map(|o| (self.told(&o.text), o.span)).collect();
+            self.history.lines(origin, 4).into_iter().map(|o| (o.text.told(&self.program.sources), o.span)).collect();
         let place = |span: Span| {
             let file = self.program.sources.get(span.file);
             let (line, _) = self.program.sources.line_column(span);

@@ -2,7 +2,7 @@
 //! changed it.
 
 use crate::dim::Dim;
-use crate::source::Span;
+use crate::source::{Sources, Span};
 use crate::types::OriginId;
 
 /// One step in the life of a dimension.
@@ -17,7 +17,7 @@ pub(super) struct Origin {
 }
 
 /// What happened to a dimension. Nearly all of these are never read, so that what they quote is written out only when
-/// somebody asks; `Elab::told` does it.
+/// somebody asks.
 #[derive(Clone, Debug)]
 pub(super) enum Text {
     /// `784, declared here`.
@@ -26,6 +26,35 @@ pub(super) enum Text {
     From(String, Span),
     /// A size that a declaration writes down at the first place, in what is applied at the second.
     Declared(Dim, Span, Option<Span>),
+}
+
+impl Text {
+    /// In words.
+    pub fn told(&self, sources: &Sources) -> String {
+        match self {
+            Text::Told(text) => text.clone(),
+            Text::From(what, place) => format!("{what}, from `{}`", quote(sources, *place)),
+            Text::Declared(dim, written, call) => {
+                let written = quote(sources, *written);
+                let call = call.map(|c| quote(sources, c)).filter(|c| !c.is_empty());
+                match (written == dim.to_string(), call) {
+                    (true, Some(call)) => format!("{dim}, from `{call}`"),
+                    (true, None) => format!("{dim}, declared here"),
+                    (false, Some(call)) => format!("{dim} is `{written}` of `{call}`"),
+                    (false, None) => format!("{dim} is `{written}`"),
+                }
+            }
+        }
+    }
+}
+
+/// Text of a place, on one line and not too long.
+pub(super) fn quote(sources: &Sources, span: Span) -> String {
+    let text: String = sources.text(span).split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(48) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
 }
 
 impl From<String> for Text {
