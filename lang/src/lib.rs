@@ -9,6 +9,7 @@ pub mod dim;
 pub mod doc;
 pub mod editor;
 pub mod format;
+pub mod lint;
 pub mod model;
 pub mod source;
 pub mod syntax;

@@ -267,6 +267,7 @@ impl Elab {
             let path = self.metric_path(&callable.name.text);
             self.scopes.push(Scope::new(path));
         } else if is_model {
+            self.note_model(&callable.name);
             self.scopes.push(Scope::new(callable.name.text.as_str()));
             self.training &= !self.is_frozen(&callable.name.text);
         }
@@ -279,6 +280,8 @@ impl Elab {
                 }
             }
         }
+        let path = self.scopes.last().filter(|_| is_model).map_or_else(|| "".into(), |s| s.path);
+        let begun = self.begin_trace(callable, &sig, None);
         let result = self.run_body(callable, sig, span);
         self.frames.pop();
         self.training = training;
@@ -286,6 +289,7 @@ impl Elab {
             self.scopes.pop();
         }
         let value = result?;
+        self.end_trace(begun, id, &path, span, &value);
         if is_model && self.frames.iter().filter(|f| f.callable.is_some()).count() == 0 {
             self.record_output(&callable.name.text, &value);
         }
@@ -362,12 +366,16 @@ impl Elab {
         let path = self.instance_path(bound, &callable.name.text);
         let training = self.training;
         self.training &= !self.is_frozen(&path);
-        self.scopes.push(Scope::new(path));
+        self.scopes.push(Scope::new(path.as_str()));
+        let begun = self.begin_trace(callable, &sig, Some(bound));
         self.frame_of(bound.callable, span, &callable.inputs, &sig);
         let result = self.run_body(callable, sig, span);
         self.frames.pop();
         self.training = training;
         self.scopes.pop();
+        if let Ok(value) = &result {
+            self.end_trace(begun, bound.callable, &path, span, value);
+        }
         result
     }
 
@@ -402,6 +410,7 @@ impl Elab {
         scope.used.insert(name.clone(), bound.id);
         let path = if scope.path.is_empty() { name } else { format!("{}.{name}", scope.path) };
         self.paths.insert(bound.id, path.clone());
+        self.note_instance(bound, layer, &path, hint.is_some());
         path
     }
 }

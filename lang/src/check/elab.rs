@@ -5,13 +5,13 @@
 //! or a layer evaluates its body, so that each application is checked with its actual values; what
 //! comes out is a flat [`Body`] of primitives.
 
-use super::history::{History, quote};
+use super::history::{History, Text};
 use super::program::Program;
 use super::value::{CallableId, Value};
 use crate::device::Device;
 use crate::diagnostic::{Diagnostic, Label};
 use crate::dim::{Dim, Facts, Symbol};
-use crate::model::{Attrs, Body, Literal, Node, Op, ValueId, VarId, Variable, Word};
+use crate::model::{Attrs, Body, Instance, Literal, Node, Op, ValueId, VarId, Variable, Word};
 use crate::source::Span;
 use crate::types::{Axis, DType, OriginId, Shape, TensorType};
 use crate::word::word;
@@ -114,6 +114,8 @@ pub(super) struct Elab {
     /// The paths of instances that were applied, and the names that `let` gave.
     pub paths: HashMap<u64, String>,
     pub hints: HashMap<u64, String>,
+    /// What was applied so far.
+    pub instances: Vec<Instance>,
     pub next_id: u64,
     /// Dtype and shape of the variable whose first value is being evaluated.
     pub expected: Option<(DType, Shape)>,
@@ -147,6 +149,10 @@ pub(super) struct Elab {
     /// Whether named values are kept for `tfm why`, and those kept so far: path, kind, type, place.
     pub keep_names: bool,
     pub named: Vec<(String, &'static str, TensorType, Span)>,
+    /// Whether applications are kept for lints, and those kept so far in the body that is written.
+    pub keep_trace: bool,
+    pub applications: Vec<super::trace::Application>,
+    pub traced: Vec<super::trace::TracedTrain>,
     /// What expressions are worth, for an editor.
     pub record: Option<Box<super::record::Record>>,
     /// The `train` block at hand.
@@ -172,6 +178,7 @@ impl Elab {
             scopes: vec![Scope::new("")],
             paths: HashMap::new(),
             hints: HashMap::new(),
+            instances: Vec::new(),
             next_id: 0,
             expected: None,
             draws: HashMap::new(),
@@ -191,6 +198,9 @@ impl Elab {
             facts: Facts::default(),
             keep_names: false,
             named: Vec::new(),
+            keep_trace: false,
+            applications: Vec::new(),
+            traced: Vec::new(),
             record: None,
             block: String::new(),
         }
@@ -260,7 +270,7 @@ impl Elab {
 
     /// Text of a place, on one line and not too long, for messages.
     pub fn quote(&self, span: Span) -> String {
-        quote(&self.program.sources, span)
+        super::history::quote(&self.program.sources, span)
     }
 
     pub fn push(&mut self, op: Op, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {
@@ -405,17 +415,24 @@ impl Elab {
     /// Evaluates something into a body of its own and gives that body with the result.
     pub fn in_fresh_body<T>(&mut self, f: impl FnOnce(&mut Elab) -> T) -> (Body, T) {
         let outer = std::mem::take(&mut self.body);
+        let applications = std::mem::take(&mut self.applications);
         let (current, assigned) = (std::mem::take(&mut self.current), std::mem::take(&mut self.assigned));
         let result = f(self);
         self.current = current;
         self.assigned = assigned;
+        self.applications = applications;
         (std::mem::replace(&mut self.body, outer), result)
+    }
+
+    /// What happened to a dimension, in words.
+    pub fn told(&self, text: &Text) -> String {
+        text.told(&self.program.sources)
     }
 
     /// The life of a dimension, as lines for a diagnostic.
     pub fn story(&self, origin: OriginId) -> Vec<String> {
         let lines: Vec<(String, Span)> =
-            self.history.lines(origin, 4).into_iter().map(|o| (o.text.told(&self.program.sources), o.span)).collect();
+            self.history.lines(origin, 4).into_iter().map(|o| (self.told(&o.text), o.span)).collect();
         let place = |span: Span| {
             let file = self.program.sources.get(span.file);
             let (line, _) = self.program.sources.line_column(span);

@@ -68,6 +68,7 @@ impl Elab {
     fn attempt_with(&mut self, record: Option<Box<Record>>, id: CallableId, rank: usize) -> Elab {
         let mut e = Elab::new(self.program.clone());
         e.keep_names = self.keep_names;
+        e.keep_trace = self.keep_trace;
         e.record = record;
         e.effort = self.effort;
         let callable = &self.program.callable(id).callable;

@@ -17,7 +17,7 @@ pub(super) struct Origin {
 }
 
 /// What happened to a dimension. Nearly all of these are never read, so that what they quote is written out only when
-/// somebody asks.
+/// somebody asks; [`Text::told`] does it.
 #[derive(Clone, Debug)]
 pub(super) enum Text {
     /// `784, declared here`.
@@ -48,7 +48,7 @@ impl Text {
     }
 }
 
-/// Text of a place, on one line and not too long.
+/// Text of a place, on one line and not too long, for messages.
 pub(super) fn quote(sources: &Sources, span: Span) -> String {
     let text: String = sources.text(span).split_whitespace().collect::<Vec<_>>().join(" ");
     match text.char_indices().nth(48) {

@@ -67,7 +67,7 @@ impl Elab {
         let walk = walk?;
 
         let start = self.body.nodes.len();
-        let recorded = self.outputs.len();
+        let (recorded, applied) = (self.outputs.len(), self.applications.len());
         let carried: Vec<Value> =
             carries.iter().zip(&initial).map(|((name, _), v)| self.inputs_for(v, name, false)).collect();
         let place = each.names.first().map_or(span, |n| n.span);
@@ -88,6 +88,8 @@ impl Elab {
             None => None,
         };
         self.outputs.truncate(recorded);
+        // Their values are numbered anew when the turn becomes a body of its own.
+        self.applications.truncate(applied);
 
         let mut yields = Vec::new();
         yielded.iter().for_each(|v| leaves(v, &mut yields));

@@ -30,6 +30,7 @@ struct Pass {
     descents: Vec<Descent>,
     /// One per periodic part, where `training` is false.
     glances: Vec<Glance>,
+    applications: Vec<super::trace::Application>,
 }
 
 /// Frozen variables, each with the place that says so.
@@ -66,8 +67,10 @@ impl Elab {
         let training = self.pass(item, &data, true);
         let evaluation = self.pass(item, &data, false);
         self.frozen.clear();
-        let Pass { program: training, descents, .. } = training?;
-        let Pass { program: evaluation, glances, .. } = evaluation?;
+        let Pass { program: training, descents, applications, .. } = training?;
+        let mut traced = super::trace::TracedTrain { training: applications, ..Default::default() };
+        let Pass { program: evaluation, glances, applications, .. } = evaluation?;
+        traced.evaluation = applications;
         let optimizer = optimizer?;
 
         let used = self.used(&[&training.body, &evaluation.body]);
@@ -79,12 +82,15 @@ impl Elab {
                 return Err(self.no_optimizer(item, d));
             };
             let parameters = self.descended(d, &training, &used, &frozen)?;
-            minimize.push(Minimize { loss: i, parameters, optimizer: OptimizerId(optimizers.len() as u32) });
+            let (id, written) = (OptimizerId(optimizers.len() as u32), self.setting(optimizer));
+            minimize.push(Minimize { loss: i, parameters, optimizer: id, written });
+            traced.optimizers.push(self.given(optimizer));
             optimizers.push(optimizer.clone());
         }
         self.descend_apart(&minimize, &descents)?;
         self.every_parameter_moves(&minimize, &used, &frozen, item)?;
         let (periodic, stop) = self.periodic(item, &evaluation, glances)?;
+        self.traced.push(traced);
         Ok(Train {
             name: item.name.text.to_string(),
             data,
@@ -168,11 +174,11 @@ impl Elab {
             let outputs = std::mem::take(&mut e.outputs);
             let (descents, reports) = outcome?;
             let glances = if training { Vec::new() } else { e.glances(item, &env, outer, &reports)? };
-            Ok((descents, reports, assigns, outputs, glances))
+            Ok((descents, reports, assigns, outputs, glances, std::mem::take(&mut e.applications)))
         });
-        let (descents, reports, assigns, outputs, glances) = result?;
+        let (descents, reports, assigns, outputs, glances, applications) = result?;
         let losses = descents.iter().map(|d: &Descent| d.loss).collect();
-        Ok(Pass { program: Program { body, losses, reports, outputs, assigns }, descents, glances })
+        Ok(Pass { program: Program { body, losses, reports, outputs, assigns }, descents, glances, applications })
     }
 
     fn bind_fields(&mut self, env: &mut Env, data: &DataRef, item: &TrainItem) {

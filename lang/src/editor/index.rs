@@ -293,7 +293,7 @@ impl Walk<'_> {
         match (&*e.kind, declares) {
             (ExprKind::Name(name), _) if name == "_" => {}
             (ExprKind::Name(name), Some(seen)) if !self.names.iter().any(|(n, _)| n == name) => {
-                self.define(&Name { text: name.as_str().into(), span: self.inner(e.span, name) }, Kind::Size, seen);
+                self.define(&Name { text: *name, span: self.inner(e.span, name) }, Kind::Size, seen);
             }
             _ => self.expr(e),
         }
