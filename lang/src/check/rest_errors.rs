@@ -105,7 +105,7 @@ impl Elab {
             callable.statics.iter().flatten().find(
                 |p| matches!(sig.env.get(p.name.text), Some(super::value::Value::Int(n)) if self.surely(n, have)),
             );
-        let by = axis.and_then(|(axis, _)| self.history.get(axis.origin)).map(|o| o.text.told(&self.program.sources));
+        let by = axis.and_then(|(axis, _)| self.history.get(axis.origin)).map(|o| self.told(&o.text));
         let applied = by.and_then(|t| Some(t.rsplit_once("of `")?.1.trim_end_matches('`').to_string()));
         d = d.help(match (swapped, applied) {
             (Some(other), _) => format!("`{name}` comes before `{}`: swap the two", other.name.text),
