@@ -7,17 +7,22 @@
 pub mod args;
 mod bug;
 mod commands;
+pub mod config;
 pub mod failure;
+mod files;
+pub mod lsp;
 mod notes;
 mod output;
 pub mod pipeline;
 mod progress;
+pub mod report;
 mod settings;
 mod signals;
 mod starts;
 mod target;
 pub mod testing;
 mod values;
+mod watch;
 
 use failure::Failure;
 use std::ffi::OsString;
