@@ -45,6 +45,13 @@ fn with_train(mut words: Vec<OsString>) -> Vec<OsString> {
     if file.is_some_and(|f| command.is_none_or(|c| f < c)) {
         words.insert(1, "train".into());
     }
+    // A flag that may have a number takes no file for one.
+    for i in 1..words.len() {
+        let is_number = |w: &OsString| w.to_str().is_some_and(|w| w.parse::<u64>().is_ok());
+        if words[i] == "--fast-dev-run" && !words.get(i + 1).is_some_and(is_number) {
+            words[i].push("=1");
+        }
+    }
     words
 }
 
@@ -79,6 +86,20 @@ mod tests {
         for wrong in ["--set epochs", "--set =1", "--threads 0", "--seed -1", "--max-steps x"] {
             assert!(parse(&format!("tfm train a.tfm {wrong}")).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_trial_takes_a_number_or_none() {
+        let trial = |line: &str| match parse(line) {
+            Ok(Command::Train(train)) => (train.fast_dev_run, train.file.is_some()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(trial("tfm train --fast-dev-run a.tfm"), (Some(1), true));
+        assert_eq!(trial("tfm a.tfm --fast-dev-run"), (Some(1), true));
+        assert_eq!(trial("tfm train a.tfm --fast-dev-run 3 mlp"), (Some(3), true));
+        assert_eq!(trial("tfm --fast-dev-run=2 a.tfm"), (Some(2), true));
+        assert!(parse("tfm train a.tfm --fast-dev-run 0").is_err());
+        assert!(parse("tfm train a.tfm --fast-dev-run --overfit 1").is_err());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod explain;
 mod export;
 mod graph;
 mod predict;
+mod runs;
 mod test;
 mod train;
 mod why;
@@ -28,6 +29,8 @@ pub enum Command {
     Data(data::Data),
     /// Run the tests of files
     Test(test::Test),
+    /// List, compare and remove runs
+    Runs(runs::Runs),
     /// Evaluate a trained run on data
     Eval(eval::Eval),
     /// Compute a model's outputs for a file of inputs
@@ -54,6 +57,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Check(c) => c.run(color),
         Command::Data(c) => c.run(color),
         Command::Test(c) => c.run(color),
+        Command::Runs(c) => c.run(color),
         Command::Eval(c) => c.run(color),
         Command::Predict(c) => c.run(color),
         Command::Export(c) => c.run(),
