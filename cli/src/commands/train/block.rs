@@ -60,7 +60,8 @@ impl Block<'_> {
         let running = Running::begin(&folder)?;
         self.greet(&feed, &folder, from.as_ref())?;
         let memory = self.memory_note(&feed, datasets, session)?;
-        let mut observer = progress::observer(command.format, command.quiet, &command.runs);
+        let runs = scratch.as_ref().map_or(command.runs.as_path(), Scratch::path);
+        let mut observer = progress::observer(command.format, command.quiet, runs);
         if let Some(note) = memory {
             observer.on(Event::Note(&note));
         }
