@@ -9,6 +9,7 @@ mod bug;
 mod commands;
 pub mod failure;
 mod feeds;
+mod machine;
 mod notes;
 mod output;
 pub mod pipeline;
