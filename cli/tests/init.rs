@@ -20,7 +20,11 @@ fn draft(dir: &Path, from: &str, more: &str) -> String {
     fs::remove_file(dir.join("net.tfm")).unwrap();
     fs::write(dir.join("draft.tfm"), &text).unwrap();
     let checked = common::run(dir, "check draft.tfm");
-    assert!(checked.status.success() && checked.stderr.is_empty(), "{}\n{text}", String::from_utf8_lossy(&checked.stderr));
+    assert!(
+        checked.status.success() && checked.stderr.is_empty(),
+        "{}\n{text}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
     let trained = good(dir, "train draft.tfm --fast-dev-run 2");
     assert!(trained.contains("2 steps; nothing was kept"), "{trained}\n{text}");
     text
@@ -85,7 +89,9 @@ fn what_cannot_be_is_told() {
     // Nearly every text is another one: a column that is left out cannot be predicted.
     let other = (0..40).map(|i| format!("{i}.5,t{i}\n")).collect::<String>();
     fs::write(dir.join("other.csv"), format!("size,name\n{other}")).unwrap();
-    assert!(bad(dir, "init --from other.csv --label name", 1).contains("`name` has nothing in it that could be predicted"));
+    assert!(
+        bad(dir, "init --from other.csv --label name", 1).contains("`name` has nothing in it that could be predicted")
+    );
     let mut names = String::from("size,name\n");
     (0..400).for_each(|i| writeln!(names, "{i},n{}", i % 60).unwrap());
     fs::write(dir.join("names.csv"), names).unwrap();
@@ -99,7 +105,15 @@ fn columns_with_the_names_of_functions_do_no_harm() {
     let mut text = String::from("mean,max,stack,relu,numbers,kinds,flatten,logit,target\n");
     for i in 0..80 {
         let kind = ["a", "b", "c"][i % 3];
-        writeln!(text, "{i}.5,{}.25,{kind},{kind},{}.5,{kind},{kind},{}.5,{}", i % 7, i % 5, i % 3, ["no", "yes"][i % 2]).unwrap();
+        writeln!(
+            text,
+            "{i}.5,{}.25,{kind},{kind},{}.5,{kind},{kind},{}.5,{}",
+            i % 7,
+            i % 5,
+            i % 3,
+            ["no", "yes"][i % 2]
+        )
+        .unwrap();
     }
     fs::write(dir.join("odd.csv"), text).unwrap();
     draft(dir, "odd.csv", "");
@@ -112,8 +126,15 @@ fn json_lines_with_vectors_words_and_truths() {
     let mut text = String::new();
     for i in 0..90 {
         let words = ["a very good day to be out", "rain and wind all day long", "nothing to be said of it"][i % 3];
-        writeln!(text, "{{\"where\": [{}, {}.5], \"said\": \"{words} {i}\", \"open\": {}, \"mood\": {}}}", i % 5, i % 7, i % 2 == 0, i % 3)
-            .unwrap();
+        writeln!(
+            text,
+            "{{\"where\": [{}, {}.5], \"said\": \"{words} {i}\", \"open\": {}, \"mood\": {}}}",
+            i % 5,
+            i % 7,
+            i % 2 == 0,
+            i % 3
+        )
+        .unwrap();
     }
     fs::write(dir.join("days.jsonl"), text).unwrap();
     let text = draft(dir, "days.jsonl", " --label mood");
@@ -194,7 +215,8 @@ fn png(height: u32, width: u32, level: u8) -> Vec<u8> {
     let mut head = [width.to_be_bytes(), height.to_be_bytes()].concat();
     head.extend([8, 0, 0, 0, 0]);
     chunk(b"IHDR", &head);
-    let rows: Vec<u8> = (0..height).flat_map(|y| [0].into_iter().chain((0..width).map(move |x| level * 9 + (x + y) as u8))).collect();
+    let rows: Vec<u8> =
+        (0..height).flat_map(|y| [0].into_iter().chain((0..width).map(move |x| level * 9 + (x + y) as u8))).collect();
     let mut stored = vec![0x78, 1, 1];
     stored.extend((rows.len() as u16).to_le_bytes());
     stored.extend((!(rows.len() as u16)).to_le_bytes());
@@ -219,15 +241,19 @@ fn texts_are_told_on() {
     let text = draft(dir, "verse.txt", "");
     assert!(text.contains("cross_entropy(logits, next)") && text.contains("every 200 steps"), "{text}");
     let names = ["anna", "otto", "emil", "ida", "paul", "lina"];
-    fs::write(dir.join("names.txt"), (0..90).map(|i| format!("{}{}\n", names[i % 6], names[i % 5])).collect::<String>())
-        .unwrap();
+    fs::write(
+        dir.join("names.txt"),
+        (0..90).map(|i| format!("{}{}\n", names[i % 6], names[i % 5])).collect::<String>(),
+    )
+    .unwrap();
     let text = draft(dir, "names.txt", "");
     assert!(text.contains("let next   = line[:, 1:]") && text.contains("ignore: 0"), "{text}");
 }
 
 #[test]
 fn the_census_of_1994_is_learned_from_a_draft() {
-    let Some(data) = std::env::var_os("TFM_DATA").map(PathBuf::from).filter(|d| d.join("adult/adult.data").exists()) else {
+    let Some(data) = std::env::var_os("TFM_DATA").map(PathBuf::from).filter(|d| d.join("adult/adult.data").exists())
+    else {
         eprintln!("skipped: TFM_DATA names no folder with adult/adult.data");
         return;
     };

@@ -55,7 +55,10 @@ fn what_is_amiss_is_found() {
     let output = tfm(dir, "doctor").env("TFM_DATA", dir.join("nowhere")).env("TFM_DATE", "x").output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("bad   data ") && said.contains("TFM_DATE mean nothing to tfm; it reads TFM_CPU and TFM_DATA"), "{said}");
+    assert!(
+        said.contains("bad   data ") && said.contains("TFM_DATE mean nothing to tfm; it reads TFM_CPU and TFM_DATA"),
+        "{said}"
+    );
     fs::write(dir.join("runs"), "a file where a folder should be").unwrap();
     let said = common::run(dir, "doctor");
     assert_eq!(said.status.code(), Some(1));
@@ -66,9 +69,13 @@ fn what_is_amiss_is_found() {
 fn every_shell_has_its_completions() {
     let bench = tempfile::tempdir().unwrap();
     let dir = bench.path();
-    for (shell, sign) in
-        [("bash", "complete -F"), ("zsh", "#compdef tfm"), ("fish", "complete -c tfm"), ("powershell", "Register-ArgumentCompleter"), ("elvish", "edit:completion")]
-    {
+    for (shell, sign) in [
+        ("bash", "complete -F"),
+        ("zsh", "#compdef tfm"),
+        ("fish", "complete -c tfm"),
+        ("powershell", "Register-ArgumentCompleter"),
+        ("elvish", "edit:completion"),
+    ] {
         let script = good(dir, &format!("completions {shell}"));
         assert!(script.contains(sign) && script.contains("fast-dev-run"), "{shell}");
         // A shell that is here reads its script without complaint.
@@ -90,7 +97,8 @@ fn bash_completes_commands_and_flags() {
     let bench = tempfile::tempdir().unwrap();
     let dir = bench.path();
     fs::write(dir.join("script"), good(dir, "completions bash")).unwrap();
-    let ask = "source ./script; COMP_WORDS=(tfm train --over); COMP_CWORD=2; _tfm tfm --over train; echo ${COMPREPLY[@]}";
+    let ask =
+        "source ./script; COMP_WORDS=(tfm train --over); COMP_CWORD=2; _tfm tfm --over train; echo ${COMPREPLY[@]}";
     match Command::new("bash").args(["-c", ask]).current_dir(dir).output() {
         Ok(output) => assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "--overfit"),
         Err(_) => eprintln!("skipped: bash is not here"),

@@ -225,7 +225,7 @@ fn python() -> Finding {
     good("python", text)
 }
 
-/// Trains a small net: its numbers are known, and the same with one thread, with all, and with portable loops.
+/// Trains a small net: its numbers are known, and the same with one thread, with all, and near them with portable loops.
 fn self_test(color: Color) -> Finding {
     let began = Instant::now();
     match tested(color) {
@@ -247,11 +247,16 @@ fn tested(color: Color) -> Result<String, String> {
     if one != all {
         return Err("the numbers are not the same with one thread and with several".into());
     }
-    if one != of(Cpu::with_path(1, cpu::Path::Portable))? {
-        return Err("the numbers are not the same with portable loops".into());
+    let portable = of(Cpu::with_path(1, cpu::Path::Portable))?;
+    let is_far = |(a, b): (&u32, &u32)| {
+        let (a, b) = (f32::from_bits(*a), f32::from_bits(*b));
+        a.is_nan() || b.is_nan() || (a - b).abs() > LOSS.1
+    };
+    if one.len() != portable.len() || one.iter().zip(&portable).any(is_far) {
+        return Err("the numbers are others with portable loops, by more than rounding".into());
     }
     let last = one.last().copied().map_or(f32::NAN, f32::from_bits);
-    if !((last - LOSS.0).abs() <= LOSS.1) {
+    if last.is_nan() || (last - LOSS.0).abs() > LOSS.1 {
         return Err(format!("the loss after {STEPS} steps is {last}, and should be near {}", LOSS.0));
     }
     let scratch = Scratch::new().map_err(|e| e.text().unwrap_or_default())?;

@@ -100,17 +100,18 @@ impl Task {
                 sketch.best = Some("highest test.accuracy".into());
             }
             Task::Binary => {
-                let class = if target.ty.dtype == DType::Bool { format!("i32({field})") } else { field.clone() };
                 sketch.loss = format!("{}({result}, f32({field}))", sketch.uses("losses", "binary_cross_entropy"));
-                sketch.reports = vec![format!("{}({result}, {class})", sketch.uses("metrics", "accuracy_binary"))];
+                sketch.reports = vec![format!("{}({result}, {field})", sketch.uses("metrics", "accuracy_binary"))];
                 if target.ty.dtype == DType::Bool {
-                    // A yes or no has no bound as a number: the part that is right is counted by hand.
+                    // A truth has no bound as a number, which the metrics of the library ask for.
                     sketch.uses.remove(&("metrics", "accuracy_binary"));
-                    sketch.forward += &format!("\n  let correct = mean(where(({result} > 0) == {field}, 1.0, 0.0))");
-                    sketch.reports = vec!["correct".into()];
+                    sketch.model += "\nmetric share_right(logit: float[..S], truth: bool[..S]) -> f32[] {\n  \
+                        mean(where((logit > 0) == truth, 1.0, 0.0))\n}\n";
+                    sketch.reports = vec![format!("share_right({result}, {field})")];
+                    sketch.best = Some("highest test.share_right".into());
                 } else if rows >= 500 {
                     let auc = sketch.uses("metrics", "auc");
-                    sketch.reports.push(format!("{auc}({result}, {class})"));
+                    sketch.reports.push(format!("{auc}({result}, {field})"));
                     sketch.best = Some("highest test.auc".into());
                 } else {
                     sketch.best = Some("highest test.accuracy_binary".into());
