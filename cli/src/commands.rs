@@ -9,8 +9,10 @@ mod doctor;
 mod eval;
 mod explain;
 mod export;
+mod fmt;
 mod graph;
 mod init;
+mod lsp;
 mod man;
 mod new;
 mod predict;
@@ -43,6 +45,10 @@ pub enum Command {
     Check(check::Check),
     /// Look at data: write the declaration of a file, show the first records
     Data(data::Data),
+    /// Write files in the one style
+    Fmt(fmt::Fmt),
+    /// Serve an editor: diagnostics, shapes, completion and more
+    Lsp(lsp::Lsp),
     /// Run the tests of files
     Test(test::Test),
     /// Find a learning rate or a batch size by trying
@@ -84,6 +90,8 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Train(c) => c.run(color),
         Command::Check(c) => c.run(color),
         Command::Data(c) => c.run(color),
+        Command::Fmt(c) => c.run(color),
+        Command::Lsp(c) => c.run(),
         Command::Test(c) => c.run(color),
         Command::Runs(c) => c.run(color),
         Command::Tune(c) => c.run(color),

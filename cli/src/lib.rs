@@ -9,6 +9,8 @@ mod bug;
 mod commands;
 pub mod failure;
 mod feeds;
+mod files;
+pub mod lsp;
 mod machine;
 mod notes;
 mod output;
