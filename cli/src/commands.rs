@@ -12,14 +12,17 @@ mod export;
 mod fmt;
 mod graph;
 mod init;
+mod lint;
 mod lsp;
 mod man;
 mod new;
 mod predict;
+mod profile;
 mod runs;
 mod test;
-mod train;
+pub(crate) mod train;
 mod tune;
+mod watch;
 mod why;
 
 use crate::args::Arguments;
@@ -32,7 +35,7 @@ pub const GROUPS: [(&str, &[&str]); 6] = [
     ("Write", &["check", "lint", "fmt", "test", "doc", "explain", "why", "lsp"]),
     ("Train", &["train", "watch", "tune", "runs"]),
     ("Use", &["eval", "predict", "export"]),
-    ("Look", &["graph", "plot", "cost", "bench"]),
+    ("Look", &["graph", "plot", "cost", "profile", "bench"]),
     ("Set up", &["config", "completions", "man"]),
 ];
 
@@ -41,8 +44,12 @@ pub const GROUPS: [(&str, &[&str]); 6] = [
 pub enum Command {
     /// Train a file, or one of its `train` blocks
     Train(train::Train),
+    /// Train while the file is edited: each save goes on with the weights that fit
+    Watch(watch::Watch),
     /// Find the mistakes in files without running them
     Check(check::Check),
+    /// Find hazards of numbers, models, training and data
+    Lint(lint::Lint),
     /// Look at data: write the declaration of a file, show the first records
     Data(data::Data),
     /// Write files in the one style
@@ -75,6 +82,8 @@ pub enum Command {
     Graph(graph::Graph),
     /// Measure training on the standard workloads, beside other frameworks
     Bench(bench::Bench),
+    /// Show where the time of a training step goes: by operation, line and layer
+    Profile(profile::Profile),
     /// Show the documentation of the library, or of a file
     Doc(doc::Doc),
     /// Explain the code of an error
@@ -88,7 +97,9 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
     let color = args.color;
     match args.command {
         Command::Train(c) => c.run(color),
+        Command::Watch(c) => c.run(color),
         Command::Check(c) => c.run(color),
+        Command::Lint(c) => c.run(color),
         Command::Data(c) => c.run(color),
         Command::Fmt(c) => c.run(color),
         Command::Lsp(c) => c.run(),
@@ -105,6 +116,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Export(c) => c.run(),
         Command::Graph(c) => c.run(color),
         Command::Bench(c) => c.run(),
+        Command::Profile(c) => c.run(color),
         Command::Doc(c) => c.run(color),
         Command::Explain(c) => c.run(),
         Command::Why(c) => c.run(color),

@@ -7,6 +7,7 @@
 pub mod args;
 mod bug;
 mod commands;
+pub mod config;
 pub mod failure;
 mod feeds;
 mod files;
@@ -16,6 +17,7 @@ mod notes;
 mod output;
 pub mod pipeline;
 mod progress;
+pub mod report;
 mod runs;
 mod scratch;
 mod settings;
@@ -24,6 +26,7 @@ mod starts;
 mod target;
 pub mod testing;
 mod values;
+mod watch;
 
 use failure::Failure;
 use std::ffi::OsString;

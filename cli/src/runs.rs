@@ -237,7 +237,7 @@ pub fn settings(run: &Run) -> BTreeMap<String, String> {
                 out.insert("data".into(), sources.text(data.span).to_string());
                 for statement in &body.statements {
                     if let StmtKind::Setting(name, value) = &statement.kind {
-                        out.insert(name.text.clone(), sources.text(value.span).to_string());
+                        out.insert(name.text.to_string(), sources.text(value.span).to_string());
                     }
                 }
             }

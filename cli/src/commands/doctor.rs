@@ -270,7 +270,7 @@ fn losses(compiled: &Compiled, cpu: Cpu) -> Result<Vec<u32>, Failure> {
     let datasets = crate::target::open_data(&compiled.model, [0], Path::new("."), None)?;
     let mut session = Session::new(compiled.graph.clone(), cpu);
     session.initialize(train.seed)?;
-    let feed: DataFeed<'_> = crate::feeds::feed(&datasets, compiled, &train.name, &session)?;
+    let feed: DataFeed<'_> = crate::feeds::feed(&datasets, train, &session)?;
     let mut losses = Vec::new();
     run::steps(&mut session, &feed, train, &mut |step, _, values| {
         losses.push(values[0].to_bits());

@@ -4,7 +4,7 @@ mod block;
 mod overfit;
 
 use crate::failure::Failure;
-use crate::feeds::{data_of, feed, step_plan};
+pub(crate) use crate::feeds::{feed, step_plan, used_data};
 use crate::output::{Color, Format, complain, say, show_diagnostics, table};
 use crate::pipeline::Compiled;
 use crate::settings::Settings;
@@ -12,6 +12,7 @@ use crate::target::{block, compile, open_data, parent};
 use crate::values::{bytes, count};
 use crate::{notes, progress, starts};
 use block::Block;
+pub(crate) use block::{ending, explain, run_files, run_info};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -108,7 +109,7 @@ impl Train {
         let blocks = self.blocks(&compiled, &file)?;
         self.notes(&compiled, &blocks);
         let directory = std::path::absolute(parent(&file)).map_err(Failure::file(&file))?;
-        let indices = data_of(blocks.iter().map(|b| &compiled.model.trains[*b]));
+        let indices = used_data(blocks.iter().map(|b| &compiled.model.trains[*b]));
         let datasets = open_data(&compiled.model, indices, &directory, None)?;
         let mut session = Session::new(compiled.graph.clone(), Cpu::new(self.settings.threads()));
         session.initialize(compiled.model.trains[blocks[0]].seed)?;
@@ -138,7 +139,7 @@ impl Train {
                 Some(batches) => {
                     block.start(&mut session)?;
                     let of = (file.as_path(), &compiled.model.trains[train]);
-                    overfit::run(self, &compiled, of, &datasets, &mut session, batches)?;
+                    overfit::run(self, of, &datasets, &mut session, batches)?;
                 }
                 None => block.run(&datasets, &mut session, going_on)?,
             }
@@ -225,10 +226,10 @@ impl Train {
         session: &mut Session,
     ) -> Result<(), Failure> {
         for train in blocks.iter().map(|b| &compiled.model.trains[*b]) {
-            let feed = feed(datasets, compiled, &train.name, session)?;
+            let feed = feed(datasets, train, session)?;
             let epoch = feed.epoch();
-            session.set_size("steps_per_epoch", epoch.steps as i64);
-            let (kernels, arena) = step_plan(train, &feed, datasets, session)?;
+            let plan = step_plan(train, &feed, datasets, session, &run::shown(&train.training))?;
+            let (kernels, arena) = (plan.steps.len(), plan.arena);
             let total = run::period::total_steps(train.length, epoch).map_or("by the clock".into(), count);
             let rows = [
                 ("parameters", count(compiled.parameters())),

@@ -6,13 +6,16 @@ use crate::feeds::{feed, step_plan};
 use crate::output::{Format, complain, say, table};
 use crate::pipeline::Compiled;
 use crate::scratch::Scratch;
+use crate::settings::Settings;
 use crate::target::LearnedByName;
 use crate::values::{bytes, count, duration, value};
 use crate::{progress, signals, starts};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tfm_lang::model::{VarId, VariableKind};
+use tfm_lang::model::{self, VarId, VariableKind};
+use tfm_lang::source::Sources;
 use tfm_runtime::checkpoint::{Progress, Store, Which, read_manifest};
 use tfm_runtime::data::Dataset;
 use tfm_runtime::run::{
@@ -46,7 +49,7 @@ impl Block<'_> {
         resumed: Option<Resumed>,
     ) -> Result<(), Failure> {
         let (command, train) = (self.command, &self.compiled.model.trains[self.train]);
-        let feed = feed(datasets, self.compiled, &train.name, session)?;
+        let feed = feed(datasets, train, session)?;
         let stop = signals::listen().map_err(|e| Failure::Message(format!("signals cannot be heard: {e}")))?;
         let scratch = command.fast_dev_run.map(|_| Scratch::new()).transpose()?;
         let (folder, from) = match resumed {
@@ -73,7 +76,9 @@ impl Block<'_> {
         let trial = command.fast_dev_run;
         let max_steps = trial.or(command.max_steps);
         let sanity = if command.no_sanity || trial.is_some() { 0 } else { SANITY };
-        let job = Job { train, splits: &splits, folder: &folder, max_steps, from, stop: &stop, sanity, trial };
+        let (splits, stop, hand_over) = (&splits, &*stop, &AtomicBool::new(false));
+        let save_soon = false;
+        let job = Job { train, splits, folder: &folder, max_steps, from, stop, hand_over, save_soon, sanity, trial };
         let outcome = run::train(session, &feed, job, &mut *observer);
         drop(observer);
         drop(running);
@@ -81,7 +86,7 @@ impl Block<'_> {
             Ok(outcome) => self.finish(outcome, &folder),
             Err(e) => {
                 self.fail(&e, &folder, feed.epoch().steps);
-                Err(self.explain(e))
+                Err(Failure::Message(explain(&e, &self.compiled.sources)))
             }
         }
     }
@@ -110,7 +115,7 @@ impl Block<'_> {
     ) -> Result<Option<String>, Failure> {
         let train = &self.compiled.model.trains[self.train];
         let Some(limit) = train.settings.memory else { return Ok(None) };
-        let (_, arena) = step_plan(train, feed, datasets, session)?;
+        let arena = step_plan(train, feed, datasets, session, &run::shown(&train.training))?.arena;
         let variables: usize = session.tensors().iter().map(|t| t.bytes().len()).sum();
         let needed = (arena + variables) as u64;
         Ok((needed > limit).then(|| {
@@ -145,24 +150,10 @@ impl Block<'_> {
     ) -> Result<Folder, Failure> {
         let train = &self.compiled.model.trains[self.train];
         let folder = Folder::create(runs, &train.name)?;
-        let files = self.compiled.source_files();
-        for (name, text) in &files {
-            folder.write(&format!("source/{}", name.display()), text.as_bytes())?;
+        for (name, bytes) in run_files(self.compiled, datasets, session) {
+            folder.write(&name, &bytes)?;
         }
-        folder.write("graph.pb", &session.graph().to_bytes())?;
-        let learned: LearnedByName =
-            datasets.iter().map(|(i, d)| (self.compiled.model.data[*i].name.clone(), d.learned.clone())).collect();
-        folder.write_json("data.json", &learned)?;
-        let info = RunInfo {
-            version: env!("CARGO_PKG_VERSION").into(),
-            file: files.first().map(|(n, _)| n.display().to_string()).unwrap_or_default(),
-            directory: self.directory.to_path_buf(),
-            train: train.name.clone(),
-            overrides: self.command.settings.set.clone(),
-            seed: train.seed,
-            threads: self.command.settings.threads(),
-            started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_secs()),
-        };
+        let info = run_info(self.compiled, train, self.directory, &self.command.settings);
         folder.write_json("run.json", &info)?;
         Ok(folder)
     }
@@ -218,7 +209,7 @@ impl Block<'_> {
             Ended::Done => "done".into(),
             Ended::MaxSteps => "stopped by --max-steps".to_string(),
             Ended::Stopped(why) => format!("stopped: {why}"),
-            Ended::Signal(_) => "interrupted".to_string(),
+            Ended::Signal(_) | Ended::HandedOver => "interrupted".to_string(),
         };
         let (parameters, threads) = (self.compiled.parameters(), self.command.settings.threads());
         let summary = Summary::new(progress, &ended, epoch.steps, parameters, threads);
@@ -249,26 +240,56 @@ impl Block<'_> {
         complain(&format!("interrupted at step {}; go on with: {command}{runs}", progress.step));
         Err(Failure::Signal(signal))
     }
+}
 
-    /// A run's error, with the place in the file where there is one.
-    fn explain(&self, error: RunError) -> Failure {
-        let span = match &error {
-            RunError::NotFinite { cause: Some((_, cause)), .. } => cause.span,
-            RunError::Session(tfm_runtime::session::SessionError::Kernel { cause: Some(cause), .. }) => cause.span,
-            _ => None,
-        };
-        let mut text = error.to_string();
-        if let Some(span) = span {
-            let sources = &self.compiled.sources;
-            let (line, column) = sources.line_column(span);
-            text +=
-                &format!("\n  at {}:{line}:{column}: {}", sources.get(span.file).name, first_line(sources.text(span)));
-        }
-        if matches!(error, RunError::NotFinite { .. }) {
-            text += "\n  help: a smaller learning rate, or `|> clip_norm(1.0)` after the optimizer, often mends this; \
-                     nothing was saved after the last good checkpoint";
-        }
-        Failure::Message(text)
+/// A run's error in words, with the place in the file where there is one.
+pub fn explain(error: &RunError, sources: &Sources) -> String {
+    let span = match error {
+        RunError::NotFinite { cause: Some((_, cause)), .. } => cause.span,
+        RunError::Session(tfm_runtime::session::SessionError::Kernel { cause: Some(cause), .. }) => cause.span,
+        _ => None,
+    };
+    let mut text = error.to_string();
+    if let Some(span) = span {
+        let (line, column) = sources.line_column(span);
+        text += &format!("\n  at {}:{line}:{column}: {}", sources.get(span.file).name, first_line(sources.text(span)));
+    }
+    if matches!(error, RunError::NotFinite { .. }) {
+        text += "\n  help: a smaller learning rate, or `|> clip_norm(1.0)` after the optimizer, often mends this; \
+                 nothing was saved after the last good checkpoint";
+    }
+    text
+}
+
+/// The files that keep, in the folder of a run, what is run: the sources, the graph, what the data taught.
+pub fn run_files(
+    compiled: &Compiled,
+    datasets: &BTreeMap<usize, Dataset>,
+    session: &Session,
+) -> Vec<(String, Vec<u8>)> {
+    let sources = compiled.source_files().into_iter();
+    let mut files: Vec<(String, Vec<u8>)> =
+        sources.map(|(name, text)| (format!("source/{}", name.display()), text.as_bytes().to_vec())).collect();
+    files.push(("graph.pb".into(), session.graph().to_bytes()));
+    let learned: LearnedByName =
+        datasets.iter().map(|(i, d)| (compiled.model.data[*i].name.clone(), d.learned.clone())).collect();
+    let learned = serde_json::to_string_pretty(&learned).expect("texts and numbers under texts are JSON") + "\n";
+    files.push(("data.json".into(), learned.into_bytes()));
+    files
+}
+
+/// `run.json` of a run that begins now.
+pub fn run_info(compiled: &Compiled, train: &model::Train, directory: &Path, settings: &Settings) -> RunInfo {
+    let files = compiled.source_files();
+    RunInfo {
+        version: env!("CARGO_PKG_VERSION").into(),
+        file: files.first().map(|(n, _)| n.display().to_string()).unwrap_or_default(),
+        directory: directory.to_path_buf(),
+        train: train.name.clone(),
+        overrides: settings.set.clone(),
+        seed: train.seed,
+        threads: settings.threads(),
+        started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_secs()),
     }
 }
 
@@ -295,7 +316,7 @@ fn first_line(text: &str) -> &str {
 }
 
 /// The table of metrics, and where the run is.
-fn ending(summary: &Summary, folder: &Folder) -> String {
+pub fn ending(summary: &Summary, folder: &Folder) -> String {
     let mut rows = vec![["metric", "last", "best", "at step"].map(String::from).to_vec()];
     let cell = |x: Option<f32>| x.map_or("-".into(), value);
     for (name, series) in &summary.metrics {

@@ -5,7 +5,6 @@ use super::Train;
 use crate::failure::Failure;
 use crate::feeds::feed;
 use crate::output::{Format, say};
-use crate::pipeline::Compiled;
 use crate::values::{count, value};
 use crate::{progress, signals};
 use std::collections::BTreeMap;
@@ -48,13 +47,12 @@ impl Course {
 /// Trains a block on its first `batches` and says how it went; fails when the loss did not fall.
 pub fn run(
     command: &Train,
-    compiled: &Compiled,
     (file, train): (&Path, &model::Train),
     datasets: &BTreeMap<usize, Dataset>,
     session: &mut Session,
     batches: u64,
 ) -> Result<(), Failure> {
-    let whole = feed(datasets, compiled, &train.name, session)?;
+    let whole = feed(datasets, train, session)?;
     let of_file = run::period::total_steps(train.length, whole.epoch()).unwrap_or(STEPS);
     let few = whole.overfit(batches);
     let steps = command.max_steps.unwrap_or(of_file.min(STEPS)).max(1);
@@ -81,7 +79,13 @@ pub fn run(
     run::steps(session, &few, train, &mut |step, examples, values| {
         seen += examples as u64;
         let at = step as f64 / epoch.steps as f64;
-        observer.on(Event::Step(Stepped { step, epoch: at, examples: seen, values: Some(values) }));
+        observer.on(Event::Step(Stepped {
+            step,
+            epoch: at,
+            examples: seen,
+            losses: &values[..losses],
+            values: Some(values),
+        }));
         all.push(values[..losses].to_vec());
         spoilt = values[..losses].iter().position(|v| !v.is_finite()).map(|i| (step, i));
         let gone =

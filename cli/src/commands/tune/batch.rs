@@ -3,7 +3,7 @@
 use super::edit::Text;
 use super::{Common, replace};
 use crate::failure::Failure;
-use crate::feeds::{data_of, feed, step_plan};
+use crate::feeds::{feed, step_plan, used_data};
 use crate::machine;
 use crate::output::{Color, Format, say, table};
 use crate::pipeline::Compiled;
@@ -83,10 +83,10 @@ impl Batch {
             )));
         }
         let directory = std::path::absolute(parent(file)).map_err(Failure::file(file))?;
-        let datasets = open_data(&compiled.model, data_of([&compiled.model.trains[block]]), &directory, None)?;
+        let datasets = open_data(&compiled.model, used_data([&compiled.model.trains[block]]), &directory, None)?;
         let mut session = Session::new(compiled.graph.clone(), Cpu::new(common.settings.threads()));
         session.initialize(compiled.model.trains[block].seed)?;
-        let examples = feed(&datasets, &compiled, &name, &session)?.epoch().examples;
+        let examples = feed(&datasets, &compiled.model.trains[block], &session)?.epoch().examples;
         let limit = self.memory.or_else(machine::free_memory).unwrap_or(u64::MAX);
         let most = self.most.min(examples);
         let mut needs = |batch: u64, compiled: &mut Compiled| needs(batch, compiled, block, &datasets, &mut session);
@@ -197,11 +197,11 @@ fn needs(
 ) -> Result<u64, Failure> {
     compiled.model.trains[block].batch = batch as i64;
     let train = &compiled.model.trains[block];
-    let feed = feed(datasets, compiled, &train.name, session)?;
+    let feed = feed(datasets, train, session)?;
     let split = &datasets[&train.data.data].splits[train.data.split].1;
     let fields = feed.fields().iter().filter_map(|f| split.field(f));
     let record: usize = fields.map(|f| split.tensor(f, 1).bytes().len()).sum();
-    let (_, arena) = step_plan(train, &feed, datasets, session)?;
+    let arena = step_plan(train, &feed, datasets, session, &run::shown(&train.training))?.arena;
     let variables: usize = session.tensors().iter().map(|t| t.bytes().len()).sum();
     Ok((arena + variables) as u64 + AHEAD * batch * record as u64)
 }
@@ -219,7 +219,7 @@ fn measure(
     let train = &compiled.model.trains[block];
     let mut session = Session::new(compiled.graph.clone(), Cpu::new(threads));
     session.initialize(train.seed)?;
-    let feed = feed(datasets, compiled, &train.name, &session)?;
+    let feed = feed(datasets, train, &session)?;
     let (mut began, mut steps, mut seen) = (Instant::now(), 0u32, 0usize);
     run::steps(&mut session, &feed, train, &mut |step, examples, _| {
         if step <= MEASURE.1 {

@@ -173,7 +173,7 @@ fn note_rates(items: &[Item], rates: &mut BTreeMap<String, (Vec<String>, usize)>
             _ => None,
         };
         if let Some(rate) = rate {
-            rates.insert(c.name.text.clone(), (params.iter().map(|p| p.name.text.clone()).collect(), rate));
+            rates.insert(c.name.text.to_string(), (params.iter().map(|p| p.name.text.to_string()).collect(), rate));
         }
     }
 }

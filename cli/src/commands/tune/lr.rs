@@ -4,7 +4,7 @@ use super::curve;
 use super::edit::{Rate, Text};
 use super::{Common, replace};
 use crate::failure::Failure;
-use crate::feeds::{data_of, feed};
+use crate::feeds::{feed, used_data};
 use crate::output::{Color, Format, complain, say, show_diagnostics};
 use crate::pipeline::compile;
 use crate::signals;
@@ -152,13 +152,13 @@ impl Lr {
         })?;
         let block = &compiled.model.trains[target::block(&compiled, train)?];
         let directory = std::path::absolute(&folder).map_err(Failure::file(file))?;
-        let datasets = open_data(&compiled.model, data_of([block]), &directory, None)?;
+        let datasets = open_data(&compiled.model, used_data([block]), &directory, None)?;
         let mut session = Session::new(compiled.graph.clone(), Cpu::new(common.settings.threads()));
         session.initialize(block.seed)?;
         for start in &block.starts {
             starts::begin(start, &directory, &mut session)?;
         }
-        let feed = feed(&datasets, &compiled, train, &session)?;
+        let feed = feed(&datasets, block, &session)?;
         let stop = signals::listen().map_err(|e| Failure::Message(format!("signals cannot be heard: {e}")))?;
         let losses = block.training.losses.len();
         let mut points: Vec<Point> = Vec::new();
