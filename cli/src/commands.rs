@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod cost;
 mod data;
 mod doc;
 mod eval;
@@ -24,6 +25,8 @@ pub enum Command {
     Train(train::Train),
     /// Find the mistakes in files without running them
     Check(check::Check),
+    /// Show what a file costs: layers, parameters, operations, memory
+    Cost(cost::Cost),
     /// Look at data: write the declaration of a file, show the first records
     Data(data::Data),
     /// Run the tests of files
@@ -52,6 +55,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
     match args.command {
         Command::Train(c) => c.run(color),
         Command::Check(c) => c.run(color),
+        Command::Cost(c) => c.run(color),
         Command::Data(c) => c.run(color),
         Command::Test(c) => c.run(color),
         Command::Eval(c) => c.run(color),

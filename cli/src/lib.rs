@@ -7,6 +7,7 @@
 pub mod args;
 mod bug;
 mod commands;
+mod cost;
 pub mod failure;
 mod notes;
 mod output;

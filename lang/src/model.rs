@@ -15,6 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
 use crate::source::Span;
 use crate::types::{DType, TensorType};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A word that many nodes share: a primitive's name, an attribute's.
@@ -220,8 +221,23 @@ pub struct Model {
     pub data: Vec<DataSpec>,
     /// The `train` blocks.
     pub trains: Vec<Train>,
+    /// What stands behind the scopes of nodes, by path: layers, models and metrics that were applied.
+    pub instances: BTreeMap<Word, Instance>,
     /// How to ask the checker for gradients and updates.
     pub rules: Arc<dyn Rules + Send + Sync>,
+}
+
+/// A layer, a model or a metric at its place: what the scope of a node names.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Instance {
+    /// What was applied: `Conv2d`.
+    pub name: String,
+    /// What declares that: a layer, a model, a metric.
+    pub kind: crate::syntax::ast::CallableKind,
+    /// Where it was first applied, in the user's text.
+    pub span: Span,
+    /// True when the library declares it.
+    pub library: bool,
 }
 
 /// What lowering asks of the checked program while it builds the graph.

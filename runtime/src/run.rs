@@ -21,6 +21,7 @@ pub mod period;
 mod step;
 mod trainer;
 
+pub use cause::LIMIT as KEPT_AT_MOST;
 pub use engine::{Batches, Call, Context, Engine, Feed};
 pub use error::{Cause, RunError};
 pub use evaluate::{Evaluation, evaluate, shown};

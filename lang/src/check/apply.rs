@@ -267,6 +267,10 @@ impl Elab {
             self.scopes.push(Scope::new(callable.name.text.as_str()));
             self.training &= !self.is_frozen(&callable.name.text);
         }
+        if is_model || callable.kind == CallableKind::Metric {
+            let path = self.scopes.last().map_or_else(|| "".into(), |s| s.path.clone());
+            self.instance(&path, id, span);
+        }
         self.frame_of(id, span, &callable.inputs, &sig);
         if is_model && self.keep_names {
             for (param, v) in callable.inputs.iter().zip(&sig.tensors) {
@@ -355,6 +359,8 @@ impl Elab {
         let training = self.training;
         self.training &= !self.is_frozen(&path);
         self.scopes.push(Scope::new(path));
+        let path = self.scopes.last().map_or_else(|| "".into(), |s| s.path.clone());
+        self.instance(&path, bound.callable, span);
         self.frame_of(bound.callable, span, &callable.inputs, &sig);
         let result = self.run_body(callable, sig, span);
         self.frames.pop();

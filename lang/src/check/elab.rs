@@ -11,10 +11,10 @@ use super::value::{CallableId, Value};
 use crate::device::Device;
 use crate::diagnostic::{Diagnostic, Label};
 use crate::dim::{Dim, Facts, Symbol};
-use crate::model::{Attrs, Body, Literal, Node, Op, ValueId, VarId, Variable, Word};
+use crate::model::{Attrs, Body, Instance, Literal, Node, Op, ValueId, VarId, Variable, Word};
 use crate::source::Span;
 use crate::types::{Axis, DType, OriginId, TensorType};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The error was reported; nothing more is to be said about it.
@@ -113,6 +113,8 @@ pub(super) struct Elab {
     /// The paths of instances that were applied, and the names that `let` gave.
     pub paths: HashMap<u64, String>,
     pub hints: HashMap<u64, String>,
+    /// Everything that was applied under a path of its own.
+    pub instances: BTreeMap<Word, Instance>,
     pub next_id: u64,
     /// Dtype and shape of the variable whose first value is being evaluated.
     pub expected: Option<(DType, Vec<Axis>)>,
@@ -169,6 +171,7 @@ impl Elab {
             scopes: vec![Scope::new("")],
             paths: HashMap::new(),
             hints: HashMap::new(),
+            instances: BTreeMap::new(),
             next_id: 0,
             expected: None,
             draws: HashMap::new(),
@@ -189,6 +192,18 @@ impl Elab {
             keep_names: false,
             named: Vec::new(),
             block: String::new(),
+        }
+    }
+
+    /// Notes that a declaration is applied under a path; the first time counts.
+    pub fn instance(&mut self, path: &Word, id: CallableId, span: Span) {
+        if !self.instances.contains_key(path) {
+            let program = self.program.clone();
+            let callable = &program.callable(id).callable;
+            let (name, kind) = (callable.name.text.clone(), callable.kind);
+            let library = self.in_library(callable.head);
+            let instance = Instance { name, kind, span: self.user_span(span), library };
+            self.instances.insert(path.clone(), instance);
         }
     }
 

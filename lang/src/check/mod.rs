@@ -211,7 +211,8 @@ fn finish(mut e: Elab, mut trains: Vec<crate::model::Train>, optimizers: Vec<val
         e.finish_variable(v);
     }
     let rules = update::Library { program: e.program.clone(), optimizers };
-    Model { variables, data: e.program.data.clone(), trains, rules: Arc::new(rules) }
+    let instances = std::mem::take(&mut e.instances);
+    Model { variables, data: e.program.data.clone(), trains, instances, rules: Arc::new(rules) }
 }
 
 fn parse_library(sources: &mut Sources, library: &[(&str, &str)], diagnostics: &mut Vec<Diagnostic>) -> Program {
