@@ -74,6 +74,9 @@ mod tests {
         assert_eq!(duration(Duration::from_secs(3725)), "1h02m");
         assert_eq!(duration(Duration::from_secs(65)), "1m05s");
         assert_eq!(bytes(12_500_000), "12.5 MB");
-        assert_eq!((si(999.0), si(2e3), si(12_540_000.0), si(7.6e11)), ("999 ".into(), "2.00 k".into(), "12.5 M".into(), "760 G".into()));
+        assert_eq!(
+            (si(999.0), si(2e3), si(12_540_000.0), si(7.6e11)),
+            ("999 ".into(), "2.00 k".into(), "12.5 M".into(), "760 G".into())
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{run, stdout};
+use common::good;
 use serde_json::Value;
 
 const NET: &str = "
@@ -25,13 +25,17 @@ fn costs(words: &[&str]) -> Value {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("net.tfm");
     std::fs::write(&file, NET).unwrap();
-    let file = file.display().to_string();
-    let out = run(&[&["cost", &file, "--json"], words].concat());
-    serde_json::from_str(&stdout(&out)).unwrap()
+    let line = [&["cost", "net.tfm", "--json"], words].concat().join(" ");
+    serde_json::from_str(&good(dir.path(), &line)).unwrap()
 }
 
 fn layer<'a>(costs: &'a Value, path: &str) -> &'a Value {
-    costs["layers"].as_array().unwrap().iter().find(|l| l["path"] == path).unwrap_or_else(|| panic!("{path}: {costs:#}"))
+    costs["layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|l| l["path"] == path)
+        .unwrap_or_else(|| panic!("{path}: {costs:#}"))
 }
 
 #[test]
@@ -47,7 +51,10 @@ fn layers_have_parameters_and_operations() {
     assert_eq!(dense["trained"], 2704 * 10 + 10);
     assert_eq!(layer(&costs, "Net.batch_norm_1")["state"], 8);
     let parameters = &costs["parameters"];
-    assert_eq!((&parameters["trained"], &parameters["optimizer"]), (&(36 + 8 + 27050).into(), &(2 * (36 + 8 + 27050)).into()));
+    assert_eq!(
+        (&parameters["trained"], &parameters["optimizer"]),
+        (&(36 + 8 + 27050).into(), &(2 * (36 + 8 + 27050)).into())
+    );
     let value = |name: &str| costs["flops"][name]["value"].as_u64().unwrap();
     assert!(value("backward") > value("forward") && value("step") > value("forward") + value("backward"));
     assert!(costs["kept_bytes"]["value"].as_u64().unwrap() > 32 * 4 * 26 * 26 * 4);

@@ -15,7 +15,8 @@ use crate::graph::{Entry, Gradient, Graph, Op, SparseRows, Type, Value, Var, Var
 use tfm_lang::diagnostic::Diagnostic;
 use tfm_lang::dim::Dim;
 use tfm_lang::model::{
-    Attrs, Minimize, Model, ParameterUpdate, Train, Update, UpdateParameter, UpdateSettings, ValueId, VariableKind, Word,
+    Attrs, Minimize, Model, ParameterUpdate, Train, Update, UpdateParameter, UpdateSettings, ValueId, VariableKind,
+    Word,
 };
 use tfm_lang::syntax::ast::Unit;
 use tfm_lang::types::DType;

@@ -127,7 +127,10 @@ impl Cost {
         say(&totals(&costs, shown, batch))?;
         say(&format!("\n{}", of_memory(&memory, batch, per_example)))?;
         if let Some(why) = unopened {
-            complain(&format!("note: the data was not opened, and is not counted: {}", why.trim_start_matches("error: ")));
+            complain(&format!(
+                "note: the data was not opened, and is not counted: {}",
+                why.trim_start_matches("error: ")
+            ));
         }
         if let Some((limit, largest)) = largest {
             let text = match largest {
@@ -170,8 +173,9 @@ fn totals(costs: &Costs, shown: Shown, batch: i64) -> String {
     parts.extend(others.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", count(*n))));
     let step = &costs.step;
     let mut rows = vec![vec!["parameters".to_string(), parts.join(", ")]];
-    let figures = [("forward", &step.forward), ("backward", &step.backward), ("update", &step.update), ("step", &step.flops())]
-        .map(|(name, d)| (name, d.clone()));
+    let figures =
+        [("forward", &step.forward), ("backward", &step.backward), ("update", &step.update), ("step", &step.flops())]
+            .map(|(name, d)| (name, d.clone()));
     for (name, d) in figures {
         let number = match (shown, at(&d, batch)) {
             (Shown::Symbolic, Some(n)) => format!(" = {}FLOP for B = {batch}", si(n as f64)),
@@ -223,7 +227,10 @@ mod tests {
 
     #[test]
     fn sizes_have_units() {
-        assert_eq!((size("2GB"), size("512 MB"), size("1.5GiB")), (Ok(2_000_000_000), Ok(512_000_000), Ok(1_610_612_736)));
+        assert_eq!(
+            (size("2GB"), size("512 MB"), size("1.5GiB")),
+            (Ok(2_000_000_000), Ok(512_000_000), Ok(1_610_612_736))
+        );
         for wrong in ["", "GB", "2 XB", "-1GB", "0", "1e30GB"] {
             assert!(size(wrong).is_err(), "{wrong}");
         }

@@ -70,7 +70,8 @@ impl<'a> Planner<'a> {
         let known = [("B".to_string(), batch), ("steps_per_epoch".to_string(), self.steps_per_epoch)];
         let mut sizes = BTreeMap::from(known);
         loop {
-            let request = Request { entry: entry.into(), fetches: fetches.clone(), assigns: true, sizes: sizes.clone() };
+            let request =
+                Request { entry: entry.into(), fetches: fetches.clone(), assigns: true, sizes: sizes.clone() };
             match schedule(&self.compiled.graph, &request, &self.device) {
                 Ok(plan) => return Ok(plan),
                 // The rows that the parts of a batch touch: of each part at most as many as it has examples.

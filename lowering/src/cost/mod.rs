@@ -7,8 +7,8 @@ mod rules;
 
 pub use rules::flops;
 
-use crate::outline::{Flat, Phase, flat};
 use crate::graph::Graph;
+use crate::outline::{Flat, Phase, flat};
 use tfm_lang::dim::Dim;
 use tfm_lang::model::Train;
 

@@ -203,7 +203,8 @@ impl Writer {
         let (inputs, carried) = args.split_at(scan.walked.len().min(args.len()));
         let named = inputs.iter().enumerate().filter_map(|(i, a)| Some((Scan::input(i), (*a)?)));
         let turns = outer.turns.as_ref().map_or(scan.length.clone(), |t| t.mul(&scan.length));
-        let turn = Turn { inputs: named.collect(), carried: carried.iter().filter_map(|c| *c).collect(), turns: Some(turns) };
+        let turn =
+            Turn { inputs: named.collect(), carried: carried.iter().filter_map(|c| *c).collect(), turns: Some(turns) };
         let roots = (0..scan.results()).filter_map(|k| scan.of_result(k));
         let needed = scan.turn.needed(roots);
         let places = self.walk(&scan.turn, &needed, &|_| phase, &turn);

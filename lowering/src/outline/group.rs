@@ -41,7 +41,8 @@ pub(super) fn groups(flats: &Flats, blocks: &[usize], expands: &dyn Fn(usize) ->
             grouping.put(i, group);
             continue;
         }
-        let same = |a: usize| blocks[a] == blocks[i] && flats.nodes[a].span == node.span && flats.nodes[a].turns == node.turns;
+        let same =
+            |a: usize| blocks[a] == blocks[i] && flats.nodes[a].span == node.span && flats.nodes[a].turns == node.turns;
         let before = node.args.iter().filter_map(|(a, _)| Some((*a, grouping.of[*a]?)));
         if expands(blocks[i]) {
             // A repeated value is shown as what it repeats.
@@ -101,7 +102,8 @@ impl Grouping<'_> {
         let first = of_groups.iter().copied().min().unwrap_or(i);
         of_groups.push(i);
         let inside = |a: usize| a == i || self.of[a] == Some(group) || (joined.is_some() && self.of[a] == joined);
-        let outside = of_groups.iter().flat_map(|m| &self.flats.nodes[*m].args).map(|(a, _)| *a).filter(|a| !inside(*a));
+        let outside =
+            of_groups.iter().flat_map(|m| &self.flats.nodes[*m].args).map(|(a, _)| *a).filter(|a| !inside(*a));
         let mut left: Vec<usize> = outside.collect();
         let mut seen = std::collections::HashSet::new();
         while let Some(a) = left.pop() {

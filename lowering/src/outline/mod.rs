@@ -365,10 +365,17 @@ fn label(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let word = text.chars().take_while(|c| c.is_alphanumeric() || "_.".contains(*c)).count();
     let is_call = text.chars().nth(word) == Some('(') && text.ends_with(')');
-    let one_call = is_call && text.chars().skip(word).scan(0, |d, c| {
-        *d += i32::from(c == '(') - i32::from(c == ')');
-        Some(*d)
-    }).take_while(|d| *d > 0).count() == text.chars().count() - word - 1;
+    let one_call = is_call
+        && text
+            .chars()
+            .skip(word)
+            .scan(0, |d, c| {
+                *d += i32::from(c == '(') - i32::from(c == ')');
+                Some(*d)
+            })
+            .take_while(|d| *d > 0)
+            .count()
+            == text.chars().count() - word - 1;
     match one_call {
         true if word > 0 && text.chars().count() > 24 => text.chars().take(word).collect(),
         _ if text.chars().count() > 36 => text.chars().take(34).collect::<String>() + "…",

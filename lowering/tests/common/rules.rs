@@ -217,5 +217,11 @@ pub fn model(
         frozen: Vec::new(),
         span: Span::default(),
     };
-    Model { variables, data: Vec::new(), trains: vec![train], instances: Default::default(), rules: Arc::new(Hand { average }) }
+    Model {
+        variables,
+        data: Vec::new(),
+        trains: vec![train],
+        instances: Default::default(),
+        rules: Arc::new(Hand { average }),
+    }
 }
