@@ -9,6 +9,7 @@ mod eval;
 mod explain;
 mod export;
 mod graph;
+mod plot;
 mod predict;
 mod test;
 mod train;
@@ -37,8 +38,10 @@ pub enum Command {
     Predict(predict::Predict),
     /// Write the weights of a run as safetensors
     Export(export::Export),
-    /// Show the graph of a file, or the plan for given sizes
+    /// Draw what a step computes: a tree, SVG, a page; show the graph or a plan
     Graph(graph::Graph),
+    /// Draw the curves of runs, in the terminal or as SVG
+    Plot(plot::Plot),
     /// Measure training on the standard workloads, beside other frameworks
     Bench(bench::Bench),
     /// Show the documentation of the library, or of a file
@@ -62,6 +65,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Predict(c) => c.run(color),
         Command::Export(c) => c.run(),
         Command::Graph(c) => c.run(color),
+        Command::Plot(c) => c.run(color),
         Command::Bench(c) => c.run(),
         Command::Doc(c) => c.run(color),
         Command::Explain(c) => c.run(),

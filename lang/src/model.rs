@@ -429,11 +429,13 @@ pub struct Program {
 pub struct Report {
     /// `accuracy`; the loss is reported as `loss` (or its `let` name when several are minimized).
     pub name: String,
-    /// Rank 0, f32.
+    /// Rank 0, f32; or a table of [`Report::sizes`], which only evaluations give.
     pub value: ValueId,
     /// False: averaged over batches by their size. True: it is made from metric states that go on
     /// from batch to batch, and the last value counts.
     pub accumulated: bool,
+    /// Empty for a number; of a table, which is always accumulated, one or two sizes.
+    pub sizes: Vec<i64>,
 }
 
 /// How long, or how often.

@@ -16,7 +16,9 @@ use tfm_lowering::build::{batch_entry, evaluate_entry, every_entry};
 use tfm_runtime::checkpoint::{Progress, Store, Weights, Which};
 use tfm_runtime::cpu::Cpu;
 use tfm_runtime::data::Dataset;
-use tfm_runtime::run::{self, DataFeed, Ended, Engine, Event, Feed, Folder, Job, Outcome, RunError, RunInfo, Summary};
+use tfm_runtime::run::{
+    self, About, DataFeed, Ended, Engine, Event, Feed, Folder, Job, Outcome, Recorder, RunError, RunInfo, Summary,
+};
 use tfm_runtime::session::{Call, Session};
 use tfm_runtime::tensor::Tensor;
 
@@ -54,6 +56,11 @@ pub struct Train {
     /// Start from these weights, as `export` writes them: safetensors, matched by path
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub start: Option<PathBuf>,
+
+    /// Write histograms of the parameters for TensorBoard, every so many steps
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "100", value_name = "STEPS",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub histograms: Option<u64>,
 
     /// Show nothing but errors and the end
     #[arg(long, short)]
@@ -314,9 +321,13 @@ impl Block<'_> {
             let note = format!("going on with seed {}, with which this run began", progress.seed);
             observer.on(Event::Note(&note));
         }
+        let goes_on = from.is_some();
         let splits: Vec<Vec<String>> = self.compiled.model.data.iter().map(|d| d.splits.clone()).collect();
         let job = Job { train, splits: &splits, folder: &folder, max_steps: command.max_steps, from, stop: &stop };
-        let outcome = run::train(session, &feed, job, &mut *observer);
+        let about = self.about(goes_on);
+        let mut recorder = Recorder::new(&mut *observer, &folder, &about);
+        let outcome = run::train(session, &feed, job, &mut recorder);
+        drop(recorder);
         drop(observer);
         self.finish(outcome.map_err(|e| self.explain(e))?, &folder)
     }
@@ -379,6 +390,33 @@ impl Block<'_> {
         };
         folder.write_json("run.json", &info)?;
         Ok(folder)
+    }
+
+    /// What the run is about, for who looks at it in a viewer.
+    fn about(&self, goes_on: bool) -> About<'_> {
+        let train = &self.compiled.model.trains[self.train];
+        let fenced = |text: &str| text.lines().map(|l| format!("    {l}\n")).collect::<String>();
+        let sources = self.compiled.source_files();
+        let mut texts: Vec<(String, String)> =
+            sources.iter().map(|(name, text)| (format!("source/{}", name.display()), fenced(text))).collect();
+        let set = self.command.settings.set.iter().map(|(name, value)| format!("| {name} | {value} |\n"));
+        let settings = format!(
+            "| setting | value |\n|---|---|\n| seed | {} |\n| batch | {} |\n| threads | {} |\n| parameters | {} |\n{}",
+            train.seed,
+            train.batch,
+            self.command.settings.threads(),
+            count(self.compiled.parameters()),
+            set.collect::<String>()
+        );
+        texts.push(("settings".into(), settings));
+        About {
+            train,
+            data: &self.compiled.model.data[train.data.data],
+            graph: &self.compiled.graph,
+            texts,
+            histograms: self.command.histograms,
+            goes_on,
+        }
     }
 
     /// What is trained, on what, where it goes.

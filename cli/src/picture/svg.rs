@@ -28,8 +28,11 @@ pub fn svg(picture: &Picture, depth: Option<usize>) -> String {
          role=\"img\" aria-label=\"{}\">\n<style>{STYLE}</style>\n<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n",
         escape(&picture.title())
     );
-    let _ = writeln!(out, "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"6\" \
-         markerHeight=\"6\" orient=\"auto\"><path class=\"tip\" d=\"M0 0.5L7.5 4L0 7.5Z\"/></marker></defs>");
+    let _ = writeln!(
+        out,
+        "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"6\" \
+         markerHeight=\"6\" orient=\"auto\"><path class=\"tip\" d=\"M0 0.5L7.5 4L0 7.5Z\"/></marker></defs>"
+    );
     let _ = writeln!(out, "<text class=\"title\" x=\"{PADDING}\" y=\"24\">{}</text>", escape(&picture.title()));
     drawing.block(0, (PADDING, PADDING + 22.0), 0, &placed, &mut out);
     out.push_str("</svg>\n");
@@ -203,7 +206,11 @@ fn texts(lines: &[String], (x, y): Point, out: &mut String) {
     for (i, line) in lines.iter().filter(|l| !l.is_empty()).enumerate() {
         let class = if i == 0 { "name" } else { "small" };
         let y = y + 14.0 * i as f64;
-        let _ = write!(out, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{}</text>", escape(line));
+        let _ = write!(
+            out,
+            "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{}</text>",
+            escape(line)
+        );
     }
 }
 

@@ -165,7 +165,12 @@ impl Observer for Log {
 }
 
 fn program() -> Program {
-    let report = |name: &str, value, accumulated| Report { name: name.into(), value: ValueId(value), accumulated };
+    let report = |name: &str, value, accumulated| Report {
+        name: name.into(),
+        value: ValueId(value),
+        accumulated,
+        sizes: Vec::new(),
+    };
     Program {
         body: Body::default(),
         losses: vec![ValueId(0)],
