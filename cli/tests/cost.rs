@@ -74,3 +74,22 @@ fn the_largest_batch_fits_and_the_next_does_not() {
     assert!(largest > 32 && peak(largest) <= room, "{largest}");
     assert!(peak(largest + 1) > room, "{largest}");
 }
+
+#[test]
+fn the_peak_of_a_run_is_as_predicted() {
+    if !std::path::Path::new("/proc/self/status").exists() {
+        eprintln!("skipped: this system does not say how much memory a process has held");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    // Large enough that what is predicted is most of it.
+    let text = NET.replace("Dense(10)", "Dense(256) |> relu |> Dense(10)").replace("batch: 32", "batch: 256");
+    let text = text.replace("train: 256", "train: 4096");
+    std::fs::write(dir.path().join("net.tfm"), text).unwrap();
+    let costs: Value = serde_json::from_str(&good(dir.path(), "cost net.tfm --json")).unwrap();
+    good(dir.path(), "train net.tfm --quiet --max-steps 12");
+    let summary = std::fs::read_to_string(dir.path().join("runs/net/001/summary.json")).unwrap();
+    let summary: Value = serde_json::from_str(&summary).unwrap();
+    let (told, was) = (costs["memory"]["peak"].as_f64().unwrap(), summary["peak_memory_bytes"].as_f64().unwrap());
+    assert!((told / was - 1.0).abs() < 0.05, "told {told}, was {was}: {:#}", costs["memory"]);
+}

@@ -4,7 +4,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const { blocks, steps, arranged, sources } = data;
-const PADDING = 14, TITLE = 26, GAP_X = 18, GAP_Y = 26, SWEEPS = 14, LARGE = 7.25, SMALL = 6.05;
+const PADDING = 14, TITLE = 26, GAP_X = 18, GAP_Y = 26, SWEEPS = 40, LARGE = 7.25, SMALL = 6.05;
 const state = { open: new Set(), shapes: "symbolic", batch: data.batch, chosen: null, hits: [], hit: -1, colours: "kind", x: 0, y: 0, zoom: 1 };
 const escape = (s) => String(s).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
 
@@ -127,18 +127,32 @@ function place(b, placed) {
   for (let i = 0; i < x.length; i++) x[i] += shift;
   const y = sizes.map(() => 0);
   let top = title;
+  const reach = sizes.map(() => [0, 0]);
   a.ranks.forEach((ranked, r) => {
     const h = Math.max(0, ...ranked.map((s) => sizes[s].h)), border = ranked.every((s) => a.slots[s] === "^" || a.slots[s] === "_");
     if (border && r > 0) top += PADDING - GAP_Y;
     ranked.forEach((s) => (y[s] = top + (h - sizes[s].h) / 2));
+    ranked.forEach((s) => (reach[s] = [top, top + h]));
     top += h + (border ? 8 : GAP_Y);
   });
   const out = a.slots.indexOf("_"), into = a.slots.indexOf("^");
   const h = out >= 0 ? top - 8 : top - GAP_Y + PADDING;
-  if (into >= 0) y[into] = 0;
-  if (out >= 0) y[out] = h;
-  placed.set(b, { x, y, sizes, w, h });
+  if (into >= 0) { y[into] = 0; reach[into] = [0, 0]; }
+  if (out >= 0) { y[out] = h; reach[out] = [h, h]; }
+  placed.set(b, { x, y, sizes, w, h, reach });
   return { w, h, above: into >= 0 ? x[into] : w / 2, below: out >= 0 ? x[out] : w / 2 };
+}
+// A line stays upright as long as it is in a rank, so that it passes what stands there.
+function wirePoints(path, p) {
+  const down = p.reach[path[0]][0] <= p.reach[path.at(-1)][0], out = [];
+  path.forEach((s, i) => {
+    const [top, bottom] = p.reach[s], above = p.x[s] + p.sizes[s].above, below = p.x[s] + p.sizes[s].below;
+    if (i === 0) out.push([below, p.y[s] + p.sizes[s].h], [below, bottom]);
+    else if (i === path.length - 1) out.push([above, top], [above, p.y[s]]);
+    else if (down) out.push([p.x[s], top], [p.x[s], bottom]);
+    else out.push([p.x[s], bottom], [p.x[s], top]);
+  });
+  return out.filter(([x, y], i) => !i || x !== out[i - 1][0] || y !== out[i - 1][1]);
 }
 function curve(points) {
   let d = `M${points[0][0].toFixed(1)} ${points[0][1].toFixed(1)}`;
@@ -163,13 +177,15 @@ function render() {
     let out = "";
     if (b) {
       boxes.set("b" + b, [ox, oy, p.w, p.h]);
-      out += `<g class="block open ${block.tone}${chosen("b" + b)}" data-key="b${b}" data-path="${escape(block.path)}"${part(block, top)}><rect class="body" x="${ox}" y="${oy}" width="${p.w}" height="${p.h}" rx="10"/><rect class="head" x="${ox}" y="${oy}" width="${p.w}" height="${TITLE + 2}" rx="10"/><text class="name" x="${ox + PADDING}" y="${oy + 18}">${escape(block.title)}</text><text class="small" text-anchor="end" x="${ox + p.w - PADDING}" y="${oy + 18}">${escape(words(block))}</text></g>`;
+      out += `<g class="block open ${block.tone}${chosen("b" + b)}" data-key="b${b}" data-path="${escape(block.path)}"${part(block, top)}><rect class="body" x="${ox}" y="${oy}" width="${p.w}" height="${p.h}" rx="10"/><rect class="head" x="${ox}" y="${oy}" width="${p.w}" height="${TITLE + 2}" rx="10"/></g>`;
     }
     for (const wire of a.wires) {
-      const points = wire.path.map((s, i) => (i === 0 ? [p.x[s] + p.sizes[s].below, p.y[s] + p.sizes[s].h] : i === wire.path.length - 1 ? [p.x[s] + p.sizes[s].above, p.y[s]] : [p.x[s], p.y[s]]));
+      const points = wirePoints(wire.path, p);
       const ends = [a.slots[wire.path[0]], a.slots[wire.path.at(-1)]];
       out += `<path class="wire${ends.includes(state.chosen) ? " on" : ""}" d="${curve(points.map(([x, y]) => [x + ox, y + oy]))}"${ends[1] !== "_" ? ' marker-end="url(#tip)"' : ""}><title>${escape(shape(wire.type))}</title></path>`;
     }
+    // Above the lines.
+    if (b) out += `<text class="name over" x="${ox + PADDING}" y="${oy + 18}">${escape(block.title)}</text><text class="small over" text-anchor="end" x="${ox + p.w - PADDING}" y="${oy + 18}">${escape(words(block))}</text>`;
     a.slots.forEach((slot, i) => {
       if (!/^[bs]/.test(slot)) return;
       const n = Number(slot.slice(1)), x = ox + p.x[i], y = oy + p.y[i], s = p.sizes[i];
@@ -360,3 +376,7 @@ $("title").innerHTML = `${escape(data.title)}<small>${escape(words(blocks[0]))}<
 $("batch").value = state.batch;
 $("file").innerHTML = sources.map((s, i) => `<option value="${i}">${escape(s.name)}</option>`).join("");
 few(); choose(null); render(); fit();
+// `#Net.dense_1` goes to a layer.
+const wanted = decodeURIComponent(location.hash.slice(1));
+const at = wanted ? blocks.findIndex((b) => b.path === wanted) : -1;
+if (at > 0) { reveal("b" + at); state.open.add(at); choose("b" + at); render(); fit(); if (state.zoom < 0.7) centre("b" + at); }

@@ -47,7 +47,7 @@ pub const PADDING: f64 = 14.0;
 pub const TITLE: f64 = 26.0;
 const GAP_X: f64 = 18.0;
 const GAP_Y: f64 = 26.0;
-const SWEEPS: usize = 14;
+const SWEEPS: usize = 40;
 
 /// Places the inside of a block, `title` below its top and no narrower than `least`.
 pub fn place(arranged: &Arrangement, title: f64, least: f64, size: &dyn Fn(Child) -> Size) -> Placed {
@@ -68,6 +68,8 @@ pub fn place(arranged: &Arrangement, title: f64, least: f64, size: &dyn Fn(Child
 
     let mut y = vec![0.0; sizes.len()];
     let mut top = title;
+    // From where to where each slot's rank reaches.
+    let mut reach = vec![(0.0, 0.0); sizes.len()];
     for (r, ranked) in arranged.ranks.iter().enumerate() {
         let height = ranked.iter().map(|s| sizes[*s].height).fold(0.0, f64::max);
         let is_border = ranked.iter().all(|s| matches!(arranged.slots[*s], Slot::End(End::Above | End::Below)));
@@ -75,6 +77,7 @@ pub fn place(arranged: &Arrangement, title: f64, least: f64, size: &dyn Fn(Child
             top += PADDING - GAP_Y;
         }
         ranked.iter().for_each(|s| y[*s] = top + (height - sizes[*s].height) / 2.0);
+        ranked.iter().for_each(|s| reach[*s] = (top, top + height));
         top += height + if is_border { 8.0 } else { GAP_Y };
     }
     let ends_below = arranged.slots.contains(&Slot::End(End::Below));
@@ -84,6 +87,11 @@ pub fn place(arranged: &Arrangement, title: f64, least: f64, size: &dyn Fn(Child
             Slot::End(End::Above) => *y = 0.0,
             Slot::End(End::Below) => *y = height,
             _ => {}
+        }
+    }
+    for (slot, (reach, y)) in arranged.slots.iter().zip(reach.iter_mut().zip(&y)) {
+        if matches!(slot, Slot::End(End::Above | End::Below)) {
+            *reach = (*y, *y);
         }
     }
     let port = |end: End| arranged.slots.iter().position(|s| *s == Slot::End(end)).map(|s| x[s]);
@@ -97,21 +105,28 @@ pub fn place(arranged: &Arrangement, title: f64, least: f64, size: &dyn Fn(Child
         Slot::End(End::Child(child)) => Some((*child, (x[i], y[i]))),
         _ => None,
     });
-    let wires = arranged.wires.iter().map(|w| points(&w.path, &x, &y, &sizes)).collect();
+    let wires = arranged.wires.iter().map(|w| points(&w.path, &x, &y, &sizes, &reach)).collect();
     Placed { size, children: children.collect(), wires }
 }
 
-/// From the lower border of one slot through bends to the upper border of another.
-fn points(path: &[usize], x: &[f64], y: &[f64], sizes: &[Size]) -> Vec<Point> {
+/// From the lower border of one slot through bends to the upper border of another. A line stays upright as long as it
+/// is in a rank, so that it passes what stands there.
+fn points(path: &[usize], x: &[f64], y: &[f64], sizes: &[Size], reach: &[(f64, f64)]) -> Vec<Point> {
     let last = path.len() - 1;
-    path.iter()
-        .enumerate()
-        .map(|(i, &s)| match i {
-            0 => (x[s] + sizes[s].below, y[s] + sizes[s].height),
-            _ if i == last => (x[s] + sizes[s].above, y[s]),
-            _ => (x[s], y[s]),
-        })
-        .collect()
+    let goes_down = reach[path[0]].0 <= reach[path[last]].0;
+    let mut out: Vec<Point> = Vec::new();
+    for (i, &s) in path.iter().enumerate() {
+        let (top, bottom) = reach[s];
+        let (above, below) = (x[s] + sizes[s].above, x[s] + sizes[s].below);
+        match i {
+            0 => out.extend([(below, y[s] + sizes[s].height), (below, bottom)]),
+            _ if i == last => out.extend([(above, top), (above, y[s])]),
+            _ if goes_down => out.extend([(x[s], top), (x[s], bottom)]),
+            _ => out.extend([(x[s], bottom), (x[s], top)]),
+        }
+    }
+    out.dedup();
+    out
 }
 
 /// The left of each slot.

@@ -77,22 +77,14 @@ impl Drawing<'_> {
         let outline = &self.picture.outline;
         let Some(made) = placed.get(&b) else { return };
         let block = &outline.blocks[b];
+        let Size { width, height, .. } = made.size;
         if b > 0 {
-            let Size { width, height, .. } = made.size;
-            let tone = tone(block);
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "<g class=\"block open {tone}\"><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"10\"/>\
-                 <text class=\"name\" x=\"{:.1}\" y=\"{:.1}\">{}</text><text class=\"small\" x=\"{:.1}\" y=\"{:.1}\" \
-                 text-anchor=\"end\">{}</text></g>\n",
+                "<g class=\"block open {}\"><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"10\"/></g>",
+                tone(block),
                 at.0,
-                at.1,
-                at.0 + PADDING,
-                at.1 + 18.0,
-                escape(&words::block_title(block)),
-                at.0 + width - PADDING,
-                at.1 + 18.0,
-                escape(&words::short_figures(&block.figures, self.picture.batch)),
+                at.1
             );
         }
         for (wire, points) in self.arranged[b].wires.iter().zip(&made.wires) {
@@ -102,6 +94,19 @@ impl Drawing<'_> {
                 curve(points, at),
                 if ends_in_a_child(&self.arranged[b], &wire.path) { " marker-end=\"url(#tip)\"" } else { "" },
                 escape(&wire.ty.to_string())
+            );
+        }
+        if b > 0 {
+            // Above the lines.
+            let y = at.1 + 18.0;
+            let _ = writeln!(
+                out,
+                "<text class=\"name over\" x=\"{:.1}\" y=\"{y:.1}\">{}</text>\
+                 <text class=\"small over\" x=\"{:.1}\" y=\"{y:.1}\" text-anchor=\"end\">{}</text>",
+                at.0 + PADDING,
+                escape(&words::block_title(block)),
+                at.0 + width - PADDING,
+                escape(&words::short_figures(&block.figures, self.picture.batch)),
             );
         }
         for (child, (x, y)) in &made.children {

@@ -91,7 +91,9 @@ pub fn flat(graph: &Graph, train: &Train, training: bool) -> Flats {
     let entries: Vec<&Entry> = batch.into_iter().chain(step).collect();
     let is_sum = |name: &str| [micro::SUM, micro::LOSS, micro::ROWS].iter().any(|sum| name.starts_with(sum));
     let outputs = || entries[..entries.len().min(1)].iter().flat_map(|e| &e.outputs);
-    let shown = || outputs().filter(|(name, _)| !is_sum(name));
+    // What models gave is there for `predict`.
+    let is_given = |name: &str| train.training.outputs.iter().any(|(n, _)| n == name);
+    let shown = || outputs().filter(|(name, _)| !is_sum(name) && !is_given(name));
     let assigns = || entries.iter().flat_map(|e| &e.assigns);
     let kept = |var: &Var| matches!(graph.variables[var.0 as usize].kind, VariableKind::State | VariableKind::Metric);
     let forward_roots = shown().map(|(_, v)| *v).chain(assigns().filter(|(var, _)| kept(var)).map(|(_, v)| *v));

@@ -20,12 +20,19 @@ impl Groups {
     }
 }
 
-/// Groups all operations. Those with one place in the text are one group, unless another group would have to come
-/// between them; where `expands` says so of a block, each stands alone.
+/// Groups all operations. Those with one place in the text are one group, and so is an expression with what stands in it
+/// and is read by it alone, unless another group would have to come between them; where `expands` says so of a block,
+/// each stands alone.
 pub(super) fn groups(flats: &Flats, blocks: &[usize], expands: &dyn Fn(usize) -> bool) -> Groups {
     let n = flats.nodes.len();
     let mut grouping = Grouping { flats, members: vec![Vec::new(); n], of: vec![None; n] };
     let mut update = None;
+    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); n];
+    for (i, node) in flats.nodes.iter().enumerate() {
+        node.args.iter().for_each(|(a, _)| readers[*a].push(i));
+    }
+    // An output is read by who asks for it.
+    flats.outputs.iter().for_each(|(_, v)| readers[*v].push(usize::MAX));
     for (i, node) in flats.nodes.iter().enumerate() {
         match &node.kind {
             Kind::Literal | Kind::Variable(_) => continue,
@@ -41,6 +48,14 @@ pub(super) fn groups(flats: &Flats, blocks: &[usize], expands: &dyn Fn(usize) ->
             grouping.put(i, group);
             continue;
         }
+        let holds = |a: usize| match (node.span, flats.nodes[a].span) {
+            (Some(all), Some(part)) => all.file == part.file && all.start <= part.start && part.end <= all.end,
+            _ => false,
+        };
+        let within = |a: usize| {
+            let alike = blocks[a] == blocks[i] && flats.nodes[a].turns == node.turns;
+            alike && holds(a) && grouping.of[a].is_some_and(|g| grouping.is_read_by(g, i, &readers))
+        };
         let same =
             |a: usize| blocks[a] == blocks[i] && flats.nodes[a].span == node.span && flats.nodes[a].turns == node.turns;
         let before = node.args.iter().filter_map(|(a, _)| Some((*a, grouping.of[*a]?)));
@@ -52,7 +67,7 @@ pub(super) fn groups(flats: &Flats, blocks: &[usize], expands: &dyn Fn(usize) ->
             continue;
         }
         let candidates: Vec<usize> = before
-            .filter(|(a, _)| same(*a) && matches!(flats.nodes[*a].kind, Kind::Primitive(_)))
+            .filter(|(a, _)| (same(*a) || within(*a)) && matches!(flats.nodes[*a].kind, Kind::Primitive(_)))
             .map(|(_, g)| g)
             .collect();
         let mut joined: Option<usize> = None;
@@ -93,6 +108,13 @@ impl Grouping<'_> {
         }
         self.members[a].sort_unstable();
         a
+    }
+
+    /// True when what a group gives is read by one operation, and by nobody else outside of it.
+    fn is_read_by(&self, group: usize, reader: usize, readers: &[Vec<usize>]) -> bool {
+        let members = &self.members[group];
+        let inside = |r: &usize| *r == reader || members.contains(r);
+        members.iter().flat_map(|m| &readers[*m]).all(inside)
     }
 
     /// True when nothing outside stands between the group, the operation, and the group that it has joined already.
