@@ -20,7 +20,8 @@ pub struct Settings {
     pub threads: Option<u16>,
 }
 
-fn assignment(text: &str) -> Result<(String, String), String> {
+/// Reads `NAME=VALUE`.
+pub fn assignment(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("it must be NAME=VALUE, such as epochs=1")?;
     if name.trim().is_empty() || value.trim().is_empty() {
         return Err("it must be NAME=VALUE, such as epochs=1".into());

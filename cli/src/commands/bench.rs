@@ -1,5 +1,7 @@
 //! `tfm bench`: training speed on standard workloads, alone or beside other frameworks.
 
+mod infer;
+mod losses;
 mod measure;
 mod peers;
 mod profile;
@@ -21,7 +23,7 @@ use std::process::Command;
 #[command(after_help = "Example:\n  tfm bench --work mlp,gpt --threads 1,2 --peers bench/peers --peer-python \
     torch=venv/bin/python")]
 pub struct Bench {
-    /// Which workloads
+    /// Which workloads, of mlp, cnn, resnet20, lstm, gpt, gpt_mid, recsys
     #[arg(long, value_delimiter = ',', default_value = "mlp,cnn,gpt", value_name = "NAMES")]
     work: Vec<String>,
 
@@ -57,6 +59,22 @@ pub struct Bench {
     #[arg(long, conflicts_with = "peers")]
     profile: bool,
 
+    /// Measure inference in place of training: a forward pass of one example, each run timed by itself
+    #[arg(long, conflicts_with = "profile")]
+    infer: bool,
+
+    /// Change a `const` of a workload, such as the size of the tables of `recsys`: rows=1667
+    #[arg(long, value_name = "NAME=VALUE", value_parser = crate::settings::assignment)]
+    set: Vec<(String, String)>,
+
+    /// Print the losses of so many steps on one batch, each before its update; measures nothing
+    #[arg(long, value_name = "N", conflicts_with_all = ["peers", "profile", "infer"])]
+    losses: Option<u64>,
+
+    /// Begin with the weights in a safetensors file, and take the batch in it: `batch.FIELD`, one tensor a field
+    #[arg(long, value_name = "FILE", requires = "losses")]
+    from: Option<PathBuf>,
+
     /// Measure one workload in this process
     #[arg(long, hide = true)]
     here: bool,
@@ -86,7 +104,11 @@ struct Work {
 static WORKS: &[Work] = &[
     Work { name: "mlp", text: include_str!("../../bench/mlp.tfm"), items: (128, "samples") },
     Work { name: "cnn", text: include_str!("../../bench/cnn.tfm"), items: (128, "samples") },
+    Work { name: "resnet20", text: include_str!("../../bench/resnet20.tfm"), items: (128, "samples") },
+    Work { name: "lstm", text: include_str!("../../bench/lstm.tfm"), items: (20 * 20, "tokens") },
     Work { name: "gpt", text: include_str!("../../bench/gpt.tfm"), items: (12 * 64, "tokens") },
+    Work { name: "gpt_mid", text: include_str!("../../bench/gpt_mid.tfm"), items: (8 * 256, "tokens") },
+    Work { name: "recsys", text: include_str!("../../bench/recsys.tfm"), items: (2048, "samples") },
 ];
 
 impl Bench {
@@ -95,13 +117,9 @@ impl Bench {
         let cores = || vec![std::thread::available_parallelism().map_or(1, |n| n.get() as u16)];
         let threads = if self.threads.is_empty() { cores() } else { self.threads.clone() };
         let works = self.works()?;
-        if self.profile || self.here {
+        if self.profile || self.here || self.losses.is_some() {
             for (work, &threads) in works.iter().flat_map(|w| threads.iter().map(move |t| (w, t))) {
-                let mut trainee = Trainee::new(work, threads.into())?;
-                match self.profile {
-                    true => say(&profile::profile(work, &mut trainee, self.seconds)?)?,
-                    false => say(&measure::measure(work, &mut trainee, self.seconds)?.to_string())?,
-                }
+                say(&self.here(work, threads.into())?)?;
             }
             return Ok(());
         }
@@ -119,9 +137,26 @@ impl Bench {
         if self.json {
             return Ok(());
         }
-        let head =
-            ["work", "threads", "steps/s", "step ms", "least ms", "items/s", "first step s", "peak MB", "ours is"];
+        let head = match self.infer {
+            true => ["work", "threads", "runs/s", "p50 ms", "p99 ms", "items/s", "first run s", "peak MB", "ours is"],
+            false => {
+                ["work", "threads", "steps/s", "step ms", "least ms", "items/s", "first step s", "peak MB", "ours is"]
+            }
+        };
         say(&measure::with_head(head, rows))
+    }
+
+    /// What one workload has to say in this process.
+    fn here(&self, work: &Work, threads: usize) -> Result<String, Failure> {
+        let mut trainee = Trainee::new(work, &self.set, threads)?;
+        if let Some(steps) = self.losses {
+            return losses::losses(&mut trainee, steps, self.from.as_deref());
+        }
+        Ok(match (self.profile, self.infer) {
+            (true, _) => profile::profile(work, &mut trainee, self.seconds)?,
+            (_, true) => infer::measure(work, &mut trainee, self.seconds)?.to_string(),
+            _ => measure::measure(work, &mut trainee, self.seconds)?.to_string(),
+        })
     }
 
     fn works(&self) -> Result<Vec<&'static Work>, Failure> {
@@ -142,10 +177,13 @@ impl Bench {
                 std::env::current_exe().map_err(|e| Failure::Message(format!("this program is not found: {e}")))?;
             let mut command = Command::new(ours);
             command.args(["bench", "--here"]);
-            self.keep(&mut best, measured(command, work, threads, self.seconds).map_err(Failure::Message)?)?;
+            self.set.iter().for_each(|(name, value)| {
+                command.arg("--set").arg(format!("{name}={value}"));
+            });
+            self.keep(&mut best, self.measured(command, work, threads).map_err(Failure::Message)?)?;
             let mut left = Vec::new();
             for peer in peers.drain(..) {
-                match measured(peer.command(), work, threads, self.seconds) {
+                match self.measured(peer.command(), work, threads) {
                     Ok(m) => {
                         self.keep(&mut best, m)?;
                         left.push(peer);
@@ -163,22 +201,26 @@ impl Bench {
             say(&new.to_string())?;
         }
         match best.iter_mut().find(|m| m.who() == new.who()) {
-            Some(old) if old.step_ms() <= new.step_ms() => {}
+            Some(old) if old.median_ms() <= new.median_ms() => {}
             Some(old) => *old = new,
             None => best.push(new),
         }
         Ok(())
     }
-}
 
-/// Runs a measurement in a process of its own; its last line is the result.
-fn measured(mut command: Command, work: &Work, threads: u16, seconds: f64) -> Result<Measured, String> {
-    let (threads, seconds) = (threads.to_string(), seconds.to_string());
-    command.args(["--work", work.name, "--threads", &threads, "--seconds", &seconds]);
-    let done = command.output().map_err(|e| format!("{}: {e}", command.get_program().display()))?;
-    let last = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().lines().last().unwrap_or_default().to_string();
-    if !done.status.success() {
-        return Err(format!("{} ({})", last(&done.stderr), done.status));
+    /// Runs a measurement in a process of its own; its last line is the result.
+    fn measured(&self, mut command: Command, work: &Work, threads: u16) -> Result<Measured, String> {
+        let (threads, seconds) = (threads.to_string(), self.seconds.to_string());
+        command.args(["--work", work.name, "--threads", &threads, "--seconds", &seconds]);
+        if self.infer {
+            command.arg("--infer");
+        }
+        let done = command.output().map_err(|e| format!("{}: {e}", command.get_program().display()))?;
+        let last =
+            |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().lines().last().unwrap_or_default().to_string();
+        if !done.status.success() {
+            return Err(format!("{} ({})", last(&done.stderr), done.status));
+        }
+        Measured::read(&last(&done.stdout))
     }
-    Measured::read(&last(&done.stdout))
 }

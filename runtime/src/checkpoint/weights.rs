@@ -5,6 +5,7 @@ use super::store::{Store, Which};
 use crate::tensor::Tensor;
 use safetensors::SafeTensors;
 use std::path::{Path, PathBuf};
+use tfm_lang::types::DType;
 use tfm_lowering::graph::Variable;
 
 /// Tensors by name, with the place they are from.
@@ -39,6 +40,26 @@ impl Weights {
     /// Where they are from.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The names of all tensors.
+    pub fn names(&self) -> Vec<String> {
+        self.tensors().map_or_else(|_| Vec::new(), |saved| saved.names().into_iter().map(str::to_string).collect())
+    }
+
+    /// A tensor by its name, of any shape.
+    ///
+    /// # Errors
+    /// When it is missing or of another dtype.
+    pub fn tensor(&self, name: &str, dtype: DType) -> Result<Tensor, CheckpointError> {
+        let saved = self.tensors()?;
+        let view = saved.tensor(name).map_err(|e| CheckpointError::new(&self.path, e))?;
+        let mut tensor = Tensor::zeros(dtype, view.shape());
+        if tensor.bytes().len() != view.data().len() {
+            return Err(CheckpointError::new(&self.path, format!("`{name}` is {:?}, not {dtype}", view.dtype())));
+        }
+        tensor.bytes_mut().copy_from_slice(view.data());
+        Ok(tensor)
     }
 
     fn tensors(&self) -> Result<SafeTensors<'_>, CheckpointError> {

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use tfm_lang::check::Options;
-use tfm_lowering::build::step_entry;
+use tfm_lowering::build::{evaluate_entry, step_entry};
 use tfm_runtime::cpu::Cpu;
 use tfm_runtime::data::Batch;
 use tfm_runtime::run::{DataFeed, Feed, shown};
@@ -24,26 +24,31 @@ static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// A workload that is ready to be trained, step by step.
 pub struct Trainee {
     pub(super) session: Session,
-    threads: usize,
-    seed: u64,
-    entry: String,
+    pub(super) threads: usize,
+    pub(super) seed: u64,
+    pub(super) entry: String,
+    pub(super) evaluate: String,
     losses: Vec<String>,
-    fields: Vec<String>,
-    batches: Vec<Batch>,
+    /// What is reported besides the loss.
+    reported: Option<String>,
+    /// Results of the models.
+    pub(super) outputs: Vec<String>,
+    pub(super) fields: Vec<String>,
+    pub(super) batches: Vec<Batch>,
     done: u64,
     out: Vec<Tensor>,
 }
 
 impl Trainee {
-    /// Checks, lowers and initializes a workload and draws its batches.
-    pub fn new(work: &Work, threads: usize) -> Result<Trainee, Failure> {
+    /// Checks, lowers and initializes a workload and draws its batches. `set` changes values of `const`.
+    pub fn new(work: &Work, set: &[(String, String)], threads: usize) -> Result<Trainee, Failure> {
         LazyLock::force(&BEGAN);
         let mut nothing = |_: &str| None;
-        let compiled =
-            compile(work.name, work.text, &mut nothing, &Options::default(), &|_| {}).map_err(|rejected| {
-                let found: Vec<_> = rejected.diagnostics.iter().map(|d| d.message.as_str()).collect();
-                Failure::Message(format!("the workload {} is not accepted: {}", work.name, found.join("; ")))
-            })?;
+        let options = Options { overrides: set.to_vec(), ..Options::default() };
+        let compiled = compile(work.name, work.text, &mut nothing, &options, &|_| {}).map_err(|rejected| {
+            let found: Vec<_> = rejected.diagnostics.iter().map(|d| d.message.as_str()).collect();
+            Failure::Message(format!("the workload {} is not accepted: {}", work.name, found.join("; ")))
+        })?;
         let train = &compiled.model.trains[0];
         let mut session = Session::new(compiled.graph.clone(), Cpu::new(threads));
         session.run(tfm_lowering::build::INIT, &[], &[], true, Context { seed: train.seed, step: 0 })?;
@@ -55,8 +60,11 @@ impl Trainee {
         let (fields, batches) = feed.evaluation(&train.data)?;
         let batches = batches.collect::<Result<Vec<Batch>, _>>()?;
         let losses = shown(&train.training).into_iter().take(train.training.losses.len()).map(|r| r.name).collect();
+        let reported = train.training.reports.first().map(|r| r.name.clone());
+        let evaluate = evaluate_entry(&train.name);
+        let outputs = train.evaluation.outputs.iter().map(|(name, _)| name.clone()).collect();
         let (seed, done, out) = (train.seed, 0, Vec::new());
-        Ok(Trainee { session, threads, seed, entry, losses, fields, batches, done, out })
+        Ok(Trainee { session, threads, seed, entry, evaluate, losses, reported, outputs, fields, batches, done, out })
     }
 
     /// One step, just as `tfm train` makes it: the loss is looked at after each.
@@ -83,6 +91,11 @@ impl Trainee {
         let losses: Vec<&str> = self.losses.iter().map(String::as_str).collect();
         let call = Call { entry: &self.entry, feeds: &feeds, fetches: &losses, assigns: true, ..Call::default() };
         Ok(self.session.plan_for(&call)?)
+    }
+
+    /// What the workload calls its loss: what it reports, or else what it minimizes.
+    pub(super) fn shown(&self) -> &str {
+        self.reported.as_deref().or(self.losses.first().map(String::as_str)).unwrap_or_default()
     }
 
     fn loss(&self) -> f32 {
@@ -140,7 +153,7 @@ fn stat() -> Option<Vec<f64>> {
 }
 
 /// Seconds since this process was made; on other systems than Linux, since the measurement began.
-fn since_start() -> f64 {
+pub fn since_start() -> f64 {
     let linux = || {
         let up = std::fs::read_to_string("/proc/uptime").ok()?;
         let up: f64 = up.split_whitespace().next()?.parse().ok()?;
@@ -156,14 +169,14 @@ fn processor_seconds() -> Option<f64> {
 }
 
 /// The most memory this process ever had, in MB, where the system says.
-fn peak_memory() -> Option<u64> {
+pub fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? / 1024)
 }
 
 /// A result, ours or a peer's: the same JSON object.
-pub struct Measured(Value);
+pub struct Measured(pub(super) Value);
 
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,16 +188,16 @@ impl Measured {
     /// Reads the line that a process printed.
     pub fn read(line: &str) -> Result<Measured, String> {
         let read = serde_json::from_str(line).ok().map(Measured);
-        read.filter(|m| m.step_ms() > 0.0).ok_or_else(|| format!("it printed no result but `{line}`"))
+        read.filter(|m| m.median_ms() > 0.0).ok_or_else(|| format!("it printed no result but `{line}`"))
     }
 
     fn number(&self, name: &str) -> Option<f64> {
         self.0[name].as_f64()
     }
 
-    /// The median, in milliseconds.
-    pub fn step_ms(&self) -> f64 {
-        self.number("step_ms_median").unwrap_or(0.0)
+    /// The median of a step or of a forward pass, in milliseconds.
+    pub fn median_ms(&self) -> f64 {
+        self.number("step_ms_median").or(self.number("p50_ms")).unwrap_or(0.0)
     }
 
     /// `tfm`, `torch/eager`.
@@ -198,14 +211,16 @@ impl Measured {
     /// Its line in the table, beside ours.
     pub fn row(&self, ours: &Measured) -> Vec<String> {
         let cell = |name: &str| self.number(name).map_or("-".into(), short);
-        let items = format!("{} {}", cell("items_per_s"), self.0["item"].as_str().unwrap_or_default());
+        let per_second = |name| self.number(name).map_or_else(|| short(1e3 / self.median_ms()), short);
+        let items = format!("{} {}", per_second("items_per_s"), self.0["item"].as_str().unwrap_or("samples"));
         let ratio =
-            if self.who() == ours.who() { "".into() } else { format!("{:.2}x", self.step_ms() / ours.step_ms()) };
+            if self.who() == ours.who() { "".into() } else { format!("{:.2}x", self.median_ms() / ours.median_ms()) };
         let work = format!("{:4} {}", self.0["work"].as_str().unwrap_or_default(), self.who());
         let ms = |name: &str| self.number(name).map_or("-".into(), |x| format!("{x:.3}"));
-        let (median, least) = (ms("step_ms_median"), ms("step_ms_min"));
+        let second = if self.number("p99_ms").is_some() { "p99_ms" } else { "step_ms_min" };
+        let (median, second) = (format!("{:.3}", self.median_ms()), ms(second));
         let (threads, first, peak) = (cell("threads"), ms("first_step_s"), cell("max_rss_mb"));
-        vec![work, threads, cell("steps_per_s"), median, least, items, first, peak, ratio]
+        vec![work, threads, per_second("steps_per_s"), median, second, items, first, peak, ratio]
     }
 }
 
@@ -228,10 +243,15 @@ pub fn with_head<const N: usize>(head: [&str; N], rows: Vec<Vec<String>>) -> Str
 mod tests {
     use super::*;
 
+    /// Tables that a test can train.
+    fn small(work: &Work) -> Vec<(String, String)> {
+        if work.name == "recsys" { vec![("rows".into(), "1000".into())] } else { Vec::new() }
+    }
+
     #[test]
     fn every_workload_trains() {
         for work in super::super::WORKS {
-            let mut trainee = Trainee::new(work, 2).unwrap_or_else(|e| panic!("{}: {e:?}", work.name));
+            let mut trainee = Trainee::new(work, &small(work), 2).unwrap_or_else(|e| panic!("{}: {e:?}", work.name));
             assert_eq!(trainee.batches.len(), 16, "{}", work.name);
             let first: f64 = (0..16).map(|_| trainee.block(1).map(|_| f64::from(trainee.loss())).unwrap()).sum();
             let second: f64 = (0..16).map(|_| trainee.block(1).map(|_| f64::from(trainee.loss())).unwrap()).sum();
