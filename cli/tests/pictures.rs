@@ -1,8 +1,8 @@
 //! Pictures of a step: every form, and the page in a browser.
 
-mod common;
 #[path = "common/browser.rs"]
 mod browser;
+mod common;
 
 use browser::Browser;
 use common::{bad, good};
@@ -47,7 +47,17 @@ fn bench() -> tempfile::TempDir {
 fn the_tree_has_layers_in_layers() {
     let dir = bench();
     let tree = good(dir.path(), "graph net.tfm");
-    for line in ["→ image", "├─ Net", "conv2d_1", "residual_1", "residual_2", "│  │  ├─ dense_1", "x + (x", "cross_entropy", "⇒ loss"] {
+    for line in [
+        "→ image",
+        "├─ Net",
+        "conv2d_1",
+        "residual_1",
+        "residual_2",
+        "│  │  ├─ dense_1",
+        "x + (x",
+        "cross_entropy",
+        "⇒ loss",
+    ] {
         assert!(tree.contains(line), "`{line}` is not in\n{tree}");
     }
     assert!(tree.contains("48,672 * B"), "{tree}");
@@ -70,8 +80,13 @@ fn svg_is_drawn_without_overlaps() {
         assert!(boxes.len() > 5, "{words}: {svg}");
         for (i, a) in boxes.iter().enumerate() {
             for b in &boxes[i + 1..] {
-                let apart = a[0] + a[2] <= b[0] + 0.2 || b[0] + b[2] <= a[0] + 0.2 || a[1] + a[3] <= b[1] + 0.2 || b[1] + b[3] <= a[1] + 0.2;
-                let inside = |o: &[f64; 4], i: &[f64; 4]| o[0] <= i[0] && o[1] <= i[1] && i[0] + i[2] <= o[0] + o[2] + 0.2 && i[1] + i[3] <= o[1] + o[3] + 0.2;
+                let apart = a[0] + a[2] <= b[0] + 0.2
+                    || b[0] + b[2] <= a[0] + 0.2
+                    || a[1] + a[3] <= b[1] + 0.2
+                    || b[1] + b[3] <= a[1] + 0.2;
+                let inside = |o: &[f64; 4], i: &[f64; 4]| {
+                    o[0] <= i[0] && o[1] <= i[1] && i[0] + i[2] <= o[0] + o[2] + 0.2 && i[1] + i[3] <= o[1] + o[3] + 0.2
+                };
                 assert!(apart || inside(a, b) || inside(b, a), "{words}: {a:?} and {b:?} overlap");
             }
         }
@@ -80,9 +95,12 @@ fn svg_is_drawn_without_overlaps() {
 
 /// Left, top, width and height of the boxes of a drawing.
 fn boxes(svg: &str) -> Vec<[f64; 4]> {
-    let number = |text: &str, name: &str| text.split_once(&format!(" {name}=\""))?.1.split('"').next()?.parse::<f64>().ok();
+    let number =
+        |text: &str, name: &str| text.split_once(&format!(" {name}=\""))?.1.split('"').next()?.parse::<f64>().ok();
     let rects = svg.split("<rect ").skip(1).map(|r| format!(" {}", r.split('>').next().unwrap_or_default()));
-    rects.filter_map(|r| Some([number(&r, "x")?, number(&r, "y")?, number(&r, "width")?, number(&r, "height")?])).collect()
+    rects
+        .filter_map(|r| Some([number(&r, "x")?, number(&r, "y")?, number(&r, "width")?, number(&r, "height")?]))
+        .collect()
 }
 
 #[test]
@@ -104,7 +122,8 @@ fn other_viewers_get_their_forms() {
     let json: serde_json::Value = serde_json::from_str(&good(dir.path(), "graph net.tfm --format json")).unwrap();
     let steps = json["steps"].as_array().unwrap();
     assert!(json["edges"].as_array().unwrap().iter().all(|e| e["to"].as_u64().unwrap() < steps.len() as u64));
-    let explorer: serde_json::Value = serde_json::from_str(&good(dir.path(), "graph net.tfm --format model-explorer")).unwrap();
+    let explorer: serde_json::Value =
+        serde_json::from_str(&good(dir.path(), "graph net.tfm --format model-explorer")).unwrap();
     let nodes = explorer["graphs"][0]["nodes"].as_array().unwrap();
     assert!(nodes.iter().any(|n| n["namespace"] == "Net/residual_1/dense_1"), "{explorer:#}");
     let text = good(dir.path(), "graph net.tfm --format text");
@@ -131,7 +150,9 @@ fn the_page_folds_searches_and_counts_in_a_browser() {
     let Some(browser) = Browser::start(false) else { return };
     browser.open(&url);
     browser.wait("return document.querySelectorAll('#view .step').length > 3");
-    let shown = |selector: &str| browser.script(&format!("return document.querySelectorAll({}).length", serde_json::Value::from(selector)));
+    let shown = |selector: &str| {
+        browser.script(&format!("return document.querySelectorAll({}).length", serde_json::Value::from(selector)))
+    };
     let conv = "[data-path='Net.conv2d_1']";
     assert_eq!(shown(&format!("{conv}.open")), 0, "layers of the library begin folded");
 
@@ -140,9 +161,15 @@ fn the_page_folds_searches_and_counts_in_a_browser() {
     assert_eq!(shown(&format!("{conv}.open")), 1);
     assert_eq!(browser.script("return document.querySelector('#chosen').textContent"), "conv2d_1");
     assert_eq!(browser.script("return document.querySelector('#details').textContent.includes('48,672 * B')"), true);
-    assert_eq!(browser.script("return document.querySelector('#text .on').textContent.includes('Conv2d(4, kernel: 3)')"), true);
+    assert_eq!(
+        browser.script("return document.querySelector('#text .on').textContent.includes('Conv2d(4, kernel: 3)')"),
+        true
+    );
     let link = browser.script("return document.querySelector('#editor').href");
-    assert!(link.as_str().unwrap().starts_with("vscode://file/") && link.as_str().unwrap().contains("net.tfm:14:"), "{link}");
+    assert!(
+        link.as_str().unwrap().starts_with("vscode://file/") && link.as_str().unwrap().contains("net.tfm:14:"),
+        "{link}"
+    );
     browser.click_at(&format!("{conv} rect.head"), 12.0);
     assert_eq!(shown(&format!("{conv}.open")), 0);
 
@@ -158,7 +185,9 @@ fn the_page_folds_searches_and_counts_in_a_browser() {
 
     // Numbers follow the batch.
     browser.click("#shapes [data-shapes=numbers]");
-    browser.script("const b = document.querySelector('#batch'); b.value = 7; b.dispatchEvent(new Event('input')); return 0");
+    browser.script(
+        "const b = document.querySelector('#batch'); b.value = 7; b.dispatchEvent(new Event('input')); return 0",
+    );
     assert_eq!(browser.script("return document.querySelector('#view').textContent.includes('f32[7, 10]')"), true);
     browser.click("#unfold");
     assert_eq!(browser.script("return document.querySelector('#view').textContent.includes('matmul')"), true);

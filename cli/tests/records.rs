@@ -78,11 +78,15 @@ fn tensorboard_reads_what_a_run_wrote() {
     assert_eq!(steps("train/loss").last(), Some(&16));
     // The numbers are those of the metrics.
     let csv = std::fs::read_to_string(run.join("metrics.csv")).unwrap();
-    let last: f64 = csv.lines().filter(|l| l.starts_with("16,")).find_map(|l| l.split(',').nth(2)?.parse().ok()).unwrap();
+    let last: f64 =
+        csv.lines().filter(|l| l.starts_with("16,")).find_map(|l| l.split(',').nth(2)?.parse().ok()).unwrap();
     let theirs = scalars["train/loss"].as_array().unwrap().last().unwrap()[1].as_f64().unwrap();
     assert!((last - theirs).abs() < 1e-6, "{last} and {theirs}");
     let images = found["images"].as_object().unwrap();
-    assert!(images.keys().any(|k| k.starts_with("images/")) && images.contains_key("test/confusion_matrix"), "{images:?}");
+    assert!(
+        images.keys().any(|k| k.starts_with("images/")) && images.contains_key("test/confusion_matrix"),
+        "{images:?}"
+    );
     let histograms = &found["histograms"]["Net/dense_1/w"];
     assert_eq!((&histograms[0][0], &histograms[0][1]), (&4.into(), &(784.0 * 16.0).into()), "{found:#}");
     let texts = found["texts"].as_object().unwrap();
@@ -98,7 +102,10 @@ fn tensorboard_reads_what_a_run_wrote() {
 
 #[test]
 fn each_evaluation_writes_the_matrix_of_all_its_examples() {
-    let labelled = NET.replace("data digits = drawn_digits(train: 256, test: 64)", "data digits = drawn_digits(train: 256, test: 50)");
+    let labelled = NET.replace(
+        "data digits = drawn_digits(train: 256, test: 64)",
+        "data digits = drawn_digits(train: 256, test: 50)",
+    );
     let bench = bench(&labelled);
     good(bench.path(), "train net.tfm --quiet");
     let run = bench.path().join("runs/net/001");
@@ -125,7 +132,8 @@ fn each_evaluation_writes_the_matrix_of_all_its_examples() {
     assert!(std::fs::read_to_string(bench.path().join("m.svg")).unwrap().contains("% right"));
     let eval = good(bench.path(), "eval net.tfm");
     assert!(eval.contains("test.confusion_matrix"), "{eval}");
-    let json: Value = serde_json::from_str(good(bench.path(), "eval net.tfm --format json").lines().last().unwrap()).unwrap();
+    let json: Value =
+        serde_json::from_str(good(bench.path(), "eval net.tfm --format json").lines().last().unwrap()).unwrap();
     assert_eq!(json["tables"]["test.confusion_matrix"]["rows"].as_array().unwrap().len(), 10);
 }
 
@@ -153,7 +161,8 @@ train net on t.train {
 ";
     std::fs::write(dir.path().join("net.tfm"), text).unwrap();
     good(dir.path(), "train net.tfm --quiet");
-    let csv = std::fs::read_to_string(dir.path().join("runs/net/001/confusion/test.confusion_matrix-step-000002.csv")).unwrap();
+    let csv = std::fs::read_to_string(dir.path().join("runs/net/001/confusion/test.confusion_matrix-step-000002.csv"))
+        .unwrap();
     assert!(csv.starts_with("is\\said,low,high\nlow,") && csv.lines().nth(2).unwrap().starts_with("high,"), "{csv}");
     let wrong = text.replace("report confusion_matrix(logits, y)", "report logits").replace("Net(x)\n", "Net(x)\n");
     std::fs::write(dir.path().join("net.tfm"), wrong).unwrap();
@@ -169,11 +178,17 @@ fn curves_are_drawn_and_compared() {
     let one = good(bench.path(), "plot net --metric loss");
     assert!(one.contains("net/002 loss") && one.contains("net/002 test.loss") && !one.contains("accuracy"), "{one}");
     let both = good(bench.path(), "plot net/001 runs/net/002 --metric test.accuracy --x epoch --smooth 0.5");
-    assert!(both.contains("net/001 test.accuracy") && both.contains("net/002 test.accuracy") && both.contains("epoch"), "{both}");
+    assert!(
+        both.contains("net/001 test.accuracy") && both.contains("net/002 test.accuracy") && both.contains("epoch"),
+        "{both}"
+    );
     assert!(good(bench.path(), "plot net --x time").contains("seconds"));
     good(bench.path(), "plot net/001 net/002 --svg curves.svg --smooth --log");
     let svg = std::fs::read_to_string(bench.path().join("curves.svg")).unwrap();
-    assert!(svg.contains("net/002 test.loss") && svg.matches("class=\"line c").count() > 8 && !svg.contains("NaN"), "{svg}");
+    assert!(
+        svg.contains("net/002 test.loss") && svg.matches("class=\"line c").count() > 8 && !svg.contains("NaN"),
+        "{svg}"
+    );
     assert!(bad(bench.path(), "plot nothing", 1).contains("there is no run `nothing`"));
     assert!(bad(bench.path(), "plot net --metric lost", 1).contains("it has loss, accuracy"));
     assert!(bad(bench.path(), "plot net --smooth 2", 2).contains("from 0 to 0.999"));

@@ -112,7 +112,7 @@ impl Cost {
             let mut object = costs.json(train, batch);
             object["memory"] = json!({
                 "variables": memory.variables, "arena": memory.arena, "arena_per_example": per_example,
-                "literals": memory.literals, "data": memory.data, "batches": memory.batches, "copies": memory.copies,
+                "threads": memory.threads, "literals": memory.literals, "data": memory.data, "batches": memory.batches, "copies": memory.copies,
                 "checkpoint": memory.checkpoint, "process": memory.process,
                 "peak_of_steps": memory.step(), "peak": memory.run(),
             });
@@ -203,6 +203,7 @@ fn of_memory(memory: &Memory, batch: i64, per_example: f64) -> String {
     let mut row = |name: &str, value: String, note: &str| rows.push(vec![format!("  {name}"), value, note.to_string()]);
     row("variables", bytes(memory.variables), "parameters, states, optimizer");
     row("arena", bytes(memory.arena), &format!("what steps compute with, about {about}"));
+    row("threads", bytes(memory.threads), "what each computes with beside");
     match memory.data {
         Some(data) => row("data", bytes(data), "examples kept in memory"),
         None => row("data", "?".into(), "not opened"),

@@ -1,7 +1,7 @@
 //! The memory of a run, from its plans.
 //!
 //! ```text
-//! peak = process + variables + arena + literals + data + batches + copies + checkpoint
+//! peak = process + variables + arena + threads + literals + data + batches + copies + checkpoint
 //! ```
 //!
 //! `process` is what this process holds once it has checked, lowered and planned, as the run will have done: it is
@@ -24,6 +24,8 @@ pub struct Memory {
     pub variables: u64,
     /// What a step computes with.
     pub arena: u64,
+    /// What each thread computes with beside, all together.
+    pub threads: u64,
     /// Literals of the plans.
     pub literals: u64,
     /// Examples that are kept in memory; `None` where the data was not opened.
@@ -41,7 +43,7 @@ pub struct Memory {
 impl Memory {
     /// The most that a step of `tfm bench` holds: nothing is copied or saved.
     pub fn step(&self) -> u64 {
-        self.variables + self.arena + self.literals + self.data.unwrap_or(0) + self.batches + self.process.unwrap_or(0)
+        self.variables + self.arena + self.threads + self.literals + self.data.unwrap_or(0) + self.batches + self.process.unwrap_or(0)
     }
 
     /// The most that a run holds.
@@ -131,6 +133,7 @@ impl<'a> Planner<'a> {
         Ok(Memory {
             variables,
             arena: plans.iter().map(|p| p.arena).max().unwrap_or(0) as u64,
+            threads: self.thread_bytes(&plans)?,
             literals: plans.iter().map(|p| p.constants.len()).sum::<usize>() as u64,
             data: datasets.map(|d| d.values().map(|d| d.bytes() as u64).sum()),
             batches: self.batch_bytes(&plans) * BATCHES_ALIVE as u64,
@@ -138,6 +141,17 @@ impl<'a> Planner<'a> {
             checkpoint: model.max(optimizer),
             process: None,
         })
+    }
+
+    /// What the threads want for the plan that wants most.
+    fn thread_bytes(&self, plans: &[Plan]) -> Result<u64, Failure> {
+        let mut most = 0;
+        for plan in plans {
+            let prepared = self.device.prepare(plan.clone());
+            let prepared = prepared.map_err(|e| Failure::Message(format!("a plan cannot be run: {e}")))?;
+            most = most.max(prepared.thread_bytes() as u64);
+        }
+        Ok(most)
     }
 
     /// The bytes of one batch: everything that a plan is fed.

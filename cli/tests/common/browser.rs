@@ -76,7 +76,8 @@ impl Browser {
         loop {
             match browser.send("POST", "/session", &wanted) {
                 Ok(value) => {
-                    browser.session = format!("/session/{}", value["sessionId"].as_str().expect("a session has a name"));
+                    browser.session =
+                        format!("/session/{}", value["sessionId"].as_str().expect("a session has a name"));
                     return Some(browser);
                 }
                 Err(e) if Instant::now() > until => {
@@ -98,7 +99,10 @@ impl Browser {
             self.port,
             text.len()
         );
-        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(text.as_bytes())).map_err(|e| e.to_string())?;
+        stream
+            .write_all(head.as_bytes())
+            .and_then(|()| stream.write_all(text.as_bytes()))
+            .map_err(|e| e.to_string())?;
         let mut reader = BufReader::new(stream);
         let (mut line, mut length) = (String::new(), 0);
         loop {
@@ -156,10 +160,14 @@ impl Browser {
             Value::from(selector)
         ));
         let at = |i: usize| place[i].as_f64().unwrap_or_default().round();
-        self.ask("POST", "/actions", &json!({ "actions": [{ "type": "pointer", "id": "mouse", "actions": [
+        self.ask(
+            "POST",
+            "/actions",
+            &json!({ "actions": [{ "type": "pointer", "id": "mouse", "actions": [
             { "type": "pointerMove", "duration": 0, "x": at(0), "y": at(1) },
             { "type": "pointerDown", "button": 0 }, { "type": "pointerUp", "button": 0 },
-        ] }] }));
+        ] }] }),
+        );
     }
 
     /// Clicks an element.

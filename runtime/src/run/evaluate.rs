@@ -55,6 +55,9 @@ pub fn evaluate(
     Ok(evaluate_with_tables(engine, feed, what, &[], go_on)?.map(|(values, _)| values))
 }
 
+/// What an evaluation found: the reports in their order, and the tables.
+pub type Found = (Vec<f32>, Vec<Tensor>);
+
 /// The same, with these tables.
 pub fn evaluate_with_tables(
     engine: &mut dyn Engine,
@@ -62,7 +65,7 @@ pub fn evaluate_with_tables(
     what: Evaluation<'_>,
     tables: &[Report],
     go_on: &mut dyn FnMut(u64) -> bool,
-) -> Result<Option<(Vec<f32>, Vec<Tensor>)>, RunError> {
+) -> Result<Option<Found>, RunError> {
     apart(engine, |engine| all_batches(engine, feed, what, tables, go_on))
 }
 
@@ -105,7 +108,7 @@ fn all_batches(
     what: Evaluation<'_>,
     tables: &[Report],
     go_on: &mut dyn FnMut(u64) -> bool,
-) -> Result<Option<(Vec<f32>, Vec<Tensor>)>, RunError> {
+) -> Result<Option<Found>, RunError> {
     let names: Vec<&str> = what.reports.iter().chain(tables).map(|r| r.name.as_str()).collect();
     let mut sums = vec![0.0f64; what.reports.len()];
     let (mut seen, mut out) = (0u64, Vec::new());

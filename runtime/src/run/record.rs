@@ -128,7 +128,7 @@ impl Observer for Recorder<'_> {
     }
 
     fn wants_variables(&self, step: u64) -> bool {
-        let wanted = self.histograms.is_some_and(|every| step % every.max(1) == 0);
+        let wanted = self.histograms.is_some_and(|every| step.is_multiple_of(every.max(1)));
         (wanted && self.board.is_some()) || self.next.wants_variables(step)
     }
 }

@@ -159,7 +159,7 @@ impl Observer for Log {
             Event::Images { step, path } => {
                 self.lines.push(format!("images {step} {}", path.file_name().unwrap().display()));
             }
-            Event::Started(_) | Event::Evaluating { .. } => {}
+            Event::Started(_) | Event::Evaluating { .. } | Event::Table { .. } | Event::Variables { .. } => {}
         }
     }
 }
