@@ -14,7 +14,7 @@ fn main() -> Result<(), KernelError> {
     let mut args = std::env::args().skip(1);
     let threads = args.next().and_then(|n| n.parse().ok()).unwrap_or(1);
     let bench = Bench { cpu: Cpu::new(threads), only: args.next().unwrap_or_default() };
-    println!("{threads} threads");
+    println!("{threads} threads; at most {:.1} GFLOP/s", tfm_runtime::cpu::peak::flops(threads) / 1e9);
     products(&bench)?;
     convolutions(&bench)?;
     programs(&bench)?;
@@ -126,13 +126,21 @@ fn products(b: &Bench) -> Result<(), KernelError> {
 }
 
 fn convolutions(b: &Bench) -> Result<(), KernelError> {
-    for (x, w) in
-        [([128, 1, 28, 28], [32, 1, 3, 3]), ([128, 32, 13, 13], [64, 32, 3, 3]), ([128, 32, 26, 26], [64, 32, 3, 3])]
-    {
-        let y = [x[0], w[0], x[2] - w[2] + 1, x[3] - w[3] + 1];
+    for (x, w, stride, pad) in [
+        ([128, 1, 28, 28], [32, 1, 3, 3], 1, 0),
+        ([128, 32, 13, 13], [64, 32, 3, 3], 1, 0),
+        ([128, 3, 32, 32], [16, 3, 3, 3], 1, 1),
+        ([128, 16, 32, 32], [16, 16, 3, 3], 1, 1),
+        ([128, 32, 16, 16], [32, 32, 3, 3], 1, 1),
+        ([128, 64, 8, 8], [64, 64, 3, 3], 1, 1),
+        ([128, 16, 32, 32], [32, 16, 3, 3], 2, 1),
+        ([128, 16, 32, 32], [32, 16, 1, 1], 2, 0),
+    ] {
+        let out = |a: usize| (x[a] + 2 * pad - w[a]) / stride + 1;
+        let y = [x[0], w[0], out(2), out(3)];
         let flops = 2.0 * (y.iter().product::<usize>() * w[1] * w[2] * w[3]) as f64;
-        let name = |what: &str| format!("{what} {x:?} {w:?}");
-        let how = [("stride", 1), ("pad", 0)];
+        let name = |what: &str| format!("{what} {x:?} {w:?} by {stride}");
+        let how = [("stride", stride as i64), ("pad", pad as i64)];
         b.time(&name("conv"), primitive("conv", &how), vec![dense(&x), dense(&w)], vec![dense(&y)], flops, "GFLOP/s")?;
         let input = primitive("conv_input", &how);
         b.time(&name("conv_input"), input, vec![dense(&y), dense(&w)], vec![dense(&x)], flops, "GFLOP/s")?;

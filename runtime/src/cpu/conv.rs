@@ -1,16 +1,23 @@
-//! Convolution over one to three axes and its two gradients: each group of channels of each image unrolled into a
-//! matrix of its windows, then a matrix product. Groups of one channel are [`super::depthwise`].
+//! Convolution over one to three axes and its two gradients. Groups of one channel are [`super::depthwise`]; f32 where
+//! the processor has AVX2 or AVX-512 is [`super::direct`]. Otherwise each group of channels of each image is unrolled
+//! into a matrix of its windows, then a matrix product.
 //!
 //! Images are given out to threads. The gradient in the kernel adds over images: fixed parts of them each into a sum
 //! of their own, and these in order.
 
 use super::depthwise::{Real, forward_depthwise, input_gradient_depthwise, kernel_gradient_depthwise};
+#[cfg(target_arch = "x86_64")]
+use super::direct;
 use super::dots::add_products;
+#[cfg(target_arch = "x86_64")]
+use super::gemm::Tiles;
 use super::kernels::{Call, Run, Task, by_dtype, require};
 use super::matmul::{Gemm, Matrix, Size};
 use super::movement::text;
 use super::windows::Windows;
 use std::ops::AddAssign;
+#[cfg(target_arch = "x86_64")]
+use tfm_lang::types::DType;
 use tfm_lowering::plan::View;
 
 /// Multiplications that make a chunk.
@@ -57,17 +64,17 @@ impl Geometry {
     }
 
     /// Channels of the image in a group.
-    fn own(&self) -> usize {
+    pub fn own(&self) -> usize {
         self.channels / self.groups
     }
 
     /// Filters of a group.
-    fn kinds(&self) -> usize {
+    pub fn kinds(&self) -> usize {
         self.filters / self.groups
     }
 
     /// Elements of a window, over the channels of a group.
-    fn window(&self) -> usize {
+    pub fn window(&self) -> usize {
         self.own() * self.windows.taps()
     }
 
@@ -99,10 +106,9 @@ impl Geometry {
         (CHUNK / (self.window() * self.windows.places() * self.filters).max(1)).max(1)
     }
 
-    /// Parts of the batch, each with a sum of its own.
-    fn parts(&self, bytes: usize) -> usize {
-        let room = PART_BYTES / (self.sums() * bytes).max(1);
-        PARTS.min(room.max(1)).min(self.images)
+    /// Parts of the batch, each with a sum of its own of so many bytes.
+    pub fn parts(&self, bytes: usize) -> usize {
+        PARTS.min((PART_BYTES / bytes.max(1)).max(1)).min(self.images)
     }
 
     /// Elements of a part's sum.
@@ -111,7 +117,7 @@ impl Geometry {
     }
 
     /// Where a group of an image begins, and the same in the result.
-    fn group(&self, image: usize, group: usize) -> (usize, usize) {
+    pub fn group(&self, image: usize, group: usize) -> (usize, usize) {
         let n = image * self.groups + group;
         (n * self.own() * self.windows.area(), n * self.kinds() * self.windows.places())
     }
@@ -132,28 +138,57 @@ fn of_kernel(call: &Call<'_>) -> Result<Geometry, String> {
     Geometry::new(call, x, w, y)
 }
 
-fn unrolled(call: &Call<'_>, g: Result<Geometry, String>) -> usize {
-    g.map_or(0, |g| g.unrolled() * call.threads * call.outputs[0].dtype.bytes())
+/// One of the three: what makes its task without a matrix of windows, with the elements of scratch it wants.
+#[cfg(target_arch = "x86_64")]
+type Direct = fn(&Geometry, Tiles, usize) -> direct::Made;
+
+/// The task and its bytes of scratch, where there need not be a matrix of windows.
+#[cfg(target_arch = "x86_64")]
+fn made(call: &Call<'_>, g: &Geometry, how: Direct) -> Option<(usize, Task)> {
+    let tiles = Tiles::of(call.path).filter(|_| call.outputs[0].dtype == DType::F32 && !g.depthwise())?;
+    let (elements, task) = how(g, tiles, call.threads);
+    Some((elements * size_of::<f32>(), task))
+}
+
+/// There are no such tasks on other processors.
+#[cfg(not(target_arch = "x86_64"))]
+mod direct {
+    pub fn forward() {}
+    pub fn by_input() {}
+    pub fn by_kernel() {}
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn made(_: &Call<'_>, _: &Geometry, _: fn()) -> Option<(usize, Task)> {
+    None
+}
+
+fn unrolled(call: &Call<'_>, g: &Geometry) -> usize {
+    g.unrolled() * call.threads * call.outputs[0].dtype.bytes()
 }
 
 pub(crate) fn scratch(call: &Call<'_>) -> usize {
-    unrolled(call, of(call))
+    let Ok(g) = of(call) else { return 0 };
+    made(call, &g, direct::forward).map_or_else(|| unrolled(call, &g), |made| made.0)
 }
 
 pub(crate) fn input_scratch(call: &Call<'_>) -> usize {
-    unrolled(call, of_input(call))
+    let Ok(g) = of_input(call) else { return 0 };
+    made(call, &g, direct::by_input).map_or_else(|| unrolled(call, &g), |made| made.0)
 }
 
 pub(crate) fn kernel_scratch(call: &Call<'_>) -> usize {
-    let sums = of_kernel(call).map_or(0, |g| {
-        let bytes = call.outputs[0].dtype.bytes();
-        if g.depthwise() { 0 } else { g.parts(bytes) * g.sums() * bytes }
-    });
-    sums + unrolled(call, of_kernel(call))
+    let Ok(g) = of_kernel(call) else { return 0 };
+    let bytes = call.outputs[0].dtype.bytes();
+    let sums = if g.depthwise() { 0 } else { g.parts(g.sums() * bytes) * g.sums() * bytes };
+    made(call, &g, direct::by_kernel).map_or_else(|| sums + unrolled(call, &g), |made| made.0)
 }
 
 pub(crate) fn prepare(call: &Call<'_>) -> Result<Task, String> {
     let g = of(call)?;
+    if let Some((_, task)) = made(call, &g, direct::forward) {
+        return Ok(task);
+    }
     match g.depthwise() {
         true => by_dtype!(call.outputs[0].dtype, float, forward_depthwise(g)),
         false => by_dtype!(call.outputs[0].dtype, float, forward(g)),
@@ -162,6 +197,9 @@ pub(crate) fn prepare(call: &Call<'_>) -> Result<Task, String> {
 
 pub(crate) fn prepare_input(call: &Call<'_>) -> Result<Task, String> {
     let g = of_input(call)?;
+    if let Some((_, task)) = made(call, &g, direct::by_input) {
+        return Ok(task);
+    }
     match g.depthwise() {
         true => by_dtype!(call.outputs[0].dtype, float, input_gradient_depthwise(g)),
         false => by_dtype!(call.outputs[0].dtype, float, input_gradient(g)),
@@ -170,6 +208,9 @@ pub(crate) fn prepare_input(call: &Call<'_>) -> Result<Task, String> {
 
 pub(crate) fn prepare_kernel(call: &Call<'_>) -> Result<Task, String> {
     let g = of_kernel(call)?;
+    if let Some((_, task)) = made(call, &g, direct::by_kernel) {
+        return Ok(task);
+    }
     match g.depthwise() {
         true => by_dtype!(call.outputs[0].dtype, float, kernel_gradient_depthwise(g)),
         false => by_dtype!(call.outputs[0].dtype, float, kernel_gradient(g)),
@@ -231,7 +272,7 @@ fn input_gradient<T: Gemm + AddAssign>(g: Geometry) -> Result<Task, String> {
 
 /// The kernel's gradient is the sum over images of gradient `[O, PQ]` times windows transposed `[PQ, CKL]`.
 fn kernel_gradient<T: Gemm + Real>(g: Geometry) -> Result<Task, String> {
-    let (parts, places) = (g.parts(size_of::<T>()), g.windows.places());
+    let (parts, places) = (g.parts(g.sums() * size_of::<T>()), g.windows.places());
     let size = Size { m: g.kinds(), k: places, n: g.window() };
     Ok(Box::new(move |run| {
         run.parallel(parts, |part, thread| {

@@ -1,13 +1,14 @@
 //! Which vector instructions to use: loops are compiled three times and one version is chosen at run time.
 //!
-//! No version contracts a product and a sum into one rounding, so all give the same bits.
+//! No version contracts a product and a sum into one rounding, so all give the same bits. Only the tiles of products
+//! ([`super::gemm`]) do; they have code of their own for AVX-512 and AVX2.
 
 /// A set of instructions, from the least to the most.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Path {
     /// What every processor of the architecture has.
     Portable,
-    /// 256 bits: AVX2.
+    /// 256 bits: AVX2 and FMA.
     Avx2,
     /// 512 bits: AVX-512 F, BW, DQ, VL.
     Avx512,
@@ -18,14 +19,16 @@ impl Path {
     pub fn best() -> Path {
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512f")
+            let fma = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            if fma
+                && is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl")
             {
                 return Path::Avx512;
             }
-            if is_x86_feature_detected!("avx2") {
+            if fma {
                 return Path::Avx2;
             }
         }

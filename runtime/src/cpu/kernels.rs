@@ -36,7 +36,7 @@ fn none(_: &Call<'_>) -> usize {
 
 /// All kernels but the elementwise ones.
 const KERNELS: &[Kernel] = &[
-    Kernel { name: "matmul", facts: STRIDED, scratch: none, prepare: matmul::prepare },
+    Kernel { name: "matmul", facts: STRIDED, scratch: matmul::scratch, prepare: matmul::prepare },
     Kernel { name: "conv", facts: DENSE, scratch: conv::scratch, prepare: conv::prepare },
     Kernel { name: "conv_input", facts: DENSE, scratch: conv::input_scratch, prepare: conv::prepare_input },
     Kernel { name: "conv_kernel", facts: DENSE, scratch: conv::kernel_scratch, prepare: conv::prepare_kernel },

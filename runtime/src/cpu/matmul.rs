@@ -1,16 +1,23 @@
 //! `matmul`: products of batches of matrices with any strides, so that a transposed view costs nothing.
 //!
-//! A product is cut into tiles of the result that depend only on its sizes, each computed by `matrixmultiply` on one
-//! thread; the sum over the inner axis is never split. Products with a vector go through [`super::gemv`].
+//! Products of f32 have tiles of our own where the processor has AVX2 or AVX-512: [`super::products`]. The others are
+//! cut into tiles of the result that depend only on their sizes, each computed by `matrixmultiply` on one thread, and
+//! products with a vector go through [`super::gemv`]. The sum over the inner axis is never split.
 
+#[cfg(target_arch = "x86_64")]
+use super::gemm::Tiles;
 use super::gemv::{Vector, combine};
 use super::kernels::{Call, Run, Task, by_dtype, require};
 use super::movement::text;
+#[cfg(target_arch = "x86_64")]
+use super::products;
 use super::view::{collapse, contiguous, place};
+#[cfg(target_arch = "x86_64")]
+use tfm_lang::types::DType;
 use tfm_lowering::plan::View;
 
 /// Multiplications that make a chunk worth giving away.
-const CHUNK: usize = 1 << 20;
+pub(crate) const CHUNK: usize = 1 << 20;
 /// Multiplications of a tile of a large product, and how few and many tiles there are: the crate packs both sides
 /// anew for each tile, so small ones are slow.
 const TILE: usize = 12 << 20;
@@ -54,13 +61,14 @@ gemm!(f32, matrixmultiply::sgemm);
 gemm!(f64, matrixmultiply::dgemm);
 
 /// A product's sizes and strides.
-struct Product {
+pub(crate) struct Product {
     /// Sizes of the batch and strides of lhs, rhs and result.
     batch: (Vec<usize>, [Vec<isize>; 3]),
-    batches: usize,
-    size: Size,
-    lhs: (isize, isize),
-    rhs: (isize, isize),
+    pub batches: usize,
+    pub size: Size,
+    /// Strides of rows and columns.
+    pub lhs: (isize, isize),
+    pub rhs: (isize, isize),
     /// Rows and columns of a tile, and whole products in a chunk.
     tile: (usize, usize),
     grain: usize,
@@ -71,7 +79,22 @@ pub(crate) fn prepare(call: &Call<'_>) -> Result<Task, String> {
     let product =
         product(lhs, rhs, out).ok_or_else(|| format!("{} times {} is not {}", text(lhs), text(rhs), text(out)))?;
     require([lhs.dtype, rhs.dtype] == [out.dtype; 2], || format!("{} times {}", lhs.dtype, rhs.dtype))?;
+    #[cfg(target_arch = "x86_64")]
+    if let Some(tiles) = Tiles::of(call.path).filter(|_| out.dtype == DType::F32) {
+        return Ok(products::task(tiles, product));
+    }
     by_dtype!(out.dtype, float, task(product))
+}
+
+pub(crate) fn scratch(call: &Call<'_>) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if let (Ok(([lhs, rhs], [out])), Some(tiles)) = (call.operands(), Tiles::of(call.path))
+        && out.dtype == DType::F32
+    {
+        return product(lhs, rhs, out).map_or(0, |p| products::scratch(tiles, p, call.threads) * 4);
+    }
+    let _ = call;
+    0
 }
 
 fn product(lhs: &View, rhs: &View, out: &View) -> Option<Product> {
@@ -126,8 +149,9 @@ fn task<T: Gemm>(product: Product) -> Result<Task, String> {
     Ok(Box::new(move |run| {
         let (m, n) = (product.size.m, product.size.n);
         let whole = product.tile == (m, n);
-        if m == 1 || n == 1 {
-            vectors::<T>(&product, run);
+        if product.is_vector() {
+            // SAFETY: `vectors` gives pieces of the operands.
+            product.vectors::<T>(run, |x, a, k, n, y| unsafe { combine(run.path, x, a, k, n, y) });
         } else if whole {
             run.pieces(product.batches, product.grain, |first, last| {
                 // SAFETY: the views are inside their spaces; products write apart.
@@ -149,7 +173,7 @@ fn task<T: Gemm>(product: Product) -> Result<Task, String> {
 
 impl Product {
     /// The first elements of a product of the batch.
-    fn at<T>(&self, run: &Run<'_>, b: usize) -> (*const T, *const T, *mut T) {
+    pub fn at<T>(&self, run: &Run<'_>, b: usize) -> (*const T, *const T, *mut T) {
         let offset = |i: usize| place(&self.batch.0, &self.batch.1[i], b);
         let lhs = run.input::<T>(0).wrapping_offset(offset(0));
         (lhs, run.input::<T>(1).wrapping_offset(offset(1)), run.output::<T>(0).wrapping_offset(offset(2)))
@@ -170,28 +194,31 @@ impl Product {
             T::gemm(size, lhs, rhs, T::ZERO, out, self.size.n as isize);
         }
     }
-}
 
-/// Products where one side is a vector; the other is the matrix, transposed when it is the left one.
-fn vectors<T: Gemm>(product: &Product, run: &Run<'_>) {
-    let Size { m, k, n } = product.size;
-    let long = m.max(n);
-    // Whole blocks of columns, so that what belongs together depends on sizes alone.
-    let columns = (CHUNK / 8 / k.max(1)).max(1).next_multiple_of(64).min(long);
-    let pieces = long.div_ceil(columns);
-    run.parallel(product.batches * pieces, |chunk, _| {
-        let (b, first) = (chunk / pieces, chunk % pieces * columns);
-        let count = columns.min(long - first);
-        let (lhs, rhs, out) = product.at::<T>(run, b);
-        let (vector, matrix) = if m == 1 {
-            ((lhs, product.lhs.1), (rhs, product.rhs.0, product.rhs.1))
-        } else {
-            ((rhs, product.rhs.0), (lhs, product.lhs.1, product.lhs.0))
-        };
-        // SAFETY: the views are inside their spaces; pieces write apart.
-        unsafe {
-            let matrix = (matrix.0.offset(first as isize * matrix.2), matrix.1, matrix.2);
-            combine(run.path, vector, matrix, k, count, out.add(first));
-        }
-    });
+    /// True where one side is a vector.
+    pub fn is_vector(&self) -> bool {
+        self.size.m == 1 || self.size.n == 1
+    }
+
+    /// Products where one side is a vector; the other is the matrix, transposed when it is the left one. Calls
+    /// `f(vector, matrix, elements of the vector, of the result, result)` for pieces of them.
+    pub fn vectors<T>(&self, run: &Run<'_>, f: impl Fn((*const T, isize), Matrix<T>, usize, usize, *mut T) + Sync) {
+        let Size { m, k, n } = self.size;
+        let long = m.max(n);
+        // Whole blocks of columns, so that what belongs together depends on sizes alone.
+        let columns = (CHUNK / 8 / k.max(1)).max(1).next_multiple_of(64).min(long);
+        let pieces = long.div_ceil(columns);
+        run.parallel(self.batches * pieces, |chunk, _| {
+            let (b, first) = (chunk / pieces, chunk % pieces * columns);
+            let count = columns.min(long - first);
+            let (lhs, rhs, out) = self.at::<T>(run, b);
+            let (vector, matrix) = if m == 1 {
+                ((lhs, self.lhs.1), (rhs, self.rhs.0, self.rhs.1))
+            } else {
+                ((rhs, self.rhs.0), (lhs, self.lhs.1, self.lhs.0))
+            };
+            let matrix = (matrix.0.wrapping_offset(first as isize * matrix.2), matrix.1, matrix.2);
+            f(vector, matrix, k, count, out.wrapping_add(first));
+        });
+    }
 }

@@ -10,10 +10,14 @@
 mod check;
 mod conv;
 mod depthwise;
+#[cfg(target_arch = "x86_64")]
+mod direct;
 mod dots;
 mod draw;
 mod elementwise;
 mod fused;
+#[cfg(target_arch = "x86_64")]
+mod gemm;
 mod gemv;
 mod isa;
 mod kernels;
@@ -21,8 +25,13 @@ mod math;
 mod matmul;
 mod movement;
 mod nonfinite;
+pub mod peak;
+#[cfg(target_arch = "x86_64")]
+mod planes;
 mod pool;
 mod pooling;
+#[cfg(target_arch = "x86_64")]
+mod products;
 mod reduce;
 mod rows;
 mod scan;

@@ -100,6 +100,12 @@ fn convolution_and_its_gradients() {
         // Kernel gradients from products of rows: more than one piece of a row, odd numbers of rows.
         ([2, 3, 7, 1], slide(&[[37, 3, 1, 1, 1], [41, 3, 1, 0, 1]])),
         ([2, 4, 6, 2], slide(&[[21, 1, 1, 0, 1], [19, 1, 1, 0, 1]])),
+        // Rows that fill vectors, and planes that are gone through whole; more filters than a block has, and fewer.
+        ([2, 16, 16, 1], square(32, 3, 1, 1)),
+        ([9, 8, 17, 1], square(8, 3, 1, 1)),
+        ([17, 4, 6, 1], square(16, 3, 2, 1)),
+        ([2, 3, 9, 1], square(30, 4, 3, 5)),
+        ([2, 4, 5, 1], square(8, 2, 3, 0)),
         // Groups; with one channel in each, windows are not unrolled.
         ([2, 6, 4, 2], square(7, 3, 1, 1)),
         ([2, 4, 4, 2], square(7, 1, 1, 0)),

@@ -59,6 +59,22 @@ fn products_in_tiles() {
     check(DType::F32, &[3], 150, 80, 200, true);
 }
 
+/// What is packed, turned, cut in depth and given out whole: see `products.rs`.
+#[test]
+fn products_of_every_way() {
+    // Sums longer than a block of rows stays in the cache for.
+    check(DType::F32, &[], 70, 1030, 50, true);
+    check(DType::F32, &[], 9, 2100, 70, true);
+    // Two panels of two vectors, and one row too many for a tile.
+    check(DType::F32, &[], 65, 33, 64, true);
+    // A right matrix that is too large to be read where it lies.
+    check(DType::F32, &[], 50, 600, 520, true);
+    // Wider than high with a right matrix by columns, and the other way round.
+    check(DType::F32, &[], 20, 90, 300, false);
+    check(DType::F32, &[], 300, 90, 20, false);
+    check(DType::F32, &[48], 16, 33, 24, true);
+}
+
 /// One right matrix for all of a batch is one product.
 #[test]
 fn a_repeated_right_matrix() {

@@ -1,0 +1,188 @@
+//! Vectors of f32 for the tiles of products and convolutions: AVX-512 and AVX2 with FMA, behind one trait.
+//!
+//! Both round a product and its sum once and add in the same order, so a tile gives the same bits with either.
+
+use std::arch::x86_64::*;
+
+/// A vector of f32 of one instruction set.
+///
+/// # Safety
+/// Every method needs a processor that has the instructions; pointers are good for the elements read or written.
+pub(crate) trait Simd: Copy + 'static {
+    /// A vector.
+    type V: Copy;
+    /// Which of its elements are there.
+    type M: Copy;
+    /// Elements of a vector.
+    const LANES: usize;
+
+    unsafe fn zero() -> Self::V;
+    unsafe fn splat(x: *const f32) -> Self::V;
+    unsafe fn load(x: *const f32) -> Self::V;
+    unsafe fn store(x: *mut f32, v: Self::V);
+    /// a b + c
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    /// The first `n` elements; all where there are more.
+    unsafe fn mask(n: usize) -> Self::M;
+    /// Elements outside the mask are 0 and not read.
+    unsafe fn load_some(x: *const f32, m: Self::M) -> Self::V;
+    /// Elements outside the mask are not written.
+    unsafe fn store_some(x: *mut f32, m: Self::M, v: Self::V);
+    /// The sum of all elements, halves upon halves.
+    unsafe fn total(v: Self::V) -> f32;
+}
+
+/// 16 elements.
+#[derive(Clone, Copy)]
+pub(crate) struct Wide;
+
+// SAFETY (of all blocks): the trait's promise.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl Simd for Wide {
+    type V = __m512;
+    type M = __mmask16;
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn zero() -> __m512 {
+        unsafe { _mm512_setzero_ps() }
+    }
+    #[inline(always)]
+    unsafe fn splat(x: *const f32) -> __m512 {
+        unsafe { _mm512_set1_ps(*x) }
+    }
+    #[inline(always)]
+    unsafe fn load(x: *const f32) -> __m512 {
+        unsafe { _mm512_loadu_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn store(x: *mut f32, v: __m512) {
+        unsafe { _mm512_storeu_ps(x, v) }
+    }
+    #[inline(always)]
+    unsafe fn fma(a: __m512, b: __m512, c: __m512) -> __m512 {
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_add_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn mask(n: usize) -> __mmask16 {
+        if n >= 16 { 0xffff } else { (1u32 << n).wrapping_sub(1) as u16 }
+    }
+    #[inline(always)]
+    unsafe fn load_some(x: *const f32, m: __mmask16) -> __m512 {
+        unsafe { _mm512_maskz_loadu_ps(m, x) }
+    }
+    #[inline(always)]
+    unsafe fn store_some(x: *mut f32, m: __mmask16, v: __m512) {
+        unsafe { _mm512_mask_storeu_ps(x, m, v) }
+    }
+    #[inline(always)]
+    unsafe fn total(v: __m512) -> f32 {
+        unsafe {
+            let upper = _mm512_extractf32x8_ps::<1>(v);
+            Narrow::total(_mm256_add_ps(_mm512_castps512_ps256(v), upper))
+        }
+    }
+}
+
+/// 8 elements.
+#[derive(Clone, Copy)]
+pub(crate) struct Narrow;
+
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl Simd for Narrow {
+    type V = __m256;
+    type M = __m256i;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn zero() -> __m256 {
+        unsafe { _mm256_setzero_ps() }
+    }
+    #[inline(always)]
+    unsafe fn splat(x: *const f32) -> __m256 {
+        unsafe { _mm256_set1_ps(*x) }
+    }
+    #[inline(always)]
+    unsafe fn load(x: *const f32) -> __m256 {
+        unsafe { _mm256_loadu_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn store(x: *mut f32, v: __m256) {
+        unsafe { _mm256_storeu_ps(x, v) }
+    }
+    #[inline(always)]
+    unsafe fn fma(a: __m256, b: __m256, c: __m256) -> __m256 {
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_add_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn mask(n: usize) -> __m256i {
+        const WINDOW: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+        unsafe { _mm256_loadu_si256(WINDOW.as_ptr().add(8 - n.min(8)).cast()) }
+    }
+    #[inline(always)]
+    unsafe fn load_some(x: *const f32, m: __m256i) -> __m256 {
+        unsafe { _mm256_maskload_ps(x, m) }
+    }
+    #[inline(always)]
+    unsafe fn store_some(x: *mut f32, m: __m256i, v: __m256) {
+        unsafe { _mm256_maskstore_ps(x, m, v) }
+    }
+    #[inline(always)]
+    unsafe fn total(v: __m256) -> f32 {
+        unsafe {
+            let four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+}
+
+/// Transposes 8 vectors of 8 elements.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+pub(crate) unsafe fn transpose(r: [__m256; 8]) -> [__m256; 8] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let pairs = [
+            _mm256_unpacklo_ps(r[0], r[1]),
+            _mm256_unpackhi_ps(r[0], r[1]),
+            _mm256_unpacklo_ps(r[2], r[3]),
+            _mm256_unpackhi_ps(r[2], r[3]),
+            _mm256_unpacklo_ps(r[4], r[5]),
+            _mm256_unpackhi_ps(r[4], r[5]),
+            _mm256_unpacklo_ps(r[6], r[7]),
+            _mm256_unpackhi_ps(r[6], r[7]),
+        ];
+        let fours = [
+            _mm256_shuffle_ps::<0x44>(pairs[0], pairs[2]),
+            _mm256_shuffle_ps::<0xee>(pairs[0], pairs[2]),
+            _mm256_shuffle_ps::<0x44>(pairs[1], pairs[3]),
+            _mm256_shuffle_ps::<0xee>(pairs[1], pairs[3]),
+            _mm256_shuffle_ps::<0x44>(pairs[4], pairs[6]),
+            _mm256_shuffle_ps::<0xee>(pairs[4], pairs[6]),
+            _mm256_shuffle_ps::<0x44>(pairs[5], pairs[7]),
+            _mm256_shuffle_ps::<0xee>(pairs[5], pairs[7]),
+        ];
+        [
+            _mm256_permute2f128_ps::<0x20>(fours[0], fours[4]),
+            _mm256_permute2f128_ps::<0x20>(fours[1], fours[5]),
+            _mm256_permute2f128_ps::<0x20>(fours[2], fours[6]),
+            _mm256_permute2f128_ps::<0x20>(fours[3], fours[7]),
+            _mm256_permute2f128_ps::<0x31>(fours[0], fours[4]),
+            _mm256_permute2f128_ps::<0x31>(fours[1], fours[5]),
+            _mm256_permute2f128_ps::<0x31>(fours[2], fours[6]),
+            _mm256_permute2f128_ps::<0x31>(fours[3], fours[7]),
+        ]
+    }
+}

@@ -1,0 +1,184 @@
+//! Tiles: some rows times some columns of a product, all sums in registers.
+
+use super::simd::{Narrow, Simd, Wide, transpose};
+use std::arch::x86_64::*;
+
+/// Rows of a tile, at most.
+pub(crate) const ROWS: usize = 8;
+/// Vectors of columns of a tile, at most.
+pub(crate) const VECTORS: usize = 3;
+
+/// What a tile computes: `c = start + a b`.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile {
+    /// Length of the sums.
+    pub k: usize,
+    /// First element, stride from row to row and along the sum.
+    pub a: (*const f32, isize, isize),
+    /// First element and stride along the sum; columns lie one after the other.
+    pub b: (*const f32, isize),
+    /// Columns, up to [`VECTORS`] vectors.
+    pub columns: usize,
+    /// First element and stride from row to row; with `transposed` from column to column.
+    pub c: (*mut f32, isize),
+    /// True: rows of the tile are columns in memory.
+    pub transposed: bool,
+    /// What the sums start from: null for 0, else the first element and the stride from row to row.
+    pub start: (*const f32, isize),
+}
+
+/// A compiled tile.
+pub(crate) type TileFn = unsafe fn(&Tile);
+
+/// Where the rows of the right operand are.
+pub(super) trait Rows: Copy {
+    /// Vector `v` of row `k`.
+    unsafe fn at(&self, k: usize, v: usize) -> *const f32;
+}
+
+#[derive(Clone, Copy)]
+struct Strided<const LANES: usize>(*const f32, isize);
+
+impl<const LANES: usize> Rows for Strided<LANES> {
+    #[inline(always)]
+    unsafe fn at(&self, k: usize, v: usize) -> *const f32 {
+        self.0.wrapping_offset(k as isize * self.1).wrapping_add(v * LANES)
+    }
+}
+
+/// Adds the products of R rows with V vectors of columns to the sums; the last vector is masked.
+///
+/// # Safety
+/// The processor has the instructions, and the operands are inside their memory.
+#[inline(always)]
+pub(super) unsafe fn multiply<S: Simd, B: Rows, const R: usize, const V: usize>(
+    k: usize,
+    a: (*const f32, isize, isize),
+    b: B,
+    last: S::M,
+    sums: &mut [[S::V; V]; R],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        // Pointers that the compiler knows nothing of: it would make one from the other, a chain of sums as long as the
+        // tile takes.
+        let mut rows = [a.0; R];
+        for r in 0..R {
+            rows[r] = opaque(a.0.wrapping_offset(r as isize * a.1));
+        }
+        let mut along = 0;
+        for i in 0..k {
+            let mut y = [S::zero(); V];
+            for v in 0..V {
+                y[v] = if v + 1 == V { S::load_some(b.at(i, v), last) } else { S::load(b.at(i, v)) };
+            }
+            if V > 1 {
+                for v in 0..V {
+                    _mm_prefetch::<_MM_HINT_T0>(b.at(i + 10, v).cast());
+                }
+            }
+            for r in 0..R {
+                let factor = S::splat(rows[r].wrapping_offset(along));
+                for v in 0..V {
+                    sums[r][v] = S::fma(factor, y[v], sums[r][v]);
+                }
+            }
+            along += a.2;
+        }
+    }
+}
+
+/// The same pointer.
+// It is not looked through.
+#[allow(clippy::pointers_in_nomem_asm_block)]
+#[inline(always)]
+fn opaque(mut x: *const f32) -> *const f32 {
+    // SAFETY: no instruction.
+    unsafe { std::arch::asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags)) };
+    x
+}
+
+/// Computes a tile.
+///
+/// # Safety
+/// As for [`multiply`]; `c` has room.
+#[inline(always)]
+unsafe fn tile<S: Simd, B: Rows, const R: usize, const V: usize>(t: &Tile, b: B) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let last = S::mask(t.columns - (V - 1) * S::LANES);
+        let mut sums = [[S::zero(); V]; R];
+        if !t.start.0.is_null() {
+            for r in 0..R {
+                let from = t.start.0.offset(r as isize * t.start.1);
+                for v in 0..V {
+                    let x = from.wrapping_add(v * S::LANES);
+                    sums[r][v] = if v + 1 == V { S::load_some(x, last) } else { S::load(x) };
+                }
+            }
+        }
+        multiply::<S, B, R, V>(t.k, t.a, b, last, &mut sums);
+        if t.transposed {
+            return turned::<S, R, V>(t, &sums);
+        }
+        for r in 0..R {
+            let to = t.c.0.offset(r as isize * t.c.1);
+            for v in 0..V {
+                if v + 1 == V {
+                    S::store_some(to.add(v * S::LANES), last, sums[r][v]);
+                } else {
+                    S::store(to.add(v * S::LANES), sums[r][v]);
+                }
+            }
+        }
+    }
+}
+
+/// Writes a tile's rows as columns.
+///
+/// # Safety
+/// As for [`tile`].
+#[inline(always)]
+unsafe fn turned<S: Simd, const R: usize, const V: usize>(t: &Tile, sums: &[[S::V; V]; R]) {
+    let mut rows = [[0f32; 16 * VECTORS]; ROWS];
+    // SAFETY: the caller's promise.
+    unsafe {
+        for r in 0..R {
+            for v in 0..V {
+                S::store(rows[r].as_mut_ptr().add(v * S::LANES), sums[r][v]);
+            }
+        }
+        let mask = Narrow::mask(R);
+        for j in (0..t.columns).step_by(8) {
+            let mut block = [Narrow::zero(); 8];
+            for r in 0..R {
+                block[r] = Narrow::load(rows[r].as_ptr().add(j));
+            }
+            for (c, column) in transpose(block).into_iter().enumerate().take(t.columns - j) {
+                let to = t.c.0.offset((j + c) as isize * t.c.1);
+                if R == 8 { Narrow::store(to, column) } else { Narrow::store_some(to, mask, column) }
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+unsafe fn wide<const R: usize, const V: usize>(t: &Tile) {
+    // SAFETY: the caller's promise.
+    unsafe { tile::<Wide, Strided<16>, R, V>(t, Strided(t.b.0, t.b.1)) }
+}
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn narrow<const R: usize, const V: usize>(t: &Tile) {
+    // SAFETY: the caller's promise.
+    unsafe { tile::<Narrow, Strided<8>, R, V>(t, Strided(t.b.0, t.b.1)) }
+}
+
+macro_rules! table {
+    ($f:ident: $($r:literal),*) => { [$([$f::<$r, 1> as TileFn, $f::<$r, 2>, $f::<$r, 3>]),*] };
+}
+
+/// Tiles by rows and vectors, both from 1.
+pub(crate) static WIDE: [[TileFn; VECTORS]; 8] = table!(wide: 1, 2, 3, 4, 5, 6, 7, 8);
+/// The same for AVX2, whose registers hold half as many rows.
+pub(crate) static NARROW: [[TileFn; VECTORS]; 4] = table!(narrow: 1, 2, 3, 4);

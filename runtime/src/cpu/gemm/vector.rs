@@ -1,0 +1,128 @@
+//! Products of a row with a matrix: bound by how fast the matrix is read.
+
+use super::Matrix;
+use super::simd::{Narrow, Simd, Wide};
+
+/// Vectors of columns that are summed side by side.
+const ACROSS: usize = 8;
+/// Rows of a transposed matrix that are taken at once.
+const DOTS: usize = 4;
+
+/// y = x a, for `k` elements of `x` and `n` of `y`; `x` is given by its first element and stride.
+///
+/// # Safety
+/// The processor has the instructions of the path; the operands are inside their memory and `y` is apart.
+pub(crate) unsafe fn row(wide: bool, x: (*const f32, isize), a: Matrix, k: usize, n: usize, y: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe { if wide { row_wide(x, a, k, n, y) } else { row_narrow(x, a, k, n, y) } }
+}
+
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+unsafe fn row_wide(x: (*const f32, isize), a: Matrix, k: usize, n: usize, y: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe { any::<Wide>(x, a, k, n, y) }
+}
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn row_narrow(x: (*const f32, isize), a: Matrix, k: usize, n: usize, y: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe { any::<Narrow>(x, a, k, n, y) }
+}
+
+#[inline(always)]
+unsafe fn any<S: Simd>(x: (*const f32, isize), a: Matrix, k: usize, n: usize, y: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if a.2 == 1 {
+            let block = ACROSS * S::LANES;
+            for j in (0..n).step_by(block) {
+                let a = (a.0.add(j), a.1);
+                match n - j {
+                    left if left > 4 * S::LANES => columns::<S, 8>(x, a, k, left.min(block), y.add(j)),
+                    left if left > 2 * S::LANES => columns::<S, 4>(x, a, k, left, y.add(j)),
+                    left => columns::<S, 2>(x, a, k, left, y.add(j)),
+                }
+            }
+        } else if a.1 == 1 && x.1 == 1 {
+            let mut j = 0;
+            while j < n {
+                let b = a.0.offset(j as isize * a.2);
+                if n - j >= DOTS {
+                    dots::<S, DOTS>(x.0, (b, a.2), k, y.add(j));
+                    j += DOTS;
+                } else {
+                    dots::<S, 1>(x.0, (b, a.2), k, y.add(j));
+                    j += 1;
+                }
+            }
+        } else {
+            for j in 0..n as isize {
+                let mut sum = 0.0f32;
+                for i in 0..k as isize {
+                    sum = (*x.0.offset(i * x.1)).mul_add(*a.0.offset(i * a.1 + j * a.2), sum);
+                }
+                *y.offset(j) = sum;
+            }
+        }
+    }
+}
+
+/// `n` columns, not more than V vectors.
+#[inline(always)]
+unsafe fn columns<S: Simd, const V: usize>(
+    x: (*const f32, isize),
+    a: (*const f32, isize),
+    k: usize,
+    n: usize,
+    y: *mut f32,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut masks = [S::mask(0); V];
+        for v in 0..V {
+            masks[v] = S::mask(n.saturating_sub(v * S::LANES));
+        }
+        let mut sums = [S::zero(); V];
+        for i in 0..k as isize {
+            let factor = S::splat(x.0.offset(i * x.1));
+            let row = a.0.offset(i * a.1);
+            for v in 0..V {
+                sums[v] = S::fma(factor, S::load_some(row.wrapping_add(v * S::LANES), masks[v]), sums[v]);
+            }
+        }
+        for v in 0..V {
+            S::store_some(y.wrapping_add(v * S::LANES), masks[v], sums[v]);
+        }
+    }
+}
+
+/// The products of `x` with N rows of `a`.
+#[inline(always)]
+unsafe fn dots<S: Simd, const N: usize>(x: *const f32, a: (*const f32, isize), k: usize, y: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut sums = [[S::zero(); 2]; N];
+        let mut i = 0;
+        while i + 2 * S::LANES <= k {
+            for half in 0..2 {
+                let at = i + half * S::LANES;
+                let x = S::load(x.add(at));
+                for r in 0..N {
+                    sums[r][half] = S::fma(x, S::load(a.0.offset(r as isize * a.1).add(at)), sums[r][half]);
+                }
+            }
+            i += 2 * S::LANES;
+        }
+        while i < k {
+            let m = S::mask(k - i);
+            let x = S::load_some(x.add(i), m);
+            for r in 0..N {
+                sums[r][0] = S::fma(x, S::load_some(a.0.offset(r as isize * a.1).add(i), m), sums[r][0]);
+            }
+            i += S::LANES;
+        }
+        for r in 0..N {
+            *y.add(r) = S::total(S::add(sums[r][0], sums[r][1]));
+        }
+    }
+}
