@@ -43,7 +43,13 @@ pub struct Memory {
 impl Memory {
     /// The most that a step of `tfm bench` holds: nothing is copied or saved.
     pub fn step(&self) -> u64 {
-        self.variables + self.arena + self.threads + self.literals + self.data.unwrap_or(0) + self.batches + self.process.unwrap_or(0)
+        self.variables
+            + self.arena
+            + self.threads
+            + self.literals
+            + self.data.unwrap_or(0)
+            + self.batches
+            + self.process.unwrap_or(0)
     }
 
     /// The most that a run holds.

@@ -34,7 +34,7 @@ pub fn svg(picture: &Picture, depth: Option<usize>) -> String {
          markerHeight=\"6\" orient=\"auto\"><path class=\"tip\" d=\"M0 0.5L7.5 4L0 7.5Z\"/></marker></defs>"
     );
     let _ = writeln!(out, "<text class=\"title\" x=\"{PADDING}\" y=\"24\">{}</text>", escape(&picture.title()));
-    drawing.block(0, (PADDING, PADDING + 22.0), 0, &placed, &mut out);
+    drawing.block(0, (PADDING, PADDING + 22.0), &placed, &mut out);
     out.push_str("</svg>\n");
     out
 }
@@ -73,7 +73,7 @@ impl Drawing<'_> {
         size
     }
 
-    fn block(&self, b: usize, at: Point, level: usize, placed: &BTreeMap<usize, Placed>, out: &mut String) {
+    fn block(&self, b: usize, at: Point, placed: &BTreeMap<usize, Placed>, out: &mut String) {
         let outline = &self.picture.outline;
         let Some(made) = placed.get(&b) else { return };
         let block = &outline.blocks[b];
@@ -113,7 +113,7 @@ impl Drawing<'_> {
             let at = (at.0 + x, at.1 + y);
             match child {
                 Child::Step(s) => step(&outline.steps[*s], at, out),
-                Child::Block(inner) if placed.contains_key(inner) => self.block(*inner, at, level + 1, placed, out),
+                Child::Block(inner) if placed.contains_key(inner) => self.block(*inner, at, placed, out),
                 Child::Block(inner) => folded(&outline.blocks[*inner], at, self.picture.batch, out),
             }
         }

@@ -16,10 +16,12 @@ impl Axis {
     pub fn around(values: impl Iterator<Item = f64>, log: bool) -> Axis {
         let drawn = values.filter(|v| v.is_finite() && (!log || *v > 0.0)).map(|v| if log { v.log10() } else { v });
         let (low, high) = drawn.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
-        let bounds = match high - low {
-            d if d > 0.0 => (low, high),
-            d if d == 0.0 => (low - (low.abs() * 0.1).max(1e-3), high + (high.abs() * 0.1).max(1e-3)),
-            _ => (0.0, 1.0),
+        let bounds = if high > low {
+            (low, high)
+        } else if low.is_finite() {
+            (low - (low.abs() * 0.1).max(1e-3), high + (high.abs() * 0.1).max(1e-3))
+        } else {
+            (0.0, 1.0)
         };
         Axis { bounds, log }
     }
