@@ -60,7 +60,7 @@ fn the_tree_has_layers_in_layers() {
     ] {
         assert!(tree.contains(line), "`{line}` is not in\n{tree}");
     }
-    assert!(tree.contains("48,672 * B"), "{tree}");
+    assert!(tree.contains("51,376 * B"), "{tree}");
     let flat = good(dir.path(), "graph net.tfm --depth 0");
     assert!(flat.contains("Net") && !flat.contains("conv2d_1"), "{flat}");
     let deep = good(dir.path(), "graph net.tfm --depth 9");
@@ -160,7 +160,7 @@ fn the_page_folds_searches_and_counts_in_a_browser() {
     browser.click_at(&format!("{conv} rect"), 10.0);
     assert_eq!(shown(&format!("{conv}.open")), 1);
     assert_eq!(browser.script("return document.querySelector('#chosen').textContent"), "conv2d_1");
-    assert_eq!(browser.script("return document.querySelector('#details').textContent.includes('48,672 * B')"), true);
+    assert_eq!(browser.script("return document.querySelector('#details').textContent.includes('51,376 * B')"), true);
     assert_eq!(
         browser.script("return document.querySelector('#text .on').textContent.includes('Conv2d(4, kernel: 3)')"),
         true
@@ -192,6 +192,14 @@ fn the_page_folds_searches_and_counts_in_a_browser() {
     browser.click("#unfold");
     assert_eq!(browser.script("return document.querySelector('#view').textContent.includes('matmul')"), true);
     assert_eq!(browser.script("return document.querySelectorAll('#view path[d*=NaN], #view rect[x*=NaN]').length"), 0);
+    photograph(&browser, "page.png");
+}
+
+/// Keeps a picture of what the browser shows in the folder that `TFM_PICTURES` names, for people to look at.
+fn photograph(browser: &Browser, name: &str) {
+    if let Some(folder) = std::env::var_os("TFM_PICTURES") {
+        browser.photograph(&Path::new(&folder).join(name));
+    }
 }
 
 #[test]
@@ -204,4 +212,5 @@ fn the_page_of_a_whole_step_opens() {
     browser.click("#unfold");
     assert_eq!(browser.script("return document.querySelectorAll('#view path[d*=NaN]').length"), 0);
     assert_eq!(browser.script("return document.querySelector('#view').textContent.includes('backward')"), true);
+    photograph(&browser, "step.png");
 }

@@ -95,7 +95,9 @@ impl Cost {
         let planner = Planner::new(compiled, train, self.settings.threads(), None);
         let before = resident();
         let first = planner.memory(batch, None)?;
+        let ready = planner.ready(batch)?;
         let process = resident().or(before);
+        drop(ready);
         let (datasets, unopened) = match self.open(compiled, train) {
             Ok(datasets) => (Some(datasets), None),
             Err(failure) => (None, failure.text()),

@@ -1,10 +1,10 @@
 //! The memory of a run, from its plans.
 //!
 //! ```text
-//! peak = process + variables + arena + threads + literals + data + batches + copies + checkpoint
+//! peak = process + variables + arena + threads + literals + data + batches + copies + checkpoint + run
 //! ```
 //!
-//! `process` is what this process holds once it has checked, lowered and planned, as the run will have done: it is
+//! The last part is what a run holds beside, measured over the workloads of `tfm bench`: [`RUN`]. `process` is what this process holds once it has checked, lowered and planned, as the run will have done: it is
 //! measured, and only Linux says it. The arena is the largest of the plans that the run makes.
 
 use crate::failure::Failure;
@@ -13,9 +13,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use tfm_lang::model::{Action, Train, VariableKind};
 use tfm_lowering::build::{INIT, batch_entry, evaluate_entry, every_entry, step_entry};
 use tfm_lowering::plan::{Plan, PlanError, Request, schedule};
-use tfm_runtime::cpu::Cpu;
+use tfm_lowering::graph::Graph;
+use tfm_runtime::cpu::{Cpu, Prepared};
 use tfm_runtime::data::{BATCHES_ALIVE, Dataset};
 use tfm_runtime::run::{KEPT_AT_MOST, shown};
+
+/// What a run holds beside: threads, files that are written, and what the allocator has not given back yet.
+const RUN: u64 = 4_500_000;
+
+/// Of a block that was freed, so much may still be held when the next one is taken.
+const KEPT_FREE: u64 = 8_000_000;
 
 /// Bytes that a run needs, part by part.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -54,7 +61,7 @@ impl Memory {
 
     /// The most that a run holds.
     pub fn run(&self) -> u64 {
-        self.step() + self.copies + self.checkpoint
+        self.step() + self.copies + self.checkpoint + RUN
     }
 }
 
@@ -123,6 +130,12 @@ impl<'a> Planner<'a> {
         Ok(plans)
     }
 
+    /// What a run has made when it begins to train: its graph and its plans, ready.
+    pub fn ready(&self, batch: i64) -> Result<(Graph, Vec<Prepared>), Failure> {
+        let plans = self.plans(batch)?.into_iter().map(|p| self.prepare(p)).collect::<Result<_, _>>()?;
+        Ok((self.compiled.graph.clone(), plans))
+    }
+
     /// The memory of a run with this batch. `datasets` are those that were opened.
     pub fn memory(&self, batch: i64, datasets: Option<&BTreeMap<usize, Dataset>>) -> Result<Memory, Failure> {
         let plans = self.plans(batch)?;
@@ -138,26 +151,26 @@ impl<'a> Planner<'a> {
         let variables = model + optimizer + bytes(&[VariableKind::Metric]);
         Ok(Memory {
             variables,
-            arena: plans.iter().map(|p| p.arena).max().unwrap_or(0) as u64,
+            arena: arena(&plans),
             threads: self.thread_bytes(&plans)?,
             literals: plans.iter().map(|p| p.constants.len()).sum::<usize>() as u64,
             data: datasets.map(|d| d.values().map(|d| d.bytes() as u64).sum()),
             batches: self.batch_bytes(&plans) * BATCHES_ALIVE as u64,
             copies: if variables <= KEPT_AT_MOST as u64 { variables } else { 0 },
-            checkpoint: model.max(optimizer),
+            checkpoint: model.max(optimizer) + model.min(optimizer).min(KEPT_FREE),
             process: None,
         })
     }
 
     /// What the threads want for the plan that wants most.
     fn thread_bytes(&self, plans: &[Plan]) -> Result<u64, Failure> {
-        let mut most = 0;
-        for plan in plans {
-            let prepared = self.device.prepare(plan.clone());
-            let prepared = prepared.map_err(|e| Failure::Message(format!("a plan cannot be run: {e}")))?;
-            most = most.max(prepared.thread_bytes() as u64);
-        }
-        Ok(most)
+        let local = |plan: &Plan| Ok(self.prepare(plan.clone())?.thread_bytes() as u64);
+        plans.iter().map(local).try_fold(0, |most, bytes: Result<u64, Failure>| Ok(bytes?.max(most)))
+    }
+
+    fn prepare(&self, plan: Plan) -> Result<Prepared, Failure> {
+        let prepared = self.device.prepare(plan);
+        prepared.map_err(|e| Failure::Message(format!("a plan cannot be run: {e}")))
     }
 
     /// The bytes of one batch: everything that a plan is fed.
@@ -203,6 +216,13 @@ impl<'a> Planner<'a> {
         }
         Ok(Some(good))
     }
+}
+
+/// The largest arena, and the one of the initial values, which is there until a larger one is.
+fn arena(plans: &[Plan]) -> u64 {
+    let first = plans.first().map_or(0, |p| p.arena as u64);
+    let most = plans.iter().map(|p| p.arena as u64).max().unwrap_or(0);
+    if most > first { most + first.min(KEPT_FREE) } else { most }
 }
 
 /// What this process holds at the moment, in bytes; only Linux says.

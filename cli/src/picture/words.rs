@@ -8,7 +8,11 @@ use tfm_lowering::outline::{Block, Figures, Outline, Step};
 
 /// The name of a block; with what it is, where the name does not say it.
 pub fn block_title(block: &Block) -> String {
-    let same = block.kind.is_empty() || block.kind.eq_ignore_ascii_case(&block.name.replace('_', ""));
+    // `max_pool2d_1` says what it is, `embed` does not.
+    let plain = block.name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_').replace('_', "");
+    let same = block.kind.is_empty()
+        || block.kind.eq_ignore_ascii_case(&plain)
+        || block.kind.eq_ignore_ascii_case(&block.name.replace('_', ""));
     if same { block.name.clone() } else { format!("{} · {}", block.name, block.kind) }
 }
 
