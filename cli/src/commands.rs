@@ -8,7 +8,9 @@ mod doc;
 mod eval;
 mod explain;
 mod export;
+mod fmt;
 mod graph;
+mod lsp;
 mod plot;
 mod predict;
 mod test;
@@ -30,6 +32,10 @@ pub enum Command {
     Cost(cost::Cost),
     /// Look at data: write the declaration of a file, show the first records
     Data(data::Data),
+    /// Write files in the one style
+    Fmt(fmt::Fmt),
+    /// Serve an editor: diagnostics, shapes, completion and more
+    Lsp(lsp::Lsp),
     /// Run the tests of files
     Test(test::Test),
     /// Evaluate a trained run on data
@@ -60,6 +66,8 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Check(c) => c.run(color),
         Command::Cost(c) => c.run(color),
         Command::Data(c) => c.run(color),
+        Command::Fmt(c) => c.run(color),
+        Command::Lsp(c) => c.run(),
         Command::Test(c) => c.run(color),
         Command::Eval(c) => c.run(color),
         Command::Predict(c) => c.run(color),

@@ -16,6 +16,8 @@ pub enum Failure {
     Usage(String),
     /// A signal asked to stop; its number.
     Signal(usize),
+    /// What went wrong has been said; the exit status.
+    Status(u8),
     /// Whoever read the output has gone.
     ClosedPipe,
 }
@@ -34,6 +36,7 @@ impl Failure {
             Failure::Shown | Failure::Message(_) => 1,
             Failure::Usage(_) => 2,
             Failure::Signal(n) => 128u8.saturating_add(*n as u8),
+            Failure::Status(code) => *code,
             Failure::ClosedPipe => 0,
         }
     }

@@ -9,6 +9,8 @@ mod bug;
 mod commands;
 mod cost;
 pub mod failure;
+mod files;
+pub mod lsp;
 mod notes;
 mod output;
 mod picture;

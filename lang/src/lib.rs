@@ -7,6 +7,8 @@ pub mod device;
 pub mod diagnostic;
 pub mod dim;
 pub mod doc;
+pub mod editor;
+pub mod format;
 pub mod model;
 pub mod source;
 pub mod syntax;

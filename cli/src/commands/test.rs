@@ -1,6 +1,7 @@
 //! `tfm test`: the tests of files, of folders, and of the library.
 
 use crate::failure::Failure;
+use crate::files::collect;
 use crate::output::{Color, say, show_diagnostics};
 use crate::testing::{Form, failures, tests_of_file, tests_of_library};
 use crate::values::duration;
@@ -151,27 +152,4 @@ fn module_of(file: &str) -> String {
 /// Whether a file can have tests; others need not be read closely.
 fn mentions_tests(text: &str) -> bool {
     text.lines().map(str::trim_start).any(|l| l.starts_with("test ") || l.starts_with("///") && l.contains("example:"))
-}
-
-/// The `.tfm` files below a folder, sorted; build outputs, hidden folders and the folders of runs are left out.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    if folder.join("run.json").exists() {
-        return Ok(());
-    }
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        entries.push(entry?.path());
-    }
-    entries.sort();
-    for path in entries {
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        if path.is_dir() {
-            if name != "target" && !name.starts_with('.') {
-                collect(&path, files)?;
-            }
-        } else if path.extension().is_some_and(|e| e == "tfm") {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

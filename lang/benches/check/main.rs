@@ -1,8 +1,8 @@
 //! How long a check takes, from the text to the model with the library included: each example, and a
-//! generated file of 10,000 lines.
+//! generated file of 10,000 lines; and how long it takes to format that file.
 //!
 //! `cargo bench -p tfm-lang` prints a table and fails where a promise is broken: 30 ms for an example, 300 ms
-//! for the long file. The mean of some runs counts, and where the system tells it the time that the processor
+//! for the long file, 100 ms to format it. The mean of some runs counts, and where the system tells it the time that the processor
 //! worked for this thread, so that what else runs on the machine does not decide.
 //! `cargo bench -p tfm-lang -- --lines 20000` shows how the time grows.
 
@@ -19,6 +19,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const EXAMPLE: Duration = Duration::from_millis(30);
 const LONG: Duration = Duration::from_millis(300);
+const FORMAT: Duration = Duration::from_millis(100);
 
 type Library = Vec<(String, String)>;
 
@@ -53,10 +54,30 @@ fn main() {
             limit.as_millis()
         );
     }
+    broken += usize::from(format_long(lines));
     if broken > 0 {
         println!("{broken} took longer than promised");
         std::process::exit(1);
     }
+}
+
+/// Formats the long file; true when that took too long.
+fn format_long(lines: usize) -> bool {
+    let mut sources = Sources::default();
+    let file = sources.add("generated.tfm", generate::file(lines, 1), false);
+    let (start, mut runs) = (Clock::now(), 0);
+    let time = loop {
+        let made = tfm_lang::format::format(&sources, file);
+        assert!(made.is_ok(), "the generated file parses");
+        runs += 1;
+        if runs >= 5 && start.elapsed() > Duration::from_millis(400) {
+            break start.elapsed() / runs;
+        }
+    };
+    let verdict = if time > FORMAT { "  TOO SLOW" } else { "" };
+    let name = format!("formatting {lines} lines");
+    println!("{name:<28} {lines:>7} {:>7.2} ms  {:>5} ms{verdict}", time.as_secs_f64() * 1e3, FORMAT.as_millis());
+    time > FORMAT
 }
 
 /// The mean time of some runs, each with everything new, and what the last one found.

@@ -148,6 +148,8 @@ pub(super) struct Elab {
     /// Whether named values are kept for `tfm why`, and those kept so far: path, kind, type, place.
     pub keep_names: bool,
     pub named: Vec<(String, &'static str, TensorType, Span)>,
+    /// What expressions are worth, for an editor.
+    pub record: Option<Box<super::record::Record>>,
     /// The `train` block at hand.
     pub block: String,
 }
@@ -191,6 +193,7 @@ impl Elab {
             facts: Facts::default(),
             keep_names: false,
             named: Vec::new(),
+            record: None,
             block: String::new(),
         }
     }

@@ -26,6 +26,11 @@ impl Elab {
             self.effort(1, e.span).and_then(|()| self.eval_kind(env, e))
         };
         self.depth -= 1;
+        if self.record.is_some()
+            && let Ok(value) = &result
+        {
+            self.note(e.span, value);
+        }
         result
     }
 

@@ -3,6 +3,7 @@
 
 use super::apply::Argument;
 use super::elab::{Elab, UpdateTarget};
+use super::record::Record;
 use super::value::{CallableId, Env, Value};
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
@@ -54,8 +55,18 @@ impl Elab {
 
     /// A declaration with unknown arguments: what is found in it, what it applies, what its names are.
     pub fn attempt(&mut self, id: CallableId, rank: usize) -> Elab {
+        let mut record = self.record.take();
+        record.iter_mut().for_each(|record| record.begin());
+        let mut e = self.attempt_with(record, id, rank);
+        self.record = e.record.take();
+        self.record.iter_mut().for_each(|record| record.end(&e.history));
+        e
+    }
+
+    fn attempt_with(&mut self, record: Option<Box<Record>>, id: CallableId, rank: usize) -> Elab {
         let mut e = Elab::new(self.program.clone());
         e.keep_names = self.keep_names;
+        e.record = record;
         e.effort = self.effort;
         let callable = &self.program.callable(id).callable;
         // A model has no parameters that a use could set: when only its batch is unknown, it is checked as in its use.

@@ -29,6 +29,7 @@ mod order;
 mod periodic;
 mod primitives;
 mod program;
+pub mod record;
 mod rest_errors;
 mod rule;
 mod rules;
@@ -57,6 +58,7 @@ mod written;
 pub(crate) use builtins::docs as builtin_docs;
 pub use examples::library_tests;
 pub(crate) use program::module_of;
+pub(crate) use settings::{SETTINGS, setting_doc};
 pub(crate) use words::near;
 
 use crate::diagnostic::{Diagnostic, Severity};
@@ -83,6 +85,8 @@ pub struct Options {
     pub tests: bool,
     /// Keep every named value with the history of its dimensions, for [`why`].
     pub why: bool,
+    /// Keep what every expression of the user's files is worth, for an editor.
+    pub record: bool,
 }
 
 /// The result of a check: a model when there is no error.
@@ -98,6 +102,8 @@ pub struct Checked {
     pub tests: Vec<Test>,
     /// The named values of the file, where [`Options::why`] asks for them.
     pub known: Vec<why::Known>,
+    /// What expressions are worth, where [`Options::record`] asks for it.
+    pub record: Option<Box<record::Record>>,
 }
 
 /// A `data` declaration as parsed.
@@ -149,6 +155,7 @@ pub fn check(
     let program = Arc::new(program);
     let mut e = Elab::new(program.clone());
     e.keep_names = options.why;
+    e.record = options.record.then(Box::default);
     e.diagnostics = diagnostics;
     for (file, condition, text) in &parts.requires {
         let _ = e.require_at(*file, condition, text.as_ref().map(|t| t.text.as_str()));
@@ -179,10 +186,15 @@ pub fn check(
         }
     }
     diagnostics.extend(e.program.late_errors());
+    let mut record = e.record.take();
+    if let Some(record) = &mut record {
+        record.end(&e.history);
+        record.data = e.program.data.clone();
+    }
     diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let model = (!failed).then(|| finish(e, trains, optimizers));
-    Checked { model, diagnostics, files, tests, known }
+    Checked { model, diagnostics, files, tests, known, record }
 }
 
 /// The named values of the trainings, and of the models that none of them applies.

@@ -11,8 +11,25 @@ use crate::types::DType;
 use std::collections::BTreeMap;
 
 /// The names of the settings, in the order in which they are listed.
-pub(super) const SETTINGS: [&str; 10] =
+pub(crate) const SETTINGS: [&str; 10] =
     ["optimizer", "batch", "epochs", "steps", "seed", "micro", "precision", "parallel", "parameters", "memory"];
+
+/// What a setting decides.
+pub(crate) fn setting_doc(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "optimizer" => "How parameters change, `Adam(lr: 1e-3)`.",
+        "batch" => "How many records a step sees.",
+        "epochs" => "How often training goes through the data.",
+        "steps" => "How many steps training takes, in place of `epochs`.",
+        "seed" => "What all that is drawn at random depends on.",
+        "micro" => "A step is done in parts of so many records, which takes less memory.",
+        "precision" => "The dtype that products are computed in: `f32`, `bf16` or `f16`.",
+        "parallel" => "How a step is spread over devices: `replicas(4)`.",
+        "parameters" => "Where parameters are kept: `on job(\"ps\")`.",
+        "memory" => "How much memory a step may take: `2 GB`.",
+        _ => return None,
+    })
+}
 
 /// True for the name of a setting.
 pub(super) fn is_setting(name: &str) -> bool {

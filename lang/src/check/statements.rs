@@ -40,6 +40,9 @@ impl Elab {
             StmtKind::Variable { trained, name, ty, init } => {
                 let value = self.variable(env, *trained, name, ty.as_ref(), init.as_ref(), s.span);
                 let failed = value.is_err();
+                if let Ok(value) = &value {
+                    self.note(name.span, value);
+                }
                 env.bind(&name.text, value.unwrap_or(Value::Unknown), name.span);
                 if failed { Err(Failed) } else { Ok(nothing) }
             }
@@ -125,6 +128,9 @@ impl Elab {
             {
                 let ty = self.ty(*v).clone();
                 self.keep("a value", &name.text, &ty, name.span);
+            }
+            if self.record.is_some() {
+                self.note(name.span, &part);
             }
             env.bind(&name.text, part, name.span);
         }

@@ -1,7 +1,7 @@
 //! Words and signs, seen from the bytes: where they end, and what they say about the statement.
 
 /// What begins a declaration when it stands at the first column and a name follows.
-pub(super) const ITEM_WORDS: [&str; 15] = [
+pub(crate) const ITEM_WORDS: [&str; 15] = [
     "import",
     "dim",
     "const",
@@ -20,11 +20,11 @@ pub(super) const ITEM_WORDS: [&str; 15] = [
 ];
 
 /// Words that are never names.
-pub(super) const RESERVED: [&str; 15] =
+pub(crate) const RESERVED: [&str; 15] =
     ["let", "if", "else", "for", "in", "fold", "scan", "fn", "on", "and", "or", "not", "true", "false", "yield"];
 
 /// Words that begin a statement, when a name, number or text follows after a blank.
-const STATEMENT_WORDS: [&str; 15] = [
+pub(crate) const STATEMENT_WORDS: [&str; 15] = [
     "let",
     "param",
     "state",
@@ -43,7 +43,7 @@ const STATEMENT_WORDS: [&str; 15] = [
 ];
 
 /// Words that go on with an expression after a name, so that the name before them begins no statement.
-const INNER_WORDS: [&str; 4] = ["axis", "below", "over", "with"];
+pub(crate) const INNER_WORDS: [&str; 4] = ["axis", "below", "over", "with"];
 
 /// What a sign asks of the text after it, with its length in bytes.
 pub(super) enum Edge {
@@ -56,12 +56,12 @@ pub(super) enum Edge {
 }
 
 /// True for the bytes of names and numbers.
-pub(super) fn is_word(byte: u8) -> bool {
+pub(crate) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// One past the last byte of the word that begins at `at`.
-pub(super) fn word_end(bytes: &[u8], at: usize) -> usize {
+pub(crate) fn word_end(bytes: &[u8], at: usize) -> usize {
     bytes[at..].iter().position(|b| !is_word(*b)).map_or(bytes.len(), |n| at + n)
 }
 
@@ -71,7 +71,7 @@ pub(super) fn word(bytes: &[u8], at: usize) -> &str {
 }
 
 /// Where the line ends, its newline not included.
-pub(super) fn line_end(bytes: &[u8], at: usize) -> usize {
+pub(crate) fn line_end(bytes: &[u8], at: usize) -> usize {
     bytes[at..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |n| at + n)
 }
 
@@ -86,7 +86,7 @@ pub(super) fn indentation(bytes: &[u8], line_start: usize) -> u32 {
 }
 
 /// One past the token at `at`: a word, a sign or one character.
-pub(super) fn token_end(text: &str, at: usize) -> usize {
+pub(crate) fn token_end(text: &str, at: usize) -> usize {
     let bytes = text.as_bytes();
     match bytes.get(at) {
         None => at,
@@ -99,7 +99,7 @@ pub(super) fn token_end(text: &str, at: usize) -> usize {
 }
 
 /// Where the text or pattern that opens at `at` ends; `Err` with the end of the line when it does not.
-pub(super) fn quoted_end(bytes: &[u8], at: usize) -> Result<usize, usize> {
+pub(crate) fn quoted_end(bytes: &[u8], at: usize) -> Result<usize, usize> {
     let quote = bytes[at];
     let mut i = at + 1;
     while let Some(&byte) = bytes.get(i) {
