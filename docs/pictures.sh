@@ -30,7 +30,7 @@ sed -e 's/metrics.accuracy/metrics.{accuracy, confusion_matrix}/' \
     -e 's/report   accuracy(logits, label)/report   accuracy(logits, label), confusion_matrix(logits, label)/' \
     -e 's/every 1 epoch/every 25 steps/' examples/01_digits.tfm >"$work/digits.tfm"
 cd "$work"
-"$tfm" train digits.tfm --quiet --seed 1
-"$tfm" train digits.tfm --quiet --seed 2 --set "optimizer=Adam(lr: 4e-4)"
+"$tfm" train digits.tfm --quiet --seed 1 --set epochs=2
+"$tfm" train digits.tfm --quiet --seed 2 --set epochs=2 --set "optimizer=Adam(lr: 4e-4)"
 "$tfm" plot digits_net/001 digits_net/002 --svg "$to/curves.svg" --smooth 0.8
 "$tfm" plot digits_net/002 --confusion --svg "$to/confusion.svg"

@@ -49,7 +49,7 @@ fn names(dir: &Path) -> Vec<String> {
 fn tensorboard(run: &Path) -> Option<Value> {
     let named = std::env::var_os("TFM_TENSORBOARD_PYTHON").filter(|p| !p.is_empty());
     let python = named.map_or_else(|| "python3".into(), PathBuf::from);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/tensorboard.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/read_events.py");
     let done = match Command::new(&python).arg(script).arg(run).output() {
         Ok(done) => done,
         Err(e) => {

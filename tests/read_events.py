@@ -1,6 +1,6 @@
 """Reads the event files of a run with TensorBoard's own reader, and prints what is in them as one JSON object.
 
-    python tests/tensorboard.py runs/net/001
+    python tests/read_events.py runs/net/001
 
 Needs the package `tensorboard`, and no TensorFlow. Without it, it says that it is skipped and why.
 """
