@@ -10,11 +10,14 @@ mod explain;
 mod export;
 mod fmt;
 mod graph;
+mod lint;
 mod lsp;
 mod plot;
 mod predict;
+mod profile;
 mod test;
-mod train;
+pub(crate) mod train;
+mod watch;
 mod why;
 
 use crate::args::Arguments;
@@ -26,10 +29,14 @@ use clap::Subcommand;
 pub enum Command {
     /// Train a file, or one of its `train` blocks
     Train(train::Train),
+    /// Train while the file is edited: each save goes on with the weights that fit
+    Watch(watch::Watch),
     /// Find the mistakes in files without running them
     Check(check::Check),
     /// Show what a file costs: layers, parameters, operations, memory
     Cost(cost::Cost),
+    /// Find hazards of numbers, models, training and data
+    Lint(lint::Lint),
     /// Look at data: write the declaration of a file, show the first records
     Data(data::Data),
     /// Write files in the one style
@@ -50,6 +57,8 @@ pub enum Command {
     Plot(plot::Plot),
     /// Measure training on the standard workloads, beside other frameworks
     Bench(bench::Bench),
+    /// Show where the time of a training step goes: by operation, line and layer
+    Profile(profile::Profile),
     /// Show the documentation of the library, or of a file
     Doc(doc::Doc),
     /// Explain the code of an error
@@ -63,8 +72,10 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
     let color = args.color;
     match args.command {
         Command::Train(c) => c.run(color),
+        Command::Watch(c) => c.run(color),
         Command::Check(c) => c.run(color),
         Command::Cost(c) => c.run(color),
+        Command::Lint(c) => c.run(color),
         Command::Data(c) => c.run(color),
         Command::Fmt(c) => c.run(color),
         Command::Lsp(c) => c.run(),
@@ -75,6 +86,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Graph(c) => c.run(color),
         Command::Plot(c) => c.run(color),
         Command::Bench(c) => c.run(),
+        Command::Profile(c) => c.run(color),
         Command::Doc(c) => c.run(color),
         Command::Explain(c) => c.run(),
         Command::Why(c) => c.run(color),

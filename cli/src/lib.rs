@@ -7,6 +7,7 @@
 pub mod args;
 mod bug;
 mod commands;
+pub mod config;
 mod cost;
 pub mod failure;
 mod files;
@@ -17,12 +18,14 @@ mod picture;
 pub mod pipeline;
 mod plot;
 mod progress;
+pub mod report;
 mod settings;
 mod signals;
 mod starts;
 mod target;
 pub mod testing;
 mod values;
+mod watch;
 
 use failure::Failure;
 use std::ffi::OsString;

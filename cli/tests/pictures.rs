@@ -1,11 +1,11 @@
 //! Pictures of a step: every form, and the page in a browser.
 
-#[path = "common/browser.rs"]
-mod browser;
 mod common;
+#[path = "common/page.rs"]
+mod page;
 
-use browser::Browser;
 use common::{bad, good};
+use page::Browser;
 use std::path::Path;
 use std::process::Command;
 
@@ -135,7 +135,7 @@ fn other_viewers_get_their_forms() {
     assert!(bad(dir.path(), "graph none.tfm", 1).contains("no `train` block"));
 }
 
-fn page(dir: &Path, words: &str) -> String {
+fn written(dir: &Path, words: &str) -> String {
     good(dir, &format!("graph net.tfm --format html --output net.html{words}"));
     let html = std::fs::read_to_string(dir.join("net.html")).unwrap();
     assert!(!html.contains("http://") || html.matches("http://").count() == html.matches("http://www.w3.org").count());
@@ -146,7 +146,7 @@ fn page(dir: &Path, words: &str) -> String {
 #[test]
 fn the_page_folds_searches_and_counts_in_a_browser() {
     let dir = bench();
-    let url = page(dir.path(), "");
+    let url = written(dir.path(), "");
     let Some(browser) = Browser::start(false) else { return };
     browser.open(&url);
     browser.wait("return document.querySelectorAll('#view .step').length > 3");
@@ -205,7 +205,7 @@ fn photograph(browser: &Browser, name: &str) {
 #[test]
 fn the_page_of_a_whole_step_opens() {
     let dir = bench();
-    let url = page(dir.path(), " --train");
+    let url = written(dir.path(), " --train");
     let Some(browser) = Browser::start(true) else { return };
     browser.open(&url);
     browser.wait("return document.querySelectorAll('#view .block').length > 2");

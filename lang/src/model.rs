@@ -12,18 +12,19 @@
 
 mod data;
 
+mod instance;
+
 pub use data::{ColumnSpec, DataRef, DataSpec, FieldSpec, Static, Zipped};
+pub use instance::Instance;
 
 use crate::device::Device;
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
 use crate::source::Span;
 use crate::types::{DType, TensorType};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A word that many nodes share: a primitive's name, an attribute's.
-pub type Word = Arc<str>;
+pub use crate::word::Word;
 
 /// A node of a [`Body`], which is also its value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -221,27 +222,14 @@ pub struct Variable {
 pub struct Model {
     /// Every variable that the `train` blocks use, in order of first use.
     pub variables: Vec<Variable>,
+    /// What the variables belong to, in order of first application; what is applied in another stands behind it.
+    pub instances: Vec<Instance>,
     /// The data declarations.
     pub data: Vec<DataSpec>,
     /// The `train` blocks.
     pub trains: Vec<Train>,
-    /// What stands behind the scopes of nodes, by path: layers, models and metrics that were applied.
-    pub instances: BTreeMap<Word, Instance>,
     /// How to ask the checker for gradients and updates.
     pub rules: Arc<dyn Rules + Send + Sync>,
-}
-
-/// A layer, a model or a metric at its place: what the scope of a node names.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Instance {
-    /// What was applied: `Conv2d`.
-    pub name: String,
-    /// What declares that: a layer, a model, a metric.
-    pub kind: crate::syntax::ast::CallableKind,
-    /// Where it was first applied, in the user's text.
-    pub span: Span,
-    /// True when the library declares it.
-    pub library: bool,
 }
 
 /// What lowering asks of the checked program while it builds the graph.
@@ -465,6 +453,8 @@ pub struct Minimize {
     pub parameters: Vec<VarId>,
     /// How.
     pub optimizer: OptimizerId,
+    /// The optimizer with its arguments, `Adam(lr: 0.002, beta1: 0.9)`; the same text for equal ones.
+    pub written: String,
 }
 
 /// Something done now and then.

@@ -46,7 +46,7 @@ pub fn update(graph: &mut Graph, model: &Model) -> Result<(), Diagnostic> {
         for (minimize, gradients) in train.minimize.iter().zip(gradients) {
             let first = graph.nodes.len();
             descend(graph, model, train, minimize, (losses[minimize.loss], gradients))?;
-            graph.nodes[first..].iter_mut().for_each(|node| node.scope = scope.clone());
+            graph.nodes[first..].iter_mut().for_each(|node| node.scope = scope);
         }
     }
     graph.pending.trains.clear();

@@ -33,6 +33,7 @@ pub use feed::DataFeed;
 pub use folder::{Folder, RunInfo, Summary};
 pub use metrics::{is_lower_better, json_number};
 pub use record::{About, Recorder};
+pub use step::Step;
 pub use table::{Table, class_names};
 pub use tensorboard::TensorBoard;
 pub use trainer::{Ended, Job, Outcome, train};

@@ -157,7 +157,7 @@ impl Writer {
                         places[i] = Some(*outside);
                         continue;
                     }
-                    None => Kind::Input(name.clone()),
+                    None => Kind::Input(*name),
                 },
                 Op::Read(var) => match turn.carried.get(var.0 as usize) {
                     Some(outside) => {
@@ -167,7 +167,7 @@ impl Writer {
                     None => Kind::Variable(*var),
                 },
                 Op::Constant(_) => Kind::Literal,
-                Op::Primitive(name, _) => Kind::Primitive(name.clone()),
+                Op::Primitive(name, _) => Kind::Primitive(*name),
                 Op::Scan(scan) => {
                     let args: Vec<Option<usize>> = node.args.iter().map(|a| places[a.0 as usize]).collect();
                     results.insert(i, self.scan(scan, &args, phase(i), turn));
@@ -189,7 +189,7 @@ impl Writer {
                 args,
                 ty: node.ty.clone(),
                 turns: turn.turns.clone(),
-                scope: node.scope.clone(),
+                scope: node.scope,
                 span: node.span,
                 flops,
                 phase: phase(i),

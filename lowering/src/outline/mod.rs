@@ -139,7 +139,7 @@ pub struct Outline {
 pub fn outline(graph: &Graph, model: &Model, train: &Train, sources: &Sources, training: bool) -> Outline {
     let flats = flat(graph, train, training);
     let mut writer = Writer {
-        model,
+        instances: model.instances.iter().map(|i| (i.path.as_str(), i)).collect(),
         sources,
         training,
         outline: Outline { blocks: vec![block("", &train.name, None)], steps: Vec::new(), edges: Vec::new() },
@@ -173,7 +173,7 @@ fn block(path: &str, name: &str, parent: Option<usize>) -> Block {
 }
 
 struct Writer<'a> {
-    model: &'a Model,
+    instances: HashMap<&'a str, &'a Instance>,
     sources: &'a Sources,
     training: bool,
     outline: Outline,
@@ -260,10 +260,11 @@ impl Writer<'_> {
             at = self.child(at, phase, "", name, None);
         }
         for path in prefixes(scope) {
-            let instance = self.model.instances.get(path);
-            let name = match instance {
-                Some(i) if path.starts_with("metrics.") => i.name.as_str(),
-                _ => last_word(path),
+            let instance = self.instances.get(path).copied();
+            // Metrics have numbers, `metrics.train.accuracy_1`, which nobody wrote.
+            let name = match path.strip_prefix("metrics.") {
+                Some(_) => last_word(path).trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_'),
+                None => last_word(path),
             };
             at = self.child(at, phase, path, name, instance);
         }
@@ -277,9 +278,11 @@ impl Writer<'_> {
         }
         let mut new = block(path, name, Some(parent));
         if let Some(instance) = instance {
-            (new.kind, new.span) = (instance.name.clone(), Some(instance.span));
+            (new.kind, new.span) = (instance.layer.clone(), Some(instance.span));
             new.library = instance.library;
         }
+        // What a metric does is seldom looked at.
+        new.library |= path.starts_with("metrics.");
         self.outline.blocks.push(new);
         let number = self.outline.blocks.len() - 1;
         self.outline.blocks[parent].children.push(Child::Block(number));
@@ -318,7 +321,7 @@ impl Writer<'_> {
                 Kind::Literal | Kind::Variable(_) => {}
                 Kind::Primitive(name) => {
                     let is_new = !step.operations.contains(name);
-                    step.operations.extend(is_new.then(|| name.clone()));
+                    step.operations.extend(is_new.then_some(*name));
                 }
             }
             step.figures.flops = step.figures.flops.add(&node.flops);
