@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod completions;
+mod cost;
 mod data;
 mod doc;
 mod doctor;
@@ -16,6 +17,7 @@ mod lint;
 mod lsp;
 mod man;
 mod new;
+mod plot;
 mod predict;
 mod profile;
 mod runs;
@@ -48,6 +50,8 @@ pub enum Command {
     Watch(watch::Watch),
     /// Find the mistakes in files without running them
     Check(check::Check),
+    /// Show what a file costs: layers, parameters, operations, memory
+    Cost(cost::Cost),
     /// Find hazards of numbers, models, training and data
     Lint(lint::Lint),
     /// Look at data: write the declaration of a file, show the first records
@@ -78,8 +82,10 @@ pub enum Command {
     Predict(predict::Predict),
     /// Write the weights of a run as safetensors
     Export(export::Export),
-    /// Show the graph of a file, or the plan for given sizes
+    /// Draw what a step computes: a tree, SVG, a page; show the graph or a plan
     Graph(graph::Graph),
+    /// Draw the curves of runs, in the terminal or as SVG
+    Plot(plot::Plot),
     /// Measure training on the standard workloads, beside other frameworks
     Bench(bench::Bench),
     /// Show where the time of a training step goes: by operation, line and layer
@@ -99,6 +105,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Train(c) => c.run(color),
         Command::Watch(c) => c.run(color),
         Command::Check(c) => c.run(color),
+        Command::Cost(c) => c.run(color),
         Command::Lint(c) => c.run(color),
         Command::Data(c) => c.run(color),
         Command::Fmt(c) => c.run(color),
@@ -115,6 +122,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Predict(c) => c.run(color),
         Command::Export(c) => c.run(),
         Command::Graph(c) => c.run(color),
+        Command::Plot(c) => c.run(color),
         Command::Bench(c) => c.run(),
         Command::Profile(c) => c.run(color),
         Command::Doc(c) => c.run(color),

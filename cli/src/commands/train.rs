@@ -74,6 +74,11 @@ pub struct Train {
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub start: Option<PathBuf>,
 
+    /// Write histograms of the parameters for TensorBoard, every so many steps
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "100", value_name = "STEPS",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub histograms: Option<u64>,
+
     /// Show nothing but errors and the end
     #[arg(long, short)]
     pub quiet: bool,

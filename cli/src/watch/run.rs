@@ -558,6 +558,7 @@ impl Observer for Teller<'_> {
                     }
                 }
             }
+            Event::Table { .. } | Event::Variables { .. } => {}
             Event::Evaluating { split, examples } => {
                 let now = Instant::now();
                 if self.last.is_none_or(|last| now.duration_since(last) >= CALM) {

@@ -61,7 +61,10 @@ impl Elab {
                         places.map(|(i, _)| format!("loss_{}", i + 1)).collect()
                     }
                 };
-                for name in losses.into_iter().chain(evaluation.reports.iter().map(|r| r.name.clone())) {
+                for name in losses
+                    .into_iter()
+                    .chain(evaluation.reports.iter().filter(|r| r.sizes.is_empty()).map(|r| r.name.clone()))
+                {
                     known.push(format!("{split}.{name}"));
                 }
             }

@@ -14,6 +14,9 @@ use std::thread::JoinHandle;
 /// How many batches are read ahead.
 const AHEAD: usize = 3;
 
+/// How many batches are in memory at once: those read ahead, the one being read, and the one that is used.
+pub const BATCHES_ALIVE: usize = AHEAD + 2;
+
 /// In which order examples come, and for how long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Order {

@@ -173,13 +173,18 @@ impl Observer for Log {
             Event::Images { step, path } => {
                 self.lines.push(format!("images {step} {}", path.file_name().unwrap().display()));
             }
-            Event::Started(_) | Event::Evaluating { .. } => {}
+            Event::Started(_) | Event::Evaluating { .. } | Event::Table { .. } | Event::Variables { .. } => {}
         }
     }
 }
 
 fn program() -> Program {
-    let report = |name: &str, value, accumulated| Report { name: name.into(), value: ValueId(value), accumulated };
+    let report = |name: &str, value, accumulated| Report {
+        name: name.into(),
+        value: ValueId(value),
+        accumulated,
+        sizes: Vec::new(),
+    };
     Program {
         body: Body::default(),
         losses: vec![ValueId(0)],

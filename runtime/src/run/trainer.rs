@@ -2,7 +2,7 @@
 
 use super::cause::{self, Failed, Snapshot};
 use super::engine::{Batches, Context, Engine, Feed};
-use super::evaluate::{Evaluation, evaluate, feeds, look, shown};
+use super::evaluate::{Evaluation, evaluate_with_tables, feeds, look, shown, tables};
 use super::event::{Event, Observer, Started, Stepped};
 use super::metrics::{self, Rows};
 use super::period::{self, Epoch, Progressed};
@@ -109,6 +109,7 @@ pub fn train(
         losses: train.training.losses.len(),
         reports: shown(&train.evaluation),
         unsaid: unsaid(&job),
+        tables: tables(&train.evaluation),
         rows,
         store,
         progress,
@@ -174,6 +175,8 @@ struct Trainer<'a> {
     reports: Vec<Report>,
     /// What goes with an evaluation though the file does not say it.
     unsaid: Vec<Action>,
+    /// The tables that it gives beside.
+    tables: Vec<Report>,
     rows: Rows,
     store: Store,
     progress: Progress,
@@ -307,6 +310,10 @@ impl Trainer<'_> {
         }
         let (values, losses) = (shown.then_some(self.values.as_slice()), &self.values[..self.losses]);
         self.observer.on(Event::Step(Stepped { step, epoch, examples: self.progress.examples, losses, values }));
+        if self.observer.wants_variables(step) {
+            let (variables, tensors) = (self.engine.variables(), self.engine.tensors());
+            self.observer.on(Event::Variables { step, variables, tensors });
+        }
         Ok(())
     }
 
@@ -376,7 +383,8 @@ impl Trainer<'_> {
             let split = split_name(&self.job, on).to_string();
             let reports = &self.reports;
             let name = |i: usize| format!("{split}.{}", reports[i].name);
-            if reports.is_empty() || values.iter().any(|(n, _)| *n == name(0)) {
+            let is_done = |(n, _): &(String, f32)| reports.first().is_some_and(|_| *n == name(0));
+            if reports.is_empty() && self.tables.is_empty() || values.iter().any(is_done) {
                 continue;
             }
             let (entry, seed) = (evaluate_entry(&self.job.train.name), self.progress.seed);
@@ -386,9 +394,13 @@ impl Trainer<'_> {
                 observer.on(Event::Evaluating { split: &split, examples });
                 stop.load(Ordering::Relaxed) == 0 && !hand_over.load(Ordering::Acquire)
             };
-            match evaluate(self.engine, self.feed, what, &mut go_on)? {
-                Some(found) => values.extend(found.into_iter().enumerate().map(|(i, v)| (name(i), v))),
-                None => return Ok(false),
+            let found = evaluate_with_tables(self.engine, self.feed, what, &self.tables, &mut go_on)?;
+            let Some((found, tables)) = found else { return Ok(false) };
+            values.extend(found.into_iter().enumerate().map(|(i, v)| (name(i), v)));
+            let step = self.progress.step;
+            for (table, found) in self.tables.iter().zip(&tables) {
+                let name = format!("{split}.{}", table.name);
+                self.observer.on(Event::Table { step, name: &name, values: found });
             }
         }
         Ok(true)

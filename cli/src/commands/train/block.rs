@@ -19,7 +19,8 @@ use tfm_lang::source::Sources;
 use tfm_runtime::checkpoint::{Progress, Store, Which, read_manifest};
 use tfm_runtime::data::Dataset;
 use tfm_runtime::run::{
-    self, DataFeed, Ended, Engine, Event, Feed, Folder, Job, Outcome, RUNNING, RunError, RunInfo, Summary,
+    self, About, DataFeed, Ended, Engine, Event, Feed, Folder, Job, Outcome, RUNNING, Recorder, RunError, RunInfo,
+    Summary,
 };
 use tfm_runtime::session::Session;
 
@@ -72,6 +73,7 @@ impl Block<'_> {
             let note = format!("going on with seed {}, with which this run began", progress.seed);
             observer.on(Event::Note(&note));
         }
+        let goes_on = from.is_some();
         let splits: Vec<Vec<String>> = self.compiled.model.data.iter().map(|d| d.splits.clone()).collect();
         let trial = command.fast_dev_run;
         let max_steps = trial.or(command.max_steps);
@@ -79,7 +81,10 @@ impl Block<'_> {
         let (splits, stop, hand_over) = (&splits, &*stop, &AtomicBool::new(false));
         let save_soon = false;
         let job = Job { train, splits, folder: &folder, max_steps, from, stop, hand_over, save_soon, sanity, trial };
-        let outcome = run::train(session, &feed, job, &mut *observer);
+        let about = self.about(goes_on);
+        let mut recorder = Recorder::new(&mut *observer, &folder, &about);
+        let outcome = run::train(session, &feed, job, &mut recorder);
+        drop(recorder);
         drop(observer);
         drop(running);
         match outcome {
@@ -156,6 +161,33 @@ impl Block<'_> {
         let info = run_info(self.compiled, train, self.directory, &self.command.settings);
         folder.write_json("run.json", &info)?;
         Ok(folder)
+    }
+
+    /// What the run is about, for who looks at it in a viewer.
+    fn about(&self, goes_on: bool) -> About<'_> {
+        let train = &self.compiled.model.trains[self.train];
+        let fenced = |text: &str| text.lines().map(|l| format!("    {l}\n")).collect::<String>();
+        let sources = self.compiled.source_files();
+        let mut texts: Vec<(String, String)> =
+            sources.iter().map(|(name, text)| (format!("source/{}", name.display()), fenced(text))).collect();
+        let set = self.command.settings.set.iter().map(|(name, value)| format!("| {name} | {value} |\n"));
+        let settings = format!(
+            "| setting | value |\n|---|---|\n| seed | {} |\n| batch | {} |\n| threads | {} |\n| parameters | {} |\n{}",
+            train.seed,
+            train.batch,
+            self.command.settings.threads(),
+            count(self.compiled.parameters()),
+            set.collect::<String>()
+        );
+        texts.push(("settings".into(), settings));
+        About {
+            train,
+            data: &self.compiled.model.data[train.data.data],
+            graph: &self.compiled.graph,
+            texts,
+            histograms: self.command.histograms,
+            goes_on,
+        }
     }
 
     /// What is trained, on what, where it goes.
