@@ -9,10 +9,13 @@ mod explain;
 mod export;
 mod fmt;
 mod graph;
+pub(crate) mod lint;
 mod lsp;
 mod predict;
+mod profile;
 mod test;
-mod train;
+pub(crate) mod train;
+mod watch;
 mod why;
 
 use crate::args::Arguments;
@@ -24,8 +27,12 @@ use clap::Subcommand;
 pub enum Command {
     /// Train a file, or one of its `train` blocks
     Train(train::Train),
+    /// Train while the file is edited: each save goes on with the weights that fit
+    Watch(watch::Watch),
     /// Find the mistakes in files without running them
     Check(check::Check),
+    /// Find hazards of numbers, models, training and data
+    Lint(lint::Lint),
     /// Look at data: write the declaration of a file, show the first records
     Data(data::Data),
     /// Write files in the one style
@@ -44,6 +51,8 @@ pub enum Command {
     Graph(graph::Graph),
     /// Measure training on the standard workloads, beside other frameworks
     Bench(bench::Bench),
+    /// Show where the time of a training step goes: by operation, line and layer
+    Profile(profile::Profile),
     /// Show the documentation of the library, or of a file
     Doc(doc::Doc),
     /// Explain the code of an error
@@ -57,7 +66,9 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
     let color = args.color;
     match args.command {
         Command::Train(c) => c.run(color),
+        Command::Watch(c) => c.run(color),
         Command::Check(c) => c.run(color),
+        Command::Lint(c) => c.run(color),
         Command::Data(c) => c.run(color),
         Command::Fmt(c) => c.run(color),
         Command::Lsp(c) => c.run(),
@@ -67,6 +78,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Export(c) => c.run(),
         Command::Graph(c) => c.run(color),
         Command::Bench(c) => c.run(),
+        Command::Profile(c) => c.run(color),
         Command::Doc(c) => c.run(color),
         Command::Explain(c) => c.run(),
         Command::Why(c) => c.run(color),

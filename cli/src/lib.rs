@@ -7,6 +7,7 @@
 pub mod args;
 mod bug;
 mod commands;
+pub mod config;
 pub mod failure;
 mod files;
 pub mod lsp;
@@ -14,12 +15,14 @@ mod notes;
 mod output;
 pub mod pipeline;
 mod progress;
+pub mod report;
 mod settings;
 mod signals;
 mod starts;
 mod target;
 pub mod testing;
 mod values;
+mod watch;
 
 use failure::Failure;
 use std::ffi::OsString;

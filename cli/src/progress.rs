@@ -2,7 +2,7 @@
 
 mod json;
 mod plain;
-mod rate;
+pub(crate) mod rate;
 mod terminal;
 
 use crate::output::Format;

@@ -32,6 +32,8 @@ pub struct Fix {
     pub span: Span,
     /// By what.
     pub replacement: String,
+    /// True where the file means the same afterwards, but for what was wrong: such an edit needs no look.
+    pub safe: bool,
 }
 
 /// One finding. `labels[0]` is the place that is shown in the header.
@@ -67,6 +69,11 @@ impl Diagnostic {
         }
     }
 
+    /// A warning with its main place.
+    pub fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, span, message) }
+    }
+
     /// Sets the words at the main place.
     pub fn says(mut self, text: impl Into<String>) -> Diagnostic {
         self.labels[0].text = text.into();
@@ -93,7 +100,13 @@ impl Diagnostic {
 
     /// Adds an edit that a tool can apply.
     pub fn fix(mut self, title: impl Into<String>, span: Span, replacement: impl Into<String>) -> Diagnostic {
-        self.fixes.push(Fix { title: title.into(), span, replacement: replacement.into() });
+        self.fixes.push(Fix { title: title.into(), span, replacement: replacement.into(), safe: false });
+        self
+    }
+
+    /// Adds an edit that a tool can apply without asking.
+    pub fn safe_fix(mut self, title: impl Into<String>, span: Span, replacement: impl Into<String>) -> Diagnostic {
+        self.fixes.push(Fix { title: title.into(), span, replacement: replacement.into(), safe: true });
         self
     }
 

@@ -11,11 +11,12 @@ mod text;
 
 pub use facts::Facts;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// The name of an unknown size, `B`. Two unknowns are the same when their names are.
-pub type Symbol = Arc<str>;
+pub type Symbol = crate::word::Word;
 
 /// What a term multiplies.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -29,19 +30,21 @@ enum Atom {
 type Monomial = Vec<(Atom, u32)>;
 
 /// A size in normal form.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct Dim {
-    // Shared, since every axis of every value carries one.
-    terms: Arc<BTreeMap<Monomial, i64>>,
+///
+/// Nearly all sizes are a number or one unknown, so these two are kept without a list of terms.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Dim(Form);
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Form {
+    Number(i64),
+    Var(Symbol),
+    /// Anything else; shared, since every axis of every value carries one.
+    Sum(Arc<Terms>),
 }
 
-/// The sizes that most axes have, made once.
-static SMALL: LazyLock<Vec<Dim>> = LazyLock::new(|| (0..=1024).map(number).collect());
-
-fn number(n: i64) -> Dim {
-    let terms = if n == 0 { BTreeMap::new() } else { BTreeMap::from([(Vec::new(), n)]) };
-    Dim { terms: Arc::new(terms) }
-}
+/// Monomials with their factors.
+type Terms = BTreeMap<Monomial, i64>;
 
 impl Default for Dim {
     fn default() -> Dim {
@@ -49,9 +52,35 @@ impl Default for Dim {
     }
 }
 
-impl From<BTreeMap<Monomial, i64>> for Dim {
-    fn from(terms: BTreeMap<Monomial, i64>) -> Dim {
-        Dim { terms: Arc::new(terms) }
+/// By the terms, so that the order of what stands in a sum does not depend on how it is kept.
+impl Ord for Dim {
+    fn cmp(&self, other: &Dim) -> Ordering {
+        match (&self.0, &other.0) {
+            (Form::Var(a), Form::Var(b)) => a.cmp(b),
+            _ => self.terms().cmp(&other.terms()),
+        }
+    }
+}
+
+impl PartialOrd for Dim {
+    fn partial_cmp(&self, other: &Dim) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl From<Terms> for Dim {
+    fn from(terms: Terms) -> Dim {
+        let mut all = terms.iter();
+        match (all.next(), all.next()) {
+            (None, _) => return Dim::constant(0),
+            (Some((mono, k)), None) => match (mono.as_slice(), k) {
+                ([], k) => return Dim::constant(*k),
+                ([(Atom::Var(name), 1)], 1) => return Dim(Form::Var(*name)),
+                _ => {}
+            },
+            _ => {}
+        }
+        Dim(Form::Sum(Arc::new(terms)))
     }
 }
 
@@ -64,32 +93,40 @@ impl From<i64> for Dim {
 impl Dim {
     /// A number.
     pub fn constant(n: i64) -> Dim {
-        usize::try_from(n).ok().and_then(|i| SMALL.get(i).cloned()).unwrap_or_else(|| number(n))
+        Dim(Form::Number(n))
     }
 
     /// An unknown.
     pub fn var(name: impl Into<Symbol>) -> Dim {
-        Dim::atom(Atom::Var(name.into()))
+        Dim(Form::Var(name.into()))
     }
 
     fn atom(atom: Atom) -> Dim {
-        Dim::from(BTreeMap::from([(vec![(atom, 1)], 1)]))
+        Dim::from(Terms::from([(vec![(atom, 1)], 1)]))
+    }
+
+    /// What it is the sum of.
+    fn terms(&self) -> Arc<Terms> {
+        Arc::new(match &self.0 {
+            Form::Number(0) => Terms::new(),
+            Form::Number(n) => Terms::from([(Vec::new(), *n)]),
+            Form::Var(name) => Terms::from([(vec![(Atom::Var(*name), 1)], 1)]),
+            Form::Sum(terms) => return terms.clone(),
+        })
     }
 
     /// Its value, when it has no unknowns.
     pub fn as_constant(&self) -> Option<i64> {
-        match self.terms.len() {
-            0 => Some(0),
-            1 => self.terms.get(&Vec::new()).copied(),
+        match &self.0 {
+            Form::Number(n) => Some(*n),
             _ => None,
         }
     }
 
     /// The unknown's name, when it is just that.
     pub fn as_var(&self) -> Option<&Symbol> {
-        let (mono, &k) = self.terms.iter().next()?;
-        match (self.terms.len(), k, mono.as_slice()) {
-            (1, 1, [(Atom::Var(s), 1)]) => Some(s),
+        match &self.0 {
+            Form::Var(name) => Some(name),
             _ => None,
         }
     }
@@ -99,8 +136,14 @@ impl Dim {
         if let (Some(a), Some(b)) = (self.as_constant(), other.as_constant()) {
             return Dim::constant(a.saturating_add(b));
         }
-        let mut terms = BTreeMap::clone(&self.terms);
-        for (mono, k) in &*other.terms {
+        if other.as_constant() == Some(0) {
+            return self.clone();
+        }
+        if self.as_constant() == Some(0) {
+            return other.clone();
+        }
+        let mut terms = Terms::clone(&self.terms());
+        for (mono, k) in &*other.terms() {
             let entry = terms.entry(mono.clone()).or_insert(0);
             *entry = entry.saturating_add(*k);
             if *entry == 0 {
@@ -115,15 +158,21 @@ impl Dim {
         if let Some(k) = self.as_constant() {
             return Dim::constant(k.saturating_mul(n));
         }
-        if n == 0 {
-            return Dim::default();
+        match n {
+            0 => return Dim::default(),
+            1 => return self.clone(),
+            _ => {}
         }
-        let scaled = self.terms.iter().map(|(m, k)| (m.clone(), k.saturating_mul(n)));
-        Dim::from(scaled.collect::<BTreeMap<_, _>>())
+        let terms = self.terms();
+        let scaled = terms.iter().map(|(m, k)| (m.clone(), k.saturating_mul(n)));
+        Dim::from(scaled.collect::<Terms>())
     }
 
     /// `self - other`
     pub fn sub(&self, other: &Dim) -> Dim {
+        if self == other {
+            return Dim::default();
+        }
         self.add(&other.scale(-1))
     }
 
@@ -136,8 +185,8 @@ impl Dim {
             return other.scale(n);
         }
         let mut out: BTreeMap<Monomial, i64> = BTreeMap::new();
-        for (a, ka) in &*self.terms {
-            for (b, kb) in &*other.terms {
+        for (a, ka) in &*self.terms() {
+            for (b, kb) in &*other.terms() {
                 let mut powers: BTreeMap<Atom, u32> = BTreeMap::new();
                 for (atom, p) in a.iter().chain(b) {
                     let power = powers.entry(atom.clone()).or_insert(0);
@@ -153,12 +202,17 @@ impl Dim {
     /// False for what no size comes near: a number of 2^62 or more, a sum of very many terms, a power of very
     /// many factors. Arithmetic on what fits is exact, and its result is held against this.
     pub fn fits(&self) -> bool {
+        match &self.0 {
+            Form::Number(n) => return n.unsigned_abs() < 1 << 62,
+            Form::Var(_) => return true,
+            Form::Sum(_) => {}
+        }
         let fits = |atom: &Atom| match atom {
             Atom::Var(_) => true,
             Atom::Div(a, b) | Atom::Rem(a, b) => a.fits() && b.fits(),
         };
-        self.terms.len() <= 64
-            && self.terms.iter().all(|(mono, k)| {
+        self.terms().len() <= 64
+            && self.terms().iter().all(|(mono, k)| {
                 k.unsigned_abs() < 1 << 62 && mono.iter().all(|(atom, power)| *power <= 64 && fits(atom))
             })
     }
@@ -189,7 +243,7 @@ impl Dim {
         }
         // (p % a) / a is 0
         if let Some((Atom::Rem(_, a), 1)) = rest.single_atom()
-            && *a == by
+            && a == by
         {
             return Some(quotient);
         }
@@ -219,7 +273,7 @@ impl Dim {
         }
         Some(match rest.single_atom() {
             // (p % a) % a is p % a
-            Some((Atom::Rem(_, a), 1)) if *a == by => rest,
+            Some((Atom::Rem(_, a), 1)) if a == by => rest,
             _ => Dim::atom(Atom::Rem(rest, by)),
         })
     }
@@ -227,7 +281,7 @@ impl Dim {
     /// `p`, `a` and `c` of `p / a + c`, when it is of that form.
     fn nested_quotient(&self) -> Option<(Dim, Dim, Dim)> {
         let mut found = None;
-        for (mono, &k) in &*self.terms {
+        for (mono, &k) in &*self.terms() {
             let [(Atom::Div(p, a), 1)] = mono.as_slice() else { continue };
             if found.is_some() || k != 1 {
                 return None;
@@ -235,17 +289,18 @@ impl Dim {
             found = Some((p.clone(), a.clone(), mono.clone()));
         }
         let (p, a, mono) = found?;
-        let mut rest = self.clone();
-        Arc::make_mut(&mut rest.terms).remove(&mono);
+        let mut rest = Terms::clone(&self.terms());
+        rest.remove(&mono);
         // A quotient inside a product stays: only `p / a` by itself may move into the division.
-        let bare = rest.terms.keys().flatten().all(|(atom, _)| !matches!(atom, Atom::Div(..)));
-        bare.then_some((p, a, rest))
+        let bare = rest.keys().flatten().all(|(atom, _)| !matches!(atom, Atom::Div(..)));
+        bare.then(|| (p, a, Dim::from(rest)))
     }
 
-    fn single_atom(&self) -> Option<(&Atom, u32)> {
-        let (mono, &k) = self.terms.iter().next()?;
-        match (self.terms.len(), k, mono.as_slice()) {
-            (1, 1, [(atom, p)]) => Some((atom, *p)),
+    fn single_atom(&self) -> Option<(Atom, u32)> {
+        let terms = self.terms();
+        let (mono, &k) = terms.iter().next()?;
+        match (terms.len(), k, mono.as_slice()) {
+            (1, 1, [(atom, p)]) => Some((atom.clone(), *p)),
             _ => None,
         }
     }
@@ -258,20 +313,21 @@ impl Dim {
         if self == by {
             return Some((Dim::constant(1), Dim::default()));
         }
-        if by.terms.len() != 1 {
+        if by.terms().len() != 1 {
             // A sum divides only a multiple of itself by a constant.
-            if let (Some((m, k)), Some(j)) = (self.terms.iter().next(), by.terms.get(self.terms.keys().next()?))
+            if let (Some((m, k)), Some(j)) = (self.terms().iter().next(), by.terms().get(self.terms().keys().next()?))
                 && k.wrapping_rem(*j) == 0
                 && by.scale(k.wrapping_div(*j)) == *self
-                && by.terms.contains_key(m)
+                && by.terms().contains_key(m)
             {
                 return Some((Dim::constant(k.wrapping_div(*j)), Dim::default()));
             }
             return Some((Dim::default(), self.clone()));
         }
-        let (divisor, &factor) = by.terms.iter().next()?;
+        let divisors = by.terms();
+        let (divisor, &factor) = divisors.iter().next()?;
         let (mut quotient, mut rest) = (Dim::default(), Dim::default());
-        'terms: for (mono, &k) in &*self.terms {
+        'terms: for (mono, &k) in &*self.terms() {
             let mut left: BTreeMap<Atom, u32> = mono.iter().cloned().collect();
             for (atom, p) in divisor {
                 match left.get_mut(atom) {
@@ -298,9 +354,13 @@ impl Dim {
         Some((quotient, rest))
     }
 
-    fn clean(mut self) -> Dim {
-        Arc::make_mut(&mut self.terms).retain(|_, k| *k != 0);
-        self
+    fn clean(self) -> Dim {
+        let Form::Sum(mut terms) = self.0 else { return self };
+        if terms.values().any(|k| *k == 0) {
+            Arc::make_mut(&mut terms).retain(|_, k| *k != 0);
+            return Dim::from(Arc::unwrap_or_clone(terms));
+        }
+        Dim(Form::Sum(terms))
     }
 
     /// Every unknown replaced by what `of` gives for it, where it gives something.
@@ -309,11 +369,11 @@ impl Dim {
             return self.clone();
         }
         let mut out = Dim::default();
-        for (mono, k) in &*self.terms {
+        for (mono, k) in &*self.terms() {
             let mut term = Dim::constant(*k);
             for (atom, p) in mono {
                 let value = match atom {
-                    Atom::Var(s) => of(s).unwrap_or_else(|| Dim::var(s.clone())),
+                    Atom::Var(s) => of(s).unwrap_or_else(|| Dim::var(*s)),
                     Atom::Div(a, b) => {
                         let (a, b) = (a.substitute(of), b.substitute(of));
                         a.div(&b).unwrap_or_default()
@@ -343,10 +403,10 @@ impl Dim {
     }
 
     fn collect_symbols(&self, out: &mut std::collections::BTreeSet<Symbol>) {
-        for (atom, _) in self.terms.keys().flatten() {
+        for (atom, _) in self.terms().keys().flatten() {
             match atom {
                 Atom::Var(s) => {
-                    out.insert(s.clone());
+                    out.insert(*s);
                 }
                 Atom::Div(a, b) | Atom::Rem(a, b) => {
                     a.collect_symbols(out);
@@ -362,7 +422,7 @@ impl Dim {
 /// for `0 <= r < k`.
 fn reduce_fraction(above: Dim, below: &Dim) -> (Dim, Dim, Dim, Dim) {
     let whole = |d: &Dim, constants: bool| {
-        d.terms.iter().filter(|(m, _)| constants || !m.is_empty()).fold(0u64, |g, (_, k)| gcd(g, k.unsigned_abs()))
+        d.terms().iter().filter(|(m, _)| constants || !m.is_empty()).fold(0u64, |g, (_, k)| gcd(g, k.unsigned_abs()))
     };
     let mut k = gcd(whole(&above, false), whole(below, true));
     if below.as_constant().is_none() {
@@ -372,7 +432,7 @@ fn reduce_fraction(above: Dim, below: &Dim) -> (Dim, Dim, Dim, Dim) {
     let k = i64::try_from(k).unwrap_or(1).max(1);
     // The unknowns that stand in every term of both.
     let mut shared: Option<BTreeMap<Atom, u32>> = None;
-    for mono in above.terms.keys().chain(below.terms.keys()) {
+    for mono in above.terms().keys().chain(below.terms().keys()) {
         let powers: BTreeMap<&Atom, u32> = mono.iter().map(|(a, p)| (a, *p)).collect();
         shared = Some(match shared {
             None => mono.iter().filter(|(a, _)| matches!(a, Atom::Var(_))).cloned().collect(),
@@ -383,10 +443,10 @@ fn reduce_fraction(above: Dim, below: &Dim) -> (Dim, Dim, Dim, Dim) {
     if (k == 1 && shared.is_empty()) || below.as_constant().is_some_and(|n| n < 0) {
         return (above, below.clone(), Dim::constant(1), Dim::default());
     }
-    let left = above.terms.get(&Vec::new()).map_or(0, |c| c.rem_euclid(k));
+    let left = above.terms().get(&Vec::new()).map_or(0, |c| c.rem_euclid(k));
     let divided = |d: Dim| {
         let mut terms = BTreeMap::new();
-        for (mono, c) in &*d.terms {
+        for (mono, c) in &*d.terms() {
             let mut powers: BTreeMap<Atom, u32> = mono.iter().cloned().collect();
             for (atom, p) in &shared {
                 if let Some(have) = powers.get_mut(atom) {

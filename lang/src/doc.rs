@@ -112,7 +112,7 @@ fn page(sources: &Sources, id: FileId, module: &str, item: &Item) -> Option<Page
     let (line, _) = sources.line_column(Span { file: id, ..item.span });
     Some(Page {
         module: module.into(),
-        name: name.text.clone(),
+        name: name.text.to_string(),
         kind,
         signature,
         text: text.trim().to_string(),

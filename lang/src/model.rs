@@ -10,6 +10,10 @@
 //!
 //! Sizes known only when data is opened are symbols: `B` (batch), `steps_per_epoch`.
 
+mod instance;
+
+pub use instance::Instance;
+
 use crate::device::Device;
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
@@ -17,8 +21,7 @@ use crate::source::Span;
 use crate::types::{DType, TensorType};
 use std::sync::Arc;
 
-/// A word that many nodes share: a primitive's name, an attribute's.
-pub type Word = Arc<str>;
+pub use crate::word::Word;
 
 /// A node of a [`Body`], which is also its value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -216,6 +219,8 @@ pub struct Variable {
 pub struct Model {
     /// Every variable that the `train` blocks use, in order of first use.
     pub variables: Vec<Variable>,
+    /// What the variables belong to, in order of first application; what is applied in another stands behind it.
+    pub instances: Vec<Instance>,
     /// The data declarations.
     pub data: Vec<DataSpec>,
     /// The `train` blocks.
@@ -526,6 +531,8 @@ pub struct Minimize {
     pub parameters: Vec<VarId>,
     /// How.
     pub optimizer: OptimizerId,
+    /// The optimizer with its arguments, `Adam(lr: 0.002, beta1: 0.9)`; the same text for equal ones.
+    pub written: String,
 }
 
 /// Something done now and then.

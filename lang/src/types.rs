@@ -2,6 +2,9 @@
 
 use crate::dim::Dim;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 /// What one element is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -39,7 +42,8 @@ impl DType {
 
     /// The dtype with this name.
     pub fn from_name(name: &str) -> Option<DType> {
-        DType::ALL.iter().find(|(_, n)| *n == name).map(|(d, _)| *d)
+        // Asked for all kinds of names, most of which are longer.
+        (name.len() <= 4).then(|| DType::ALL.iter().find(|(_, n)| *n == name).map(|(d, _)| *d))?
     }
 
     /// True for the floating ones: those that gradients flow through.
@@ -89,13 +93,91 @@ impl PartialEq for Axis {
     }
 }
 
+impl Eq for Axis {}
+
+impl Hash for Axis {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.dim.hash(state);
+    }
+}
+
+/// The axes of a tensor, outermost first. Shared: types are copied all the time, and shapes stay as they are made.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Shape(Arc<[Axis]>);
+
+impl Shape {
+    /// With another axis at this place, 0 for the outermost.
+    pub fn with(&self, at: usize, axis: Axis) -> Shape {
+        let (before, after) = self.split_at(at);
+        before.iter().cloned().chain([axis]).chain(after.iter().cloned()).collect()
+    }
+
+    /// Without the axis at this place.
+    pub fn without(&self, at: usize) -> Shape {
+        self.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, a)| a.clone()).collect()
+    }
+}
+
+impl Default for Shape {
+    fn default() -> Shape {
+        Shape::from(&[][..])
+    }
+}
+
+impl Deref for Shape {
+    type Target = [Axis];
+
+    fn deref(&self) -> &[Axis] {
+        &self.0
+    }
+}
+
+impl DerefMut for Shape {
+    fn deref_mut(&mut self) -> &mut [Axis] {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl From<Vec<Axis>> for Shape {
+    fn from(axes: Vec<Axis>) -> Shape {
+        Shape(axes.into())
+    }
+}
+
+impl From<&[Axis]> for Shape {
+    fn from(axes: &[Axis]) -> Shape {
+        Shape(axes.into())
+    }
+}
+
+impl FromIterator<Axis> for Shape {
+    fn from_iter<I: IntoIterator<Item = Axis>>(axes: I) -> Shape {
+        Shape(axes.into_iter().collect())
+    }
+}
+
+impl<'a> IntoIterator for &'a Shape {
+    type Item = &'a Axis;
+    type IntoIter = std::slice::Iter<'a, Axis>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self).finish()
+    }
+}
+
 /// The type of a tensor.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct TensorType {
     /// What an element is.
     pub dtype: DType,
     /// The axes, outermost first.
-    pub shape: Vec<Axis>,
+    pub shape: Shape,
     /// For integers: all values are at least 0 and less than this, where that is known.
     pub below: Option<Dim>,
 }

@@ -1,5 +1,6 @@
 //! Plans to numbers: kernels, data, sessions, checkpoints, the training loop.
 
+pub mod carry;
 pub mod checkpoint;
 pub mod cpu;
 pub mod data;

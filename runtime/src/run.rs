@@ -28,6 +28,7 @@ pub use event::{Event, Observer, Started, Stepped};
 pub use feed::DataFeed;
 pub use folder::{Folder, RunInfo, Summary};
 pub use metrics::{is_lower_better, json_number};
+pub use step::Step;
 pub use trainer::{Ended, Job, Outcome, train};
 
 #[cfg(test)]

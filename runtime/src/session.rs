@@ -13,11 +13,10 @@ mod sizes;
 pub use crate::cpu::Context;
 pub use error::SessionError;
 
-use crate::cpu::{Cpu, KernelError, Memory, Prepared};
+use crate::cpu::{Cpu, KernelError, Memory, Prepared, Trace};
 use crate::run::{Cause, Engine, RunError};
 use crate::tensor::{Bytes, Tensor};
 use sizes::{EntrySizes, Sizes};
-use std::time::Duration;
 use tfm_lang::types::DType;
 use tfm_lowering::graph::{Graph, Op, Value, Variable};
 use tfm_lowering::plan::schedule::{Request, schedule};
@@ -34,6 +33,8 @@ pub struct Session {
     sizes: Sizes,
     plans: Vec<Kept>,
     step: Tensor,
+    /// What runs when, while somebody watches.
+    trace: Option<Trace>,
 }
 
 /// What is run: an entry, what it is fed, what of it is wanted.
@@ -75,6 +76,7 @@ impl Session {
             sizes: Sizes::default(),
             plans: Vec::new(),
             step: Tensor::zeros(DType::F32, &[]),
+            trace: None,
             graph,
             device,
         }
@@ -116,39 +118,38 @@ impl Session {
 
     /// As [`Session::run`], into tensors whose memory is used again where they fit.
     pub fn run_into(&mut self, call: &Call, out: &mut Vec<Tensor>) -> Result<(), SessionError> {
-        let execute =
-            |device: &Cpu, prepared: &Prepared, memory: Memory<'_>| device.execute(prepared, memory, &call.context);
-        self.run_by(execute, call, out)
-    }
-
-    /// As [`Session::run`] without its results, and adds to `spent` how long each step of the plan took; see
-    /// [`Session::plan_for`].
-    ///
-    /// # Errors
-    /// Those of [`Session::run`].
-    pub fn run_timed(&mut self, call: &Call, spent: &mut Vec<Duration>) -> Result<(), SessionError> {
-        let execute = |device: &Cpu, prepared: &Prepared, memory: Memory<'_>| {
-            device.execute_timed(prepared, memory, &call.context, spent)
-        };
-        self.run_by(execute, call, &mut Vec::new())
-    }
-
-    fn run_by(
-        &mut self,
-        execute: impl FnOnce(&Cpu, &Prepared, Memory<'_>) -> Result<(), KernelError>,
-        call: &Call,
-        out: &mut Vec<Tensor>,
-    ) -> Result<(), SessionError> {
         let kept = self.plan(call)?;
         self.step.elements_mut::<f32>()[0] = call.context.step as f32;
         let prepared = &self.plans[kept].prepared;
         let bound = bind(prepared.plan(), call, &self.step)?;
         let memory = Memory { arena: &mut self.arena, variables: &mut self.variables, feeds: &bound };
-        if let Err(e) = execute(&self.device, prepared, memory) {
+        let done = match &mut self.trace {
+            None => self.device.execute(prepared, memory, &call.context),
+            Some(trace) => {
+                trace.plan = kept;
+                self.device.execute_traced(prepared, memory, &call.context, trace)
+            }
+        };
+        if let Err(e) = done {
             return Err(kernel_error(&self.graph, prepared.plan(), e));
         }
         self.fetch(prepared.plan(), &bound, out);
         Ok(())
+    }
+
+    /// From here on takes down what runs when, in place of what was taken down before.
+    pub fn watch(&mut self) {
+        self.trace = Some(Trace::new());
+    }
+
+    /// What was taken down; nobody watches any more.
+    pub fn watched(&mut self) -> Option<Trace> {
+        self.trace.take()
+    }
+
+    /// The plan with this number, as a trace has it.
+    pub fn plan_numbered(&self, number: usize) -> Option<&Plan> {
+        self.plans.get(number).map(|kept| kept.prepared.plan())
     }
 
     /// The plan for an entry and these feeds, made but not run.

@@ -2,7 +2,8 @@
 //!
 //! `//~ error[E0301]: part of the message` stands on the line that the finding points at, `//~^ error…`
 //! one line below it for each `^`. A code may be cut short, `E03`. `//~ help: part of the help` on a line after
-//! belongs to the expectation above it. Warnings are written in the same way.
+//! belongs to the expectation above it. Warnings are written in the same way. `//~ not found: why` says of a file that its
+//! mistake is known and not found.
 
 use crate::one_line;
 use tfm_lang::diagnostic::{Diagnostic, Severity};
@@ -32,6 +33,10 @@ pub fn expectations(name: &str, text: &str) -> Vec<Expected> {
         let Some((_, comment)) = line.split_once("//~") else { continue };
         let above = comment.chars().take_while(|c| *c == '^').count();
         let comment = comment[above..].trim();
+        // What a lint is known to miss says so, with the reason.
+        if comment.starts_with(NOT_FOUND) {
+            continue;
+        }
         let bad = || -> ! { panic!("{name}:{}: not an expectation: {comment}", i + 1) };
         if let Some(help) = comment.strip_prefix("help: ") {
             match out.last_mut() {
@@ -55,6 +60,14 @@ pub fn expectations(name: &str, text: &str) -> Vec<Expected> {
         });
     }
     out
+}
+
+/// How a text begins to say that what is wrong with it is not found.
+pub const NOT_FOUND: &str = "not found: ";
+
+/// Why what is wrong with a text is not found, where it says so.
+pub fn not_found(text: &str) -> Option<&str> {
+    text.lines().find_map(|l| l.split_once("//~")?.1.trim().strip_prefix(NOT_FOUND))
 }
 
 /// What differs between the expectations of a text and what was found in it; empty where nothing does.

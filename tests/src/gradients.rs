@@ -58,7 +58,7 @@ pub fn library() -> Vec<Declared> {
     let imported: Vec<(String, String)> = all
         .iter()
         .filter(|d| !d.brought_by.is_empty())
-        .map(|d| (d.callable.name.text.clone(), d.brought_by.clone()))
+        .map(|d| (d.callable.name.text.to_string(), d.brought_by.clone()))
         .collect();
     for declared in all.iter_mut().filter(|d| !d.brought_by.is_empty()) {
         let examples: String = declared.lines("example:").collect::<Vec<_>>().join(" ");

@@ -69,8 +69,10 @@ fn imports(library: &[Module], text: &str) -> String {
     let mut own: Vec<String> = Vec::new();
     for item in tfm_lang::syntax::parse(&sources, id).0.items {
         match item.kind {
-            ItemKind::Callable(c) => own.push(c.name.text),
-            ItemKind::Const(name, _) | ItemKind::Dim(name, _) | ItemKind::Data { name, .. } => own.push(name.text),
+            ItemKind::Callable(c) => own.push(c.name.text.to_string()),
+            ItemKind::Const(name, _) | ItemKind::Dim(name, _) | ItemKind::Data { name, .. } => {
+                own.push(name.text.to_string())
+            }
             _ => {}
         }
     }

@@ -18,6 +18,9 @@ use tfm_tests::{check_text, files, read, root};
 
 const SOON: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1000 } else { 100 });
 
+/// Texts of each kind.
+const CASES: u32 = if cfg!(debug_assertions) { 400 } else { 4000 };
+
 /// Checks a text, and what has to hold for every text. Gives the number of errors.
 fn holds(text: &str) -> usize {
     holds_within(text, SOON)
@@ -93,7 +96,7 @@ fn tokens(text: &str) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text(text in any::<String>()) {

@@ -4,7 +4,6 @@ mod infer;
 mod losses;
 mod measure;
 mod peers;
-mod profile;
 
 use crate::failure::Failure;
 use crate::output::{complain, say};
@@ -55,12 +54,8 @@ pub struct Bench {
     #[arg(long)]
     json: bool,
 
-    /// Show which kernels the time of a step goes to; measures nothing else
-    #[arg(long, conflicts_with = "peers")]
-    profile: bool,
-
     /// Measure inference in place of training: a forward pass of one example, each run timed by itself
-    #[arg(long, conflicts_with = "profile")]
+    #[arg(long)]
     infer: bool,
 
     /// Change a `const` of a workload, such as the size of the tables of `recsys`: rows=1667
@@ -68,7 +63,7 @@ pub struct Bench {
     set: Vec<(String, String)>,
 
     /// Print the losses of so many steps on one batch, each before its update; measures nothing
-    #[arg(long, value_name = "N", conflicts_with_all = ["peers", "profile", "infer"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["peers", "infer"])]
     losses: Option<u64>,
 
     /// Begin with the weights in a safetensors file, and take the batch in it: `batch.FIELD`, one tensor a field
@@ -94,9 +89,11 @@ fn python(text: &str) -> Result<(String, PathBuf), String> {
 }
 
 /// A workload.
-struct Work {
-    name: &'static str,
-    text: &'static str,
+pub(super) struct Work {
+    /// Its name.
+    pub name: &'static str,
+    /// Its file.
+    pub text: &'static str,
     /// What a step takes: how many of what.
     items: (u32, &'static str),
 }
@@ -111,13 +108,21 @@ static WORKS: &[Work] = &[
     Work { name: "recsys", text: include_str!("../../bench/recsys.tfm"), items: (2048, "samples") },
 ];
 
+/// The workload with this name.
+pub(super) fn find(name: &str) -> Result<&'static Work, Failure> {
+    WORKS.iter().find(|w| w.name == name).ok_or_else(|| {
+        let names: Vec<&str> = WORKS.iter().map(|w| w.name).collect();
+        Failure::Usage(format!("there is no workload `{name}`; there are {}", names.join(", ")))
+    })
+}
+
 impl Bench {
     /// Measures.
     pub fn run(&self) -> Result<(), Failure> {
         let cores = || vec![std::thread::available_parallelism().map_or(1, |n| n.get() as u16)];
         let threads = if self.threads.is_empty() { cores() } else { self.threads.clone() };
         let works = self.works()?;
-        if self.profile || self.here || self.losses.is_some() {
+        if self.here || self.losses.is_some() {
             for (work, &threads) in works.iter().flat_map(|w| threads.iter().map(move |t| (w, t))) {
                 say(&self.here(work, threads.into())?)?;
             }
@@ -152,21 +157,14 @@ impl Bench {
         if let Some(steps) = self.losses {
             return losses::losses(&mut trainee, steps, self.from.as_deref());
         }
-        Ok(match (self.profile, self.infer) {
-            (true, _) => profile::profile(work, &mut trainee, self.seconds)?,
-            (_, true) => infer::measure(work, &mut trainee, self.seconds)?.to_string(),
-            _ => measure::measure(work, &mut trainee, self.seconds)?.to_string(),
+        Ok(match self.infer {
+            true => infer::measure(work, &mut trainee, self.seconds)?.to_string(),
+            false => measure::measure(work, &mut trainee, self.seconds)?.to_string(),
         })
     }
 
     fn works(&self) -> Result<Vec<&'static Work>, Failure> {
-        let find = |name: &String| {
-            let names: Vec<&str> = WORKS.iter().map(|w| w.name).collect();
-            let found = WORKS.iter().find(|w| w.name == name);
-            found
-                .ok_or_else(|| Failure::Usage(format!("there is no workload `{name}`; there are {}", names.join(", "))))
-        };
-        self.work.iter().map(find).collect()
+        self.work.iter().map(|name| find(name)).collect()
     }
 
     /// Ours first, then each peer, round after round; the best of each. A peer that fails is not tried again.

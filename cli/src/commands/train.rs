@@ -10,9 +10,12 @@ use crate::{notes, progress, signals, starts};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use tfm_lang::model::{Action, VarId, VariableKind};
+use tfm_lang::model::{Action, Report, VarId, VariableKind};
+use tfm_lang::source::Sources;
 use tfm_lowering::build::{batch_entry, evaluate_entry, every_entry};
+use tfm_lowering::plan::Plan;
 use tfm_runtime::checkpoint::{Progress, Store, Weights, Which};
 use tfm_runtime::cpu::Cpu;
 use tfm_runtime::data::Dataset;
@@ -152,12 +155,7 @@ impl Train {
         blocks: &[usize],
         directory: &Path,
     ) -> Result<BTreeMap<usize, Dataset>, Failure> {
-        let trains = blocks.iter().map(|b| &compiled.model.trains[*b]);
-        let indices = trains.flat_map(|train| {
-            let actions = train.periodic.iter().flat_map(|p| &p.actions);
-            let evaluated = actions.filter_map(|a| if let Action::Evaluate(on) = a { Some(on.data) } else { None });
-            std::iter::once(train.data.data).chain(evaluated)
-        });
+        let indices = used_data(blocks.iter().map(|b| &compiled.model.trains[*b]));
         open_data(&compiled.model, indices, directory, None)
     }
 
@@ -214,10 +212,10 @@ impl Train {
         session: &mut Session,
     ) -> Result<(), Failure> {
         for train in blocks.iter().map(|b| &compiled.model.trains[*b]) {
-            let feed = feed(datasets, compiled, &train.name, session)?;
+            let feed = feed(datasets, train, session)?;
             let epoch = feed.epoch();
-            session.set_size("steps_per_epoch", epoch.steps as i64);
-            let (kernels, arena) = step_plan(train, &feed, datasets, session)?;
+            let plan = step_plan(train, &feed, datasets, session, &run::shown(&train.training))?;
+            let (kernels, arena) = (plan.steps.len(), plan.arena);
             let total = run::period::total_steps(train.length, epoch).map_or("by the clock".into(), count);
             let rows = [
                 ("parameters", count(compiled.parameters())),
@@ -235,20 +233,21 @@ impl Train {
     }
 }
 
-/// The kernels of a step and the bytes it uses beside the variables; of a part, where it is done in parts.
-fn step_plan(
+/// The plan of a step, of a part where it is done in parts, that gives these reports.
+pub(crate) fn step_plan<'s>(
     train: &tfm_lang::model::Train,
     feed: &DataFeed<'_>,
     datasets: &BTreeMap<usize, Dataset>,
-    session: &mut Session,
-) -> Result<(usize, usize), Failure> {
+    session: &'s mut Session,
+    shown: &[Report],
+) -> Result<&'s Plan, Failure> {
     let epoch = feed.epoch();
     session.set_size("steps_per_epoch", epoch.steps as i64);
-    let names: Vec<String> = run::shown(&train.training).into_iter().map(|r| r.name).collect();
+    let names = shown.iter().map(|r| r.name.as_str());
     let entry = batch_entry(train);
     // Of a step in parts, what is added up from part to part.
     let sums: Vec<String> = session.outputs(&entry).into_iter().filter(|n| n.starts_with("micro/")).collect();
-    let fetches: Vec<&str> = names.iter().chain(&sums).map(String::as_str).collect();
+    let fetches: Vec<&str> = names.chain(sums.iter().map(String::as_str)).collect();
     let split = &datasets[&train.data.data].splits[train.data.split].1;
     let most = train.settings.micro.unwrap_or(train.batch).max(1) as usize;
     let examples = most.min(epoch.examples as usize);
@@ -257,25 +256,71 @@ fn step_plan(
         feed.fields().iter().filter_map(|f| Some((f.as_str(), split.tensor(split.field(f)?, examples)))).collect();
     let feeds: Vec<(&str, &Tensor)> = zeros.iter().map(|(n, t)| (*n, t)).collect();
     let call = Call { entry: &entry, feeds: &feeds, fetches: &fetches, assigns: true, ..Call::default() };
-    let plan = session.plan_for(&call)?;
-    Ok((plan.steps.len(), plan.arena))
+    Ok(session.plan_for(&call)?)
 }
 
-fn feed<'a>(
+/// The data of a block, in its batches.
+pub(crate) fn feed<'a>(
     datasets: &'a BTreeMap<usize, Dataset>,
-    compiled: &'a Compiled,
-    name: &str,
+    train: &'a tfm_lang::model::Train,
     session: &Session,
 ) -> Result<DataFeed<'a>, Failure> {
-    let train = &compiled.model.trains[block(compiled, name)?];
     let mut inputs = session.inputs(&batch_entry(train));
     // What is looked at now and then comes with every batch.
-    for input in (0..train.periodic.len()).flat_map(|i| session.inputs(&every_entry(name, i))) {
+    for input in (0..train.periodic.len()).flat_map(|i| session.inputs(&every_entry(&train.name, i))) {
         if !inputs.contains(&input) {
             inputs.push(input);
         }
     }
-    Ok(DataFeed::new(datasets, train, &inputs, &session.inputs(&evaluate_entry(name)))?)
+    Ok(DataFeed::new(datasets, train, &inputs, &session.inputs(&evaluate_entry(&train.name)))?)
+}
+
+/// The data sets that some blocks train and are evaluated on, by their index in the model.
+pub(crate) fn used_data<'a>(
+    trains: impl IntoIterator<Item = &'a tfm_lang::model::Train>,
+) -> impl Iterator<Item = usize> {
+    let used = trains.into_iter().flat_map(|train| {
+        let actions = train.periodic.iter().flat_map(|p| &p.actions);
+        let evaluated = actions.filter_map(|a| if let Action::Evaluate(on) = a { Some(on.data) } else { None });
+        std::iter::once(train.data.data).chain(evaluated).collect::<Vec<_>>()
+    });
+    used.collect::<std::collections::BTreeSet<_>>().into_iter()
+}
+
+/// The files that keep, in the folder of a run, what is run: the sources, the graph, what the data taught.
+pub(crate) fn run_files(
+    compiled: &Compiled,
+    datasets: &BTreeMap<usize, Dataset>,
+    session: &Session,
+) -> Vec<(String, Vec<u8>)> {
+    let sources = compiled.source_files().into_iter();
+    let mut files: Vec<(String, Vec<u8>)> =
+        sources.map(|(name, text)| (format!("source/{}", name.display()), text.as_bytes().to_vec())).collect();
+    files.push(("graph.pb".into(), session.graph().to_bytes()));
+    let learned: LearnedByName =
+        datasets.iter().map(|(i, d)| (compiled.model.data[*i].name.clone(), d.learned.clone())).collect();
+    let learned = serde_json::to_string_pretty(&learned).expect("texts and numbers under texts are JSON") + "\n";
+    files.push(("data.json".into(), learned.into_bytes()));
+    files
+}
+
+/// `run.json` of a run that begins now.
+pub(crate) fn run_info(
+    compiled: &Compiled,
+    train: &tfm_lang::model::Train,
+    directory: &Path,
+    settings: &Settings,
+) -> RunInfo {
+    let files = compiled.source_files();
+    RunInfo {
+        version: env!("CARGO_PKG_VERSION").into(),
+        file: files.first().map(|(n, _)| n.display().to_string()).unwrap_or_default(),
+        directory: directory.to_path_buf(),
+        train: train.name.clone(),
+        overrides: settings.set.clone(),
+        seed: train.seed,
+        threads: settings.threads(),
+    }
 }
 
 /// One block of a command.
@@ -295,7 +340,7 @@ impl Block<'_> {
         resumed: Option<Resumed>,
     ) -> Result<(), Failure> {
         let (command, train) = (self.command, &self.compiled.model.trains[self.train]);
-        let feed = feed(datasets, self.compiled, &train.name, session)?;
+        let feed = feed(datasets, train, session)?;
         let stop = signals::listen().map_err(|e| Failure::Message(format!("signals cannot be heard: {e}")))?;
         let (folder, from) = match resumed {
             Some(r) => (r.folder, Some(r.progress)),
@@ -315,7 +360,9 @@ impl Block<'_> {
             observer.on(Event::Note(&note));
         }
         let splits: Vec<Vec<String>> = self.compiled.model.data.iter().map(|d| d.splits.clone()).collect();
-        let job = Job { train, splits: &splits, folder: &folder, max_steps: command.max_steps, from, stop: &stop };
+        let (max_steps, hand_over) = (command.max_steps, &AtomicBool::new(false));
+        let (splits, folder_) = (&splits, &folder);
+        let job = Job { train, splits, folder: folder_, max_steps, from, stop: &stop, hand_over, save_soon: false };
         let outcome = run::train(session, &feed, job, &mut *observer);
         drop(observer);
         self.finish(outcome.map_err(|e| self.explain(e))?, &folder)
@@ -330,7 +377,7 @@ impl Block<'_> {
     ) -> Result<Option<String>, Failure> {
         let train = &self.compiled.model.trains[self.train];
         let Some(limit) = train.settings.memory else { return Ok(None) };
-        let (_, arena) = step_plan(train, feed, datasets, session)?;
+        let arena = step_plan(train, feed, datasets, session, &run::shown(&train.training))?.arena;
         let variables: usize = session.tensors().iter().map(|t| t.bytes().len()).sum();
         let needed = (arena + variables) as u64;
         Ok((needed > limit).then(|| {
@@ -360,24 +407,10 @@ impl Block<'_> {
     fn new_folder(&self, datasets: &BTreeMap<usize, Dataset>, session: &Session) -> Result<Folder, Failure> {
         let train = &self.compiled.model.trains[self.train];
         let folder = Folder::create(&self.command.runs, &train.name)?;
-        let files = self.compiled.source_files();
-        for (name, text) in &files {
-            folder.write(&format!("source/{}", name.display()), text.as_bytes())?;
+        for (name, bytes) in run_files(self.compiled, datasets, session) {
+            folder.write(&name, &bytes)?;
         }
-        folder.write("graph.pb", &session.graph().to_bytes())?;
-        let learned: LearnedByName =
-            datasets.iter().map(|(i, d)| (self.compiled.model.data[*i].name.clone(), d.learned.clone())).collect();
-        folder.write_json("data.json", &learned)?;
-        let info = RunInfo {
-            version: env!("CARGO_PKG_VERSION").into(),
-            file: files.first().map(|(n, _)| n.display().to_string()).unwrap_or_default(),
-            directory: self.directory.to_path_buf(),
-            train: train.name.clone(),
-            overrides: self.command.settings.set.clone(),
-            seed: train.seed,
-            threads: self.command.settings.threads(),
-        };
-        folder.write_json("run.json", &info)?;
+        folder.write_json("run.json", &run_info(self.compiled, train, self.directory, &self.command.settings))?;
         Ok(folder)
     }
 
@@ -429,7 +462,7 @@ impl Block<'_> {
             Ended::Done => "done".into(),
             Ended::MaxSteps => "stopped by --max-steps".into(),
             Ended::Stalled(why) => format!("stopped: {why}"),
-            Ended::Signal(_) => "interrupted".to_string(),
+            Ended::Signal(_) | Ended::HandedOver => "interrupted".to_string(),
         };
         let (parameters, threads) = (self.compiled.parameters(), self.command.settings.threads());
         let summary = Summary::new(progress, &ended, epoch.steps, parameters, threads);
@@ -454,24 +487,27 @@ impl Block<'_> {
 
     /// A run's error, with the place in the file where there is one.
     fn explain(&self, error: RunError) -> Failure {
-        let span = match &error {
-            RunError::NotFinite { cause: Some((_, cause)), .. } => cause.span,
-            RunError::Session(tfm_runtime::session::SessionError::Kernel { cause: Some(cause), .. }) => cause.span,
-            _ => None,
-        };
-        let mut text = error.to_string();
-        if let Some(span) = span {
-            let sources = &self.compiled.sources;
-            let (line, column) = sources.line_column(span);
-            text +=
-                &format!("\n  at {}:{line}:{column}: {}", sources.get(span.file).name, first_line(sources.text(span)));
-        }
-        if matches!(error, RunError::NotFinite { .. }) {
-            text += "\n  help: a smaller learning rate, or `|> clip_norm(1.0)` after the optimizer, often mends this; \
-                     nothing was saved after the last good checkpoint";
-        }
-        Failure::Message(text)
+        Failure::Message(explain(&error, &self.compiled.sources))
     }
+}
+
+/// A run's error in words, with the place in the file where there is one.
+pub(crate) fn explain(error: &RunError, sources: &Sources) -> String {
+    let span = match error {
+        RunError::NotFinite { cause: Some((_, cause)), .. } => cause.span,
+        RunError::Session(tfm_runtime::session::SessionError::Kernel { cause: Some(cause), .. }) => cause.span,
+        _ => None,
+    };
+    let mut text = error.to_string();
+    if let Some(span) = span {
+        let (line, column) = sources.line_column(span);
+        text += &format!("\n  at {}:{line}:{column}: {}", sources.get(span.file).name, first_line(sources.text(span)));
+    }
+    if matches!(error, RunError::NotFinite { .. }) {
+        text += "\n  help: a smaller learning rate, or `|> clip_norm(1.0)` after the optimizer, often mends this; \
+                 nothing was saved after the last good checkpoint";
+    }
+    text
 }
 
 fn first_line(text: &str) -> &str {
@@ -479,7 +515,7 @@ fn first_line(text: &str) -> &str {
 }
 
 /// The table of metrics, and where the run is.
-fn ending(summary: &Summary, folder: &Folder) -> String {
+pub(crate) fn ending(summary: &Summary, folder: &Folder) -> String {
     let mut rows = vec![["metric", "last", "best", "at step"].map(String::from).to_vec()];
     let cell = |x: Option<f32>| x.map_or("-".into(), value);
     for (name, series) in &summary.metrics {

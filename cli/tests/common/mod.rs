@@ -3,6 +3,9 @@
 // Each test file uses what it needs.
 #![allow(dead_code)]
 
+pub mod browser;
+pub mod watching;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -15,7 +15,7 @@ pub fn file(lines: usize, seed: u64) -> String {
     while out.lines().count() < lines {
         let sizes = [16 + 8 * next(8), 8 + 8 * next(4), 2 + next(3)];
         declarations(&mut out, i, sizes);
-        if i % 20 == 0 {
+        if i % 5 == 0 {
             experiment(&mut out, i, sizes[0]);
         }
         i += 1;

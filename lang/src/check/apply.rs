@@ -4,7 +4,7 @@ use super::elab::{Elab, Failed, Frame, Res, Scope};
 use super::signature::Signature;
 use super::value::{Bound, CallableId, Env, Lambda, Value};
 use crate::diagnostic::Diagnostic;
-use crate::model::ValueId;
+use crate::model::{ValueId, Word};
 use crate::source::Span;
 use crate::syntax::ast::{Callable, CallableKind, Einops, Name, Param};
 use crate::types::DType;
@@ -82,6 +82,9 @@ impl Elab {
         args: Vec<Argument>,
         span: Span,
     ) -> Res<Vec<Option<Argument>>> {
+        if args.len() == params.len() && args.iter().all(|a| a.name.is_none()) {
+            return Ok(args.into_iter().map(Some).collect());
+        }
         let mut slots: Vec<Option<Argument>> = params.iter().map(|_| None).collect();
         let (mut next, mut failed) = (0, false);
         let given = args.len();
@@ -151,14 +154,14 @@ impl Elab {
                 }
             }
         }
-        let missing: Vec<String> = params
+        let missing: Vec<Word> = params
             .iter()
             .zip(&slots)
             .filter(|(p, s)| s.is_none() && p.default.is_none())
-            .map(|(p, _)| p.name.text.clone())
+            .map(|(p, _)| p.name.text)
             .collect();
         if !missing.is_empty() && !failed {
-            let words: Vec<&str> = missing.iter().map(String::as_str).collect();
+            let words: Vec<&str> = missing.iter().map(Word::as_str).collect();
             let mut d = Diagnostic::error("E0501", span, format!("`{what}` also needs {}", super::list_words(&words)));
             d = match head {
                 Some(head) if self.in_library(head) => d.note(format!("it is declared as {}", self.quote(head))),
@@ -183,10 +186,10 @@ impl Elab {
     /// As `frame`, with what the signature has bound.
     fn frame_of(&mut self, id: CallableId, call: Span, params: &[Param], sig: &Signature) {
         self.frame(Some(id), call, sig.float());
-        let dims = sig.dims.iter().map(|(name, (axis, _))| (name.to_string(), axis.clone())).collect();
+        let dims = sig.dims.iter().map(|(name, (axis, _))| (name, axis.clone())).collect();
         // Errors tell the types of what the user applied.
         let named = params.iter().zip(&sig.tensors).filter(|_| !self.in_library(call));
-        let tensors = named.filter_map(|(p, v)| v.map(|v| (p.name.text.clone(), self.ty(v).clone()))).collect();
+        let tensors = named.filter_map(|(p, v)| v.map(|v| (p.name.text, self.ty(v).clone()))).collect();
         if let Some(frame) = self.frames.last_mut() {
             (frame.dims, frame.tensors) = (dims, tensors);
         }
@@ -200,7 +203,7 @@ impl Elab {
         let nested = self.frames.iter().filter(|f| f.callable == Some(id)).count();
         // An instance of a layer may be given to another of the same layer; nothing else comes back.
         if nested > if wraps || kind == CallableKind::Layer { 16 } else { 8 } {
-            let name = self.program.callable(id).callable.name.text.clone();
+            let name = self.program.callable(id).callable.name.text;
             let d = Diagnostic::error("E0508", span, format!("`{name}` applies itself"))
                 .help("nothing calls itself: repeat with `fold`");
             return Err(self.fail(d));
@@ -239,7 +242,7 @@ impl Elab {
                 (None, Some(default)) => self.eval(&mut env, default)?,
                 (None, None) => return Err(Failed),
             };
-            env.bind(&param.name.text, value, param.name.span);
+            env.bind(param.name.text, value, param.name.span);
         }
         if self.frames.len() > 100 {
             return self.error("E0508", span, "functions apply each other without end");
@@ -264,6 +267,7 @@ impl Elab {
             let path = self.metric_path(&callable.name.text);
             self.scopes.push(Scope::new(path));
         } else if is_model {
+            self.note_model(&callable.name);
             self.scopes.push(Scope::new(callable.name.text.as_str()));
             self.training &= !self.is_frozen(&callable.name.text);
         }
@@ -276,6 +280,8 @@ impl Elab {
                 }
             }
         }
+        let path = self.scopes.last().filter(|_| is_model).map_or_else(|| "".into(), |s| s.path);
+        let begun = self.begin_trace(callable, &sig, None);
         let result = self.run_body(callable, sig, span);
         self.frames.pop();
         self.training = training;
@@ -283,6 +289,7 @@ impl Elab {
             self.scopes.pop();
         }
         let value = result?;
+        self.end_trace(begun, id, &path, span, &value);
         if is_model && self.frames.iter().filter(|f| f.callable.is_some()).count() == 0 {
             self.record_output(&callable.name.text, &value);
         }
@@ -308,18 +315,23 @@ impl Elab {
     /// A body with its signature bound, and its result held against the declared one.
     fn run_body(&mut self, callable: &Callable, mut sig: Signature, span: Span) -> Res<Value> {
         let Some(body) = &callable.body else { return Err(Failed) };
-        let inputs: Vec<Option<ValueId>> = sig.tensors.clone();
-        let mut env = sig.env.clone();
+        let mut env = std::mem::take(&mut sig.env);
         // What the body requires is known in it, and of its result.
         let known = self.facts.clone();
-        let value = self.block(&mut env, body).and_then(|value| match &callable.result {
+        let value = self.block(&mut env, body);
+        // A block leaves the names that it was given as they were.
+        sig.env = env;
+        let value = value.and_then(|value| match &callable.result {
             None => Ok(value),
             Some(result) => self.check_result(callable, result, &mut sig, value),
         });
         self.facts = known;
         let value = value?;
         match &callable.grad {
-            Some(_) => self.custom_gradient(callable, &sig, &inputs, value, span),
+            Some(_) => {
+                let inputs = sig.tensors.clone();
+                self.custom_gradient(callable, &sig, &inputs, value, span)
+            }
             None => Ok(value),
         }
     }
@@ -354,12 +366,16 @@ impl Elab {
         let path = self.instance_path(bound, &callable.name.text);
         let training = self.training;
         self.training &= !self.is_frozen(&path);
-        self.scopes.push(Scope::new(path));
+        self.scopes.push(Scope::new(path.as_str()));
+        let begun = self.begin_trace(callable, &sig, Some(bound));
         self.frame_of(bound.callable, span, &callable.inputs, &sig);
         let result = self.run_body(callable, sig, span);
         self.frames.pop();
         self.training = training;
         self.scopes.pop();
+        if let Ok(value) = &result {
+            self.end_trace(begun, bound.callable, &path, span, value);
+        }
         result
     }
 
@@ -394,6 +410,7 @@ impl Elab {
         scope.used.insert(name.clone(), bound.id);
         let path = if scope.path.is_empty() { name } else { format!("{}.{name}", scope.path) };
         self.paths.insert(bound.id, path.clone());
+        self.note_instance(bound, layer, &path, hint.is_some());
         path
     }
 }

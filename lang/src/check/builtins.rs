@@ -2,13 +2,15 @@
 
 use super::apply::Argument;
 use super::elab::{Elab, Failed, Res};
+use super::history::Text;
 use super::value::Value;
 use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
 use crate::model::Attr;
 use crate::source::Span;
 use crate::types::{Axis, DType, TensorType};
-use std::sync::Arc;
+use crate::word::{Word, WordMap};
+use std::sync::{Arc, LazyLock};
 
 /// A function of the checker: the elaborator, arguments, place of the name, place of the call.
 type Run = fn(&mut Elab, Vec<Argument>, Span, Span) -> Res<Value>;
@@ -29,7 +31,7 @@ impl std::fmt::Debug for Builtin {
     }
 }
 
-const BUILTINS: [Builtin; 28] = [
+static BUILTINS: [Builtin; 28] = [
     Builtin { name: "shape", params: &["x"], doc: "The sizes of a tensor, as a list.", run: shape },
     Builtin { name: "sizes", params: &["x"], doc: "As `shape`, where a parameter has that name.", run: shape },
     Builtin { name: "dtype_of", params: &["x"], doc: "As `dtype`, where a parameter has that name.", run: dtype },
@@ -160,8 +162,13 @@ const BUILTINS: [Builtin; 28] = [
     },
 ];
 
-pub(super) fn find(name: &str) -> Option<&'static Builtin> {
-    BUILTINS.iter().find(|b| b.name == name)
+static BY_NAME: LazyLock<WordMap<&'static Builtin>> =
+    LazyLock::new(|| BUILTINS.iter().map(|b| (Word::new(b.name), b)).collect());
+
+pub(super) fn find(name: impl Into<Word>) -> Option<&'static Builtin> {
+    let name = name.into();
+
+    BY_NAME.get(&name).copied()
 }
 
 /// Name, parameters and documentation of each.
@@ -222,7 +229,7 @@ pub(super) fn order(
 /// The sizes of a tensor, or a list of sizes itself.
 pub(super) fn axes_of(e: &mut Elab, arg: &Argument) -> Res<Vec<Axis>> {
     match &arg.value {
-        Value::Tensor(v) => Ok(e.ty(*v).shape.clone()),
+        Value::Tensor(v) => Ok(e.ty(*v).shape.to_vec()),
         Value::List(items) if items.iter().all(|v| matches!(v, Value::Int(_))) => {
             items.iter().map(|v| Ok(Axis { dim: e.dim_of(v, arg.span)?, origin: Default::default() })).collect()
         }
@@ -346,7 +353,7 @@ fn filled(e: &mut Elab, name: &str, x: f64, args: Vec<Argument>, span: Span) -> 
             }
             shape
         }
-        (None, Some((_, shape))) => shape.clone(),
+        (None, Some((_, shape))) => shape.to_vec(),
         (None, None) => {
             let d = Diagnostic::error("E0501", span, format!("`{name}` also needs a shape"))
                 .help(format!("write `{name}([…])`"));
@@ -364,7 +371,7 @@ fn filled(e: &mut Elab, name: &str, x: f64, args: Vec<Argument>, span: Span) -> 
     };
     let v = e.number(x, dtype, span);
     e.can_be(name, &shape, span)?;
-    Ok(Value::Tensor(e.broadcast(v, &shape, span)))
+    Ok(Value::Tensor(e.broadcast(v, &shape.into(), span)))
 }
 
 /// `kept([a, b, c], axis)`: the sizes with 1 at the axes.
@@ -423,10 +430,10 @@ pub(super) fn slices(e: &mut Elab, x: crate::model::ValueId, sizes: &[Axis], axi
         let mut starts = vec![Dim::default(); ty.rank()];
         let mut stops = ty.dims();
         (starts[axis], stops[axis]) = (start, stop.clone());
-        let mut shape = ty.shape.clone();
+        let mut shape = ty.shape.to_vec();
         shape[axis] = size.clone();
         let attrs = vec![("starts".into(), Attr::Ints(starts)), ("stops".into(), Attr::Ints(stops))];
-        let result = TensorType { dtype: ty.dtype, shape, below: ty.below.clone() };
+        let result = TensorType { dtype: ty.dtype, shape: shape.into(), below: ty.below.clone() };
         out.push(Value::Tensor(e.primitive("slice", attrs, vec![x], result, span)));
         start = stop;
     }
@@ -461,7 +468,6 @@ fn split(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
     let axis = e.axis_number(n, ty.rank(), "split", span)?;
     let whole = ty.shape[axis].clone();
     let user = e.user_span(span);
-    let by = e.quote(user);
     let sizes: Vec<Axis> = match &parts.value {
         Value::List(_) => {
             let sizes = axes_of(e, parts)?;
@@ -483,8 +489,11 @@ fn split(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Res<Value> {
             let (part, rest) = (dim.div(&count), dim.rem(&count));
             match (part, rest) {
                 (Some(part), Some(rest)) if (1..=10_000).contains(&n) && e.agree(&rest, &Dim::default()) => {
-                    let origin =
-                        e.history.add(format!("{part} = {} / {n}, from `{by}`", whole.dim), user, vec![whole.origin]);
+                    let origin = e.history.add(
+                        Text::From(format!("{part} = {} / {n}", whole.dim), user),
+                        user,
+                        vec![whole.origin],
+                    );
                     (0..n).map(|_| Axis { dim: part.clone(), origin }).collect()
                 }
                 _ => {
@@ -547,7 +556,7 @@ fn stack(e: &mut Elab, args: Vec<Argument>, at: Span, span: Span) -> Res<Value> 
                 });
             return Err(e.fail(d));
         }
-        let mut shape = ty.shape.clone();
+        let mut shape = ty.shape.to_vec();
         shape.insert(at_axis, Axis { dim: Dim::constant(1), origin: Default::default() });
         shaped.push(Value::Tensor(e.reshape_to(v, shape, span)));
     }

@@ -86,6 +86,9 @@ impl Elab {
 
     /// Whether `a <= b`.
     pub fn at_most(&self, a: &Dim, b: &Dim) -> Verdict {
+        if let (Some(low), Some(high)) = (a.as_constant(), b.as_constant()) {
+            return if low <= high { Verdict::Proved } else { Verdict::Refuted };
+        }
         let difference = self.concrete(b).sub(&self.concrete(a));
         if difference.is_at_least(0) || (!self.facts.is_empty() && self.facts.proves_positive(&difference)) {
             return Verdict::Proved;

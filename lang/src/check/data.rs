@@ -82,7 +82,7 @@ impl Elab {
             done.push(value);
         }
         Ok(DataSpec {
-            name: name.text.clone(),
+            name: name.text.to_string(),
             source: word,
             args: bound,
             columns: specs,
@@ -110,7 +110,7 @@ impl Elab {
             let value = self.eval(&mut Env::new(file), &arg.value)?;
             let part = self.part_of(value, arg.value.span)?;
             let Some(data) = self.program.data.get(part.data).cloned() else { return Err(Failed) };
-            out.push(Zipped { name: name.text.clone(), data, split: part.split, operators: part.operators });
+            out.push(Zipped { name: name.text.to_string(), data, split: part.split, operators: part.operators });
         }
         if out.len() > 1 {
             return Ok(out);
@@ -151,13 +151,13 @@ impl Elab {
         let mut e = &column.value;
         while let ExprKind::Pipe(left, right) = &*e.kind {
             match &*right.kind {
-                ExprKind::Name(n) => transforms.insert(0, n.clone()),
+                ExprKind::Name(n) => transforms.insert(0, n.to_string()),
                 _ => return self.error("E0601", right.span, "a column's transform is a word, `standardize`"),
             }
             e = left;
         }
         let kind = self.data_call(file, e)?;
-        let spec = ColumnSpec { name: column.name.text.clone(), kind, transforms, span: column.name.span };
+        let spec = ColumnSpec { name: column.name.text.to_string(), kind, transforms, span: column.name.span };
         // A source without columns says so itself.
         match source.column.map_or(Ok(()), |check| check(&spec)) {
             Ok(()) => Ok(spec),
@@ -168,7 +168,7 @@ impl Elab {
     /// A word, or a word with arguments.
     fn data_call(&mut self, file: FileId, e: &Expr) -> Res<Static> {
         match &*e.kind {
-            ExprKind::Name(name) => Ok(Static::Call(name.clone(), Vec::new())),
+            ExprKind::Name(name) => Ok(Static::Call(name.to_string(), Vec::new())),
             ExprKind::Call(callee, args) => {
                 let word = self.quote(callee.span);
                 // Its argument speaks of fields, which are no values here.
@@ -190,7 +190,7 @@ impl Elab {
                     return self.error("E0601", size.span, "a size is a whole number from 1");
                 }
                 let shape = if sizes.is_empty() { Vec::new() } else { vec![("shape".into(), Static::List(sizes))] };
-                Ok(Static::Call(dtype.text.clone(), shape))
+                Ok(Static::Call(dtype.text.to_string(), shape))
             }
             _ => self.error("E0601", e.span, "a word is wanted here, or a word with arguments"),
         }
@@ -198,7 +198,7 @@ impl Elab {
 
     fn condition_args(&mut self, args: &[Arg]) -> Res<Vec<(String, Static)>> {
         let one = |a: &Arg| {
-            let name = a.name.as_ref().map_or(String::new(), |n| n.text.clone());
+            let name = a.name.as_ref().map_or(String::new(), |n| n.text.to_string());
             Ok((name, sources::written(&a.value).map_err(|part| part.span)?))
         };
         args.iter().map(one).collect::<Result<_, Span>>().map_err(|part| {
@@ -212,7 +212,7 @@ impl Elab {
         let out: Vec<Res<(String, Static)>> = args
             .iter()
             .map(|a| {
-                let name = a.name.as_ref().map_or(String::new(), |n| n.text.clone());
+                let name = a.name.as_ref().map_or(String::new(), |n| n.text.to_string());
                 Ok((name, self.as_static(file, &a.value)?))
             })
             .collect();
@@ -227,12 +227,12 @@ impl Elab {
             && (sources::TOKENS.iter().any(|t| t.name == *name)
                 || self.program.lookup(file, name).is_none() && super::builtins::find(name).is_none())
         {
-            return Ok(Static::Call(name.clone(), self.static_args(file, args)?));
+            return Ok(Static::Call(name.to_string(), self.static_args(file, args)?));
         }
         if let ExprKind::Name(name) = &*e.kind
             && sources::TOKENS.iter().any(|t| t.name == *name)
         {
-            return Ok(Static::Call(name.clone(), Vec::new()));
+            return Ok(Static::Call(name.to_string(), Vec::new()));
         }
         let value = self.eval(&mut Env::new(file), e)?;
         self.static_of(&value, e.span)

@@ -10,13 +10,14 @@ use crate::model::{Attr, ValueId};
 use crate::source::Span;
 use crate::syntax::ast::{EinTerm, Einops};
 use crate::types::{Axis, TensorType};
+use crate::word::Word;
 use std::collections::BTreeMap;
 
 /// What a pattern function was given.
 struct Given {
     pattern: Einops,
     tensors: Vec<(ValueId, Span)>,
-    sizes: BTreeMap<String, (Dim, Span)>,
+    sizes: BTreeMap<Word, (Dim, Span)>,
     word: Option<String>,
 }
 
@@ -27,7 +28,7 @@ fn given(e: &mut Elab, name: &str, args: Vec<Argument>, span: Span) -> Res<Given
             pattern = Some(p);
         } else if let Some(n) = &arg.name {
             let dim = e.dim_of(&arg.value, arg.span)?;
-            sizes.insert(n.text.clone(), (dim, arg.span));
+            sizes.insert(n.text, (dim, arg.span));
         } else if let Value::Str(s) = &arg.value {
             word = Some(s.to_string());
         } else {
@@ -54,7 +55,7 @@ fn given(e: &mut Elab, name: &str, args: Vec<Argument>, span: Span) -> Res<Given
 }
 
 /// The axes that a side of a pattern names, in order, groups opened.
-fn names(e: &mut Elab, side: &[EinTerm], out: &mut Vec<(String, Span)>, ones: &mut u32) -> Res<()> {
+fn names(e: &mut Elab, side: &[EinTerm], out: &mut Vec<(Word, Span)>, ones: &mut u32) -> Res<()> {
     for term in side {
         match term {
             EinTerm::Axis(n) => {
@@ -67,11 +68,11 @@ fn names(e: &mut Elab, side: &[EinTerm], out: &mut Vec<(String, Span)>, ones: &m
                     .label(*first, "first here");
                     return Err(e.fail(d));
                 }
-                out.push((n.text.clone(), n.span));
+                out.push((n.text, n.span));
             }
             EinTerm::Size(1, span) => {
                 *ones += 1;
-                out.push((format!("1#{ones}"), *span));
+                out.push((format!("1#{ones}").into(), *span));
             }
             EinTerm::Size(_, span) => {
                 return e.error(
@@ -90,7 +91,7 @@ fn names(e: &mut Elab, side: &[EinTerm], out: &mut Vec<(String, Span)>, ones: &m
 /// A tensor with one axis for each name of its side of the pattern.
 struct Opened {
     value: ValueId,
-    names: Vec<String>,
+    names: Vec<Word>,
 }
 
 /// Splits the groups of an input, and names its axes.
@@ -98,7 +99,7 @@ fn open(
     e: &mut Elab,
     side: &[EinTerm],
     tensor: (ValueId, Span),
-    sizes: &BTreeMap<String, (Dim, Span)>,
+    sizes: &BTreeMap<Word, (Dim, Span)>,
     pattern: Span,
 ) -> Res<Opened> {
     let ty = e.ty(tensor.0).clone();
@@ -121,7 +122,7 @@ fn open(
             EinTerm::Rest(_) => {
                 for k in 0..extra {
                     shape.push(ty.shape[at].clone());
-                    out.push(format!("..{k}"));
+                    out.push(format!("..{k}").into());
                     at += 1;
                 }
                 continue;
@@ -139,7 +140,7 @@ fn open(
                     return Err(e.fail(d));
                 }
                 shape.push(ty.shape[at].clone());
-                out.push(n.text.clone());
+                out.push(n.text);
             }
             EinTerm::Size(1, span) => {
                 if !e.agree(&ty.shape[at].dim, &Dim::constant(1)) {
@@ -147,7 +148,7 @@ fn open(
                 }
                 ones += 1;
                 shape.push(ty.shape[at].clone());
-                out.push(format!("1#{ones}"));
+                out.push(format!("1#{ones}").into());
             }
             EinTerm::Size(_, span) => return e.error("E0311", *span, "only 1 stands for itself in a pattern"),
             EinTerm::Group(inner, span) => open_group(e, inner, *span, &ty.shape[at], sizes, &mut shape, &mut out)?,
@@ -163,9 +164,9 @@ fn open_group(
     inner: &[EinTerm],
     span: Span,
     axis: &Axis,
-    sizes: &BTreeMap<String, (Dim, Span)>,
+    sizes: &BTreeMap<Word, (Dim, Span)>,
     shape: &mut Vec<Axis>,
-    out: &mut Vec<String>,
+    out: &mut Vec<Word>,
 ) -> Res<()> {
     let mut unknown = None;
     let mut known = Dim::constant(1);
@@ -217,13 +218,13 @@ fn open_group(
         let user = e.user_span(n.span);
         let origin = e.history.add(format!("{dim} is `{}` of the pattern", n.text), user, vec![axis.origin]);
         shape.push(Axis { dim, origin });
-        out.push(n.text.clone());
+        out.push(n.text);
     }
     Ok(())
 }
 
 /// Puts the axes into an order.
-fn permute(e: &mut Elab, x: &Opened, order: &[String], span: Span) -> ValueId {
+fn permute(e: &mut Elab, x: &Opened, order: &[Word], span: Span) -> ValueId {
     let at: Vec<usize> = order.iter().filter_map(|n| x.names.iter().position(|m| m == n)).collect();
     if at.iter().enumerate().all(|(i, &k)| i == k) {
         return x.value;
@@ -241,7 +242,7 @@ fn size_of(e: &Elab, x: &Opened, name: &str) -> Option<Axis> {
 }
 
 /// The names of the output with `..` written out, and the axes it groups.
-fn output(e: &mut Elab, side: &[EinTerm], rest: &[String]) -> Res<(Vec<String>, Vec<Vec<String>>)> {
+fn output(e: &mut Elab, side: &[EinTerm], rest: &[Word]) -> Res<(Vec<Word>, Vec<Vec<Word>>)> {
     let mut found = Vec::new();
     let mut ones = 0;
     names(e, side, &mut found, &mut ones)?;
@@ -249,22 +250,22 @@ fn output(e: &mut Elab, side: &[EinTerm], rest: &[String]) -> Res<(Vec<String>, 
     for term in side {
         let mut group = Vec::new();
         match term {
-            EinTerm::Axis(n) => group.push(n.text.clone()),
+            EinTerm::Axis(n) => group.push(n.text),
             EinTerm::Size(..) => {
                 ones += 1;
-                group.push(format!("1#{ones}"));
+                group.push(format!("1#{ones}").into());
             }
             EinTerm::Rest(_) => {
                 for name in rest {
-                    flat.push(name.clone());
-                    groups.push(vec![name.clone()]);
+                    flat.push(*name);
+                    groups.push(vec![*name]);
                 }
                 continue;
             }
             EinTerm::Group(inner, _) => {
                 for t in inner {
                     match t {
-                        EinTerm::Axis(n) => group.push(n.text.clone()),
+                        EinTerm::Axis(n) => group.push(n.text),
                         EinTerm::Rest(_) => group.extend(rest.iter().cloned()),
                         _ => {}
                     }
@@ -278,7 +279,7 @@ fn output(e: &mut Elab, side: &[EinTerm], rest: &[String]) -> Res<(Vec<String>, 
 }
 
 /// Joins the axes of each group.
-fn close(e: &mut Elab, value: ValueId, flat: &[String], groups: &[Vec<String>], span: Span) -> ValueId {
+fn close(e: &mut Elab, value: ValueId, flat: &[Word], groups: &[Vec<Word>], span: Span) -> ValueId {
     let ty = e.ty(value).clone();
     let mut shape = Vec::new();
     for group in groups {
@@ -302,7 +303,7 @@ fn close(e: &mut Elab, value: ValueId, flat: &[String], groups: &[Vec<String>], 
     e.reshape_to(value, shape, span)
 }
 
-fn rests(x: &Opened) -> Vec<String> {
+fn rests(x: &Opened) -> Vec<Word> {
     x.names.iter().filter(|n| n.starts_with("..")).cloned().collect()
 }
 
@@ -339,8 +340,8 @@ pub(super) fn rearrange(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) 
 }
 
 /// Orders, adds axes of size 1, joins.
-fn place_axes(e: &mut Elab, x: &Opened, flat: &[String], groups: &[Vec<String>], span: Span) -> ValueId {
-    let kept: Vec<String> = flat.iter().filter(|n| x.names.contains(n) && !n.starts_with("1#")).cloned().collect();
+fn place_axes(e: &mut Elab, x: &Opened, flat: &[Word], groups: &[Vec<Word>], span: Span) -> ValueId {
+    let kept: Vec<Word> = flat.iter().filter(|n| x.names.contains(n) && !n.starts_with("1#")).cloned().collect();
     // Axes of size 1 carry no elements: drop those of the input, add those of the output.
     let bare: Vec<Axis> = x
         .names
@@ -349,7 +350,7 @@ fn place_axes(e: &mut Elab, x: &Opened, flat: &[String], groups: &[Vec<String>],
         .filter(|(_, n)| !n.starts_with("1#"))
         .map(|(i, _)| e.ty(x.value).shape[i].clone())
         .collect();
-    let names: Vec<String> = x.names.iter().filter(|n| !n.starts_with("1#")).cloned().collect();
+    let names: Vec<Word> = x.names.iter().filter(|n| !n.starts_with("1#")).cloned().collect();
     let value = e.reshape_to(x.value, bare, span);
     let ordered = permute(e, &Opened { value, names }, &kept, span);
     let ty = e.ty(ordered).clone();
@@ -378,8 +379,8 @@ pub(super) fn reduce(e: &mut Elab, args: Vec<Argument>, at: Span, span: Span) ->
         return Err(stray(e, &g.pattern, name, "stands only on the right: `repeat` adds axes"));
     }
     let gone: Vec<usize> = (0..x.names.len()).filter(|&i| !flat.contains(&x.names[i])).collect();
-    let left: Vec<String> = x.names.iter().filter(|n| flat.contains(n)).cloned().collect();
-    let Some(function) = e.program.prelude.get(how.as_str()).copied() else { return Err(Failed) };
+    let left: Vec<Word> = x.names.iter().filter(|n| flat.contains(n)).cloned().collect();
+    let Some(function) = e.program.prelude.get(&how.as_str().into()).copied() else { return Err(Failed) };
     let super::program::Global::Callable(id) = function else { return Err(Failed) };
     let axes = Value::dims(gone.iter().map(|&i| Dim::constant(i as i64)));
     let value = if gone.is_empty() {
@@ -404,7 +405,7 @@ pub(super) fn repeat(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> 
     if let Some(name) = x.names.iter().find(|n| !flat.contains(n) && !n.starts_with("1#")) {
         return Err(stray(e, &g.pattern, name, "stands only on the left: `reduce` takes axes away"));
     }
-    let fresh: Vec<String> = flat.iter().filter(|n| !x.names.contains(n) && !n.starts_with("1#")).cloned().collect();
+    let fresh: Vec<Word> = flat.iter().filter(|n| !x.names.contains(n) && !n.starts_with("1#")).cloned().collect();
     let mut shape = Vec::new();
     for name in &fresh {
         let Some((dim, _)) = g.sizes.get(name) else {
@@ -412,9 +413,9 @@ pub(super) fn repeat(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> 
         };
         shape.push(Axis { dim: dim.clone(), origin: Default::default() });
     }
-    shape.extend(e.ty(x.value).shape.clone());
+    shape.extend(e.ty(x.value).shape.iter().cloned());
     e.can_be("repeat", &shape, span)?;
-    let value = e.broadcast(x.value, &shape, span);
+    let value = e.broadcast(x.value, &shape.into(), span);
     let all = fresh.into_iter().chain(x.names).collect();
     Ok(Value::Tensor(place_axes(e, &Opened { value, names: all }, &flat, &groups, span)))
 }
@@ -457,7 +458,7 @@ pub(super) fn einsum(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> 
     let Some(mut left) = opened.next() else { return Err(Failed) };
     let rest: Vec<Opened> = opened.collect();
     for (i, right) in rest.iter().enumerate() {
-        let needed = |n: &String| flat.contains(n) || rest[i + 1..].iter().any(|x| x.names.contains(n));
+        let needed = |n: &Word| flat.contains(n) || rest[i + 1..].iter().any(|x| x.names.contains(n));
         left = contract(e, left, right, &needed, span)?;
     }
     left = sum_away(e, left, &|n| flat.contains(n), span)?;
@@ -466,7 +467,7 @@ pub(super) fn einsum(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> 
 }
 
 /// Sums over the axes that nobody needs.
-fn sum_away(e: &mut Elab, x: Opened, needed: &dyn Fn(&String) -> bool, span: Span) -> Res<Opened> {
+fn sum_away(e: &mut Elab, x: Opened, needed: &dyn Fn(&Word) -> bool, span: Span) -> Res<Opened> {
     let gone: Vec<usize> = (0..x.names.len()).filter(|&i| !needed(&x.names[i])).collect();
     if gone.is_empty() {
         return Ok(x);
@@ -479,23 +480,22 @@ fn sum_away(e: &mut Elab, x: Opened, needed: &dyn Fn(&String) -> bool, span: Spa
 }
 
 /// The product of two operands as one batched matrix product: batch axes, rows, summed axes, columns.
-fn contract(e: &mut Elab, left: Opened, right: &Opened, needed: &dyn Fn(&String) -> bool, span: Span) -> Res<Opened> {
+fn contract(e: &mut Elab, left: Opened, right: &Opened, needed: &dyn Fn(&Word) -> bool, span: Span) -> Res<Opened> {
     let left = sum_away(e, left, &|n| needed(n) || right.names.contains(n), span)?;
     let right = Opened { value: right.value, names: right.names.clone() };
     let right = sum_away(e, right, &|n| needed(n) || left.names.contains(n), span)?;
-    let shared: Vec<String> = left.names.iter().filter(|n| right.names.contains(n)).cloned().collect();
-    let (batch, summed): (Vec<String>, Vec<String>) = shared.iter().cloned().partition(|n| needed(n));
-    let rows: Vec<String> = left.names.iter().filter(|n| !shared.contains(n)).cloned().collect();
-    let columns: Vec<String> = right.names.iter().filter(|n| !shared.contains(n)).cloned().collect();
-    let dims = |e: &Elab, x: &Opened, names: &[String]| -> Vec<Axis> {
-        names.iter().filter_map(|n| size_of(e, x, n)).collect()
-    };
+    let shared: Vec<Word> = left.names.iter().filter(|n| right.names.contains(n)).cloned().collect();
+    let (batch, summed): (Vec<Word>, Vec<Word>) = shared.iter().cloned().partition(|n| needed(n));
+    let rows: Vec<Word> = left.names.iter().filter(|n| !shared.contains(n)).cloned().collect();
+    let columns: Vec<Word> = right.names.iter().filter(|n| !shared.contains(n)).cloned().collect();
+    let dims =
+        |e: &Elab, x: &Opened, names: &[Word]| -> Vec<Axis> { names.iter().filter_map(|n| size_of(e, x, n)).collect() };
     let product = |axes: &[Axis]| axes.iter().fold(Dim::constant(1), |n, a| n.mul(&a.dim));
     let plain = |dim: Dim| Axis { dim, origin: Default::default() };
     let (b, r, k, c) =
         (dims(e, &left, &batch), dims(e, &left, &rows), dims(e, &left, &summed), dims(e, &right, &columns));
-    let lhs_order: Vec<String> = batch.iter().chain(&rows).chain(&summed).cloned().collect();
-    let rhs_order: Vec<String> = batch.iter().chain(&summed).chain(&columns).cloned().collect();
+    let lhs_order: Vec<Word> = batch.iter().chain(&rows).chain(&summed).cloned().collect();
+    let rhs_order: Vec<Word> = batch.iter().chain(&summed).chain(&columns).cloned().collect();
     let lhs = permute(e, &left, &lhs_order, span);
     let rhs = permute(e, &right, &rhs_order, span);
     let with = |tail: [Dim; 2]| -> Vec<Axis> { b.iter().cloned().chain(tail.map(plain)).collect() };

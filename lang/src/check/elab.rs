@@ -5,15 +5,16 @@
 //! or a layer evaluates its body, so that each application is checked with its actual values; what
 //! comes out is a flat [`Body`] of primitives.
 
-use super::history::History;
+use super::history::{History, Text};
 use super::program::Program;
 use super::value::{CallableId, Value};
 use crate::device::Device;
 use crate::diagnostic::{Diagnostic, Label};
 use crate::dim::{Dim, Facts, Symbol};
-use crate::model::{Attrs, Body, Literal, Node, Op, ValueId, VarId, Variable, Word};
+use crate::model::{Attrs, Body, Instance, Literal, Node, Op, ValueId, VarId, Variable, Word};
 use crate::source::Span;
-use crate::types::{Axis, DType, OriginId, TensorType};
+use crate::types::{Axis, DType, OriginId, Shape, TensorType};
+use crate::word::word;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -34,9 +35,9 @@ pub(super) struct Frame {
     /// The dtype that new tensors have in it.
     pub float: DType,
     /// Its dimension variables, with their history.
-    pub dims: Vec<(String, Axis)>,
+    pub dims: Vec<(Word, Axis)>,
     /// Its tensors: parameter and type.
-    pub tensors: Vec<(String, TensorType)>,
+    pub tensors: Vec<(Word, TensorType)>,
 }
 
 /// An instance whose body is being evaluated: where its parameters and layers get their paths.
@@ -113,9 +114,11 @@ pub(super) struct Elab {
     /// The paths of instances that were applied, and the names that `let` gave.
     pub paths: HashMap<u64, String>,
     pub hints: HashMap<u64, String>,
+    /// What was applied so far.
+    pub instances: Vec<Instance>,
     pub next_id: u64,
     /// Dtype and shape of the variable whose first value is being evaluated.
-    pub expected: Option<(DType, Vec<Axis>)>,
+    pub expected: Option<(DType, Shape)>,
     pub draws: HashMap<String, u32>,
     /// What the models gave, for `predict`.
     pub outputs: Vec<(String, ValueId)>,
@@ -146,6 +149,10 @@ pub(super) struct Elab {
     /// Whether named values are kept for `tfm why`, and those kept so far: path, kind, type, place.
     pub keep_names: bool,
     pub named: Vec<(String, &'static str, TensorType, Span)>,
+    /// Whether applications are kept for lints, and those kept so far in the body that is written.
+    pub keep_trace: bool,
+    pub applications: Vec<super::trace::Application>,
+    pub traced: Vec<super::trace::TracedTrain>,
     /// What expressions are worth, for an editor.
     pub record: Option<Box<super::record::Record>>,
     /// The `train` block at hand.
@@ -171,6 +178,7 @@ impl Elab {
             scopes: vec![Scope::new("")],
             paths: HashMap::new(),
             hints: HashMap::new(),
+            instances: Vec::new(),
             next_id: 0,
             expected: None,
             draws: HashMap::new(),
@@ -190,6 +198,9 @@ impl Elab {
             facts: Facts::default(),
             keep_names: false,
             named: Vec::new(),
+            keep_trace: false,
+            applications: Vec::new(),
+            traced: Vec::new(),
             record: None,
             block: String::new(),
         }
@@ -209,9 +220,9 @@ impl Elab {
     }
 
     /// For a place in the library, what the user applied that led there: its name and the application.
-    pub fn applied_at(&self, span: Span) -> Option<(String, Frame)> {
+    pub fn applied_at(&self, span: Span) -> Option<(Word, Frame)> {
         let frame = self.frames.iter().rev().find(|f| self.in_library(span) && !self.in_library(f.call))?;
-        let name = self.program.callable(frame.callable?).callable.name.text.clone();
+        let name = self.program.callable(frame.callable?).callable.name.text;
         Some((name, frame.clone()))
     }
 
@@ -259,16 +270,12 @@ impl Elab {
 
     /// Text of a place, on one line and not too long, for messages.
     pub fn quote(&self, span: Span) -> String {
-        let text: String = self.program.sources.text(span).split_whitespace().collect::<Vec<_>>().join(" ");
-        match text.char_indices().nth(48) {
-            Some((at, _)) => format!("{}…", &text[..at]),
-            None => text,
-        }
+        super::history::quote(&self.program.sources, span)
     }
 
     pub fn push(&mut self, op: Op, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {
         let span = self.user_span(span);
-        let scope = self.scopes.last().map_or_else(|| "".into(), |s| s.path.clone());
+        let scope = self.scopes.last().map_or_else(Word::default, |s| s.path);
         let device = match op {
             Op::Read(id) => self.variables[id.0 as usize].device.clone(),
             _ => self.device.clone(),
@@ -276,7 +283,14 @@ impl Elab {
         self.body.push(Node { op, args, ty, span, scope, device })
     }
 
-    pub fn primitive(&mut self, name: &str, attrs: Attrs, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {
+    pub fn primitive(
+        &mut self,
+        name: impl Into<Word>,
+        attrs: Attrs,
+        args: Vec<ValueId>,
+        ty: TensorType,
+        span: Span,
+    ) -> ValueId {
         self.push(Op::Primitive(name.into(), attrs), args, ty, span)
     }
 
@@ -388,29 +402,37 @@ impl Elab {
     }
 
     /// Repeats a tensor to a shape that it is known to broadcast to.
-    pub fn broadcast(&mut self, v: ValueId, shape: &[Axis], span: Span) -> ValueId {
-        let ty = self.ty(v).clone();
-        if ty.shape == shape {
+    pub fn broadcast(&mut self, v: ValueId, shape: &Shape, span: Span) -> ValueId {
+        if self.ty(v).shape == *shape {
             return v;
         }
+        let ty = self.ty(v).clone();
         let to = crate::model::Attr::Ints(shape.iter().map(|a| a.dim.clone()).collect());
-        let result = TensorType { dtype: ty.dtype, shape: shape.to_vec(), below: ty.below };
-        self.primitive("broadcast", vec![("to".into(), to)], vec![v], result, span)
+        let result = TensorType { dtype: ty.dtype, shape: shape.clone(), below: ty.below };
+        self.primitive(word!("broadcast"), vec![(word!("to"), to)], vec![v], result, span)
     }
 
     /// Evaluates something into a body of its own and gives that body with the result.
     pub fn in_fresh_body<T>(&mut self, f: impl FnOnce(&mut Elab) -> T) -> (Body, T) {
         let outer = std::mem::take(&mut self.body);
+        let applications = std::mem::take(&mut self.applications);
         let (current, assigned) = (std::mem::take(&mut self.current), std::mem::take(&mut self.assigned));
         let result = f(self);
         self.current = current;
         self.assigned = assigned;
+        self.applications = applications;
         (std::mem::replace(&mut self.body, outer), result)
+    }
+
+    /// What happened to a dimension, in words.
+    pub fn told(&self, text: &Text) -> String {
+        text.told(&self.program.sources)
     }
 
     /// The life of a dimension, as lines for a diagnostic.
     pub fn story(&self, origin: OriginId) -> Vec<String> {
-        let lines = self.history.lines(origin, 4);
+        let lines: Vec<(String, Span)> =
+            self.history.lines(origin, 4).into_iter().map(|o| (self.told(&o.text), o.span)).collect();
         let place = |span: Span| {
             let file = self.program.sources.get(span.file);
             let (line, _) = self.program.sources.line_column(span);

@@ -8,6 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Sources, Span};
 use crate::syntax::ast::Expr;
 use crate::types::DType;
+use crate::word::Word;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -72,7 +73,7 @@ pub(super) fn parse_examples<'a>(
         for (text, start) in examples.into_iter().rev() {
             let span = Span { file: d.file, start: start as u32, end: (start + text.len()) as u32 };
             let (seen, sides) = parse_sides(sources, &text, span);
-            out.push(ExampleItem { name: d.callable.name.text.clone(), text, span, file: d.file, seen, sides });
+            out.push(ExampleItem { name: d.callable.name.text.to_string(), text, span, file: d.file, seen, sides });
         }
     }
     out
@@ -130,14 +131,14 @@ impl ExampleItem {
 
 /// For each of these library files one that sees every name of the library, and its own before others'.
 fn views(sources: &mut Sources, program: &mut Program, files: impl Iterator<Item = FileId>) -> HashMap<FileId, FileId> {
-    let all: Vec<(String, Global)> = program.modules.values().flatten().map(|(n, g)| (n.clone(), *g)).collect();
+    let all: Vec<(Word, Global)> = program.modules.values().flatten().map(|(n, g)| (*n, *g)).collect();
     let mut views = HashMap::new();
     for file in files {
         views.entry(file).or_insert_with(|| {
             let view = sources.add("example", "", true);
             let own = program.scopes.get(&file).cloned().unwrap_or_default();
             let scope = program.scopes.entry(view).or_default();
-            scope.extend(all.iter().map(|(n, g)| (n.clone(), (*g, Span::default()))));
+            scope.extend(all.iter().map(|(n, g)| (*n, (*g, Span::default()))));
             scope.extend(own);
             view
         });

@@ -9,6 +9,7 @@ use crate::dim::Dim;
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{Arg, Block, CallableKind, Each, Expr, ExprKind, Name, TypeKind};
 use crate::types::DType;
+use crate::word::{Word, word};
 use std::sync::Arc;
 
 /// How deep applications may nest; a cycle of calls ends here at the latest.
@@ -62,7 +63,7 @@ impl Elab {
             ExprKind::Str(s) => Ok(Value::Str(s.as_str().into())),
             ExprKind::Bool(b) => Ok(Value::Bool(*b)),
             ExprKind::Duration(n, unit) => Ok(Value::Duration(*n, *unit)),
-            ExprKind::Name(name) => self.name(env, name, e.span),
+            ExprKind::Name(name) => self.name(env, *name, e.span),
             ExprKind::Field(base, field) => self.field(env, base, field),
             ExprKind::Call(callee, args) => self.call_expr(env, callee, args, e.span),
             ExprKind::Index(base, items) => {
@@ -123,14 +124,14 @@ impl Elab {
         values.into_iter().collect()
     }
 
-    pub fn name(&mut self, env: &Env, name: &str, span: Span) -> Res<Value> {
+    pub fn name(&mut self, env: &Env, name: Word, span: Span) -> Res<Value> {
         if let Some(value) = env.get(name) {
             return match value {
                 Value::Unknown => Err(Failed),
                 value => Ok(value.clone()),
             };
         }
-        if name == "training" {
+        if name == word!("training") {
             return Ok(Value::Bool(self.training));
         }
         if let Some(global) = self.program.lookup(env.file, name) {
@@ -139,10 +140,10 @@ impl Elab {
         if let Some(builtin) = super::builtins::find(name) {
             return Ok(Value::Builtin(builtin));
         }
-        if let Some(dtype) = DType::from_name(name) {
+        if let Some(dtype) = DType::from_name(&name) {
             return Ok(Value::DType(dtype));
         }
-        Err(self.unknown_name(env, name, span))
+        Err(self.unknown_name(env, &name, span))
     }
 
     fn unknown_name(&mut self, env: &Env, name: &str, span: Span) -> Failed {
@@ -258,7 +259,7 @@ impl Elab {
                 let kind = self.describe(other);
                 let d = Diagnostic::error("E0202", field.span, format!("{kind} has no field `{}`", field.text));
                 let (x, name) = (self.quote(base.span), field.text.as_str());
-                let known = self.program.prelude.contains_key(name) || super::builtins::find(name).is_some();
+                let known = self.program.prelude.contains_key(&field.text) || super::builtins::find(name).is_some();
                 let here = super::foreign::name(&self.program.clone(), env.file, name);
                 Err(self.fail(match (known, here) {
                     (true, _) if name == "shape" => {
@@ -306,17 +307,19 @@ impl Elab {
 
     /// Evaluates the arguments of a call, all of them, so that each error in them is found.
     pub fn arguments(&mut self, env: &mut Env, args: &[Arg]) -> Res<Vec<Argument>> {
-        let values: Vec<Res<Argument>> = args
-            .iter()
-            .map(|a| {
-                if let ExprKind::Einops(p) = &*a.value.kind {
-                    return Ok(Argument::pattern(p.clone()));
-                }
-                let value = self.eval(env, &a.value)?;
-                Ok(Argument { name: a.name.clone(), value, span: a.value.span, pattern: None })
-            })
-            .collect();
-        values.into_iter().collect()
+        let mut values = Vec::with_capacity(args.len());
+        let mut failed = false;
+        for a in args {
+            if let ExprKind::Einops(p) = &*a.value.kind {
+                values.push(Argument::pattern(p.clone()));
+                continue;
+            }
+            match self.eval(env, &a.value) {
+                Ok(value) => values.push(Argument { name: a.name.clone(), value, span: a.value.span, pattern: None }),
+                Err(Failed) => failed = true,
+            }
+        }
+        if failed { Err(Failed) } else { Ok(values) }
     }
 
     fn call_expr(&mut self, env: &mut Env, callee: &Expr, args: &[Arg], span: Span) -> Res<Value> {
@@ -347,7 +350,7 @@ impl Elab {
             && let ExprKind::Name(name) = &*first.value.kind
             && let Value::Tuple(moved) = &result
         {
-            env.rebind(name, moved[0].clone());
+            env.rebind(*name, moved[0].clone());
             return Ok(moved.get(1).cloned().unwrap_or(Value::Tuple(Arc::new(Vec::new()))));
         }
         Ok(result)
@@ -392,7 +395,7 @@ impl Elab {
                 if let Value::Callable(id) = function
                     && self.program.callable(id).callable.kind == CallableKind::Layer
                 {
-                    let name = self.program.callable(id).callable.name.text.clone();
+                    let name = self.program.callable(id).callable.name.text;
                     let d = Diagnostic::error("E0405", place, format!("`{name}` is a layer that is not made yet"))
                         .says("a layer's first list is missing")
                         .help(format!("write `{name}()`, with its settings between the brackets"))
@@ -509,13 +512,13 @@ impl Elab {
 
     pub fn bind_each(&mut self, env: &mut Env, each: &Each, turn: Value) -> Res<()> {
         if let [name] = each.names.as_slice() {
-            env.bind(&name.text, turn, name.span);
+            env.bind(name.text, turn, name.span);
             return Ok(());
         }
         match &turn {
             Value::Tuple(items) if items.len() == each.names.len() => {
                 for (name, item) in each.names.iter().zip(items.iter()) {
-                    env.bind(&name.text, item.clone(), name.span);
+                    env.bind(name.text, item.clone(), name.span);
                 }
                 Ok(())
             }
@@ -531,7 +534,7 @@ impl Elab {
         }
         for turn in self.turns(env, each)? {
             for ((name, _), value) in carries.iter().zip(&values) {
-                env.bind(&name.text, value.clone(), name.span);
+                env.bind(name.text, value.clone(), name.span);
             }
             let result = self.bind_each(env, each, turn).and_then(|()| self.block(env, body));
             env.names.truncate(outer);

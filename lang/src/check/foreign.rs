@@ -2,6 +2,7 @@
 
 use super::program::Program;
 use crate::source::FileId;
+use crate::word::Word;
 
 /// Layers, functions, losses, optimizers and words: their names there, what is written here, and what to know about
 /// it. What is written here is a name of the library or a word of the language.
@@ -183,7 +184,8 @@ pub(super) fn is_prefix(name: &str) -> bool {
 impl Program {
     /// The module of the library that has a name, for an import.
     pub fn module_with(&self, name: &str) -> Option<&str> {
-        let found = self.modules.iter().find(|(m, names)| m.starts_with("std.") && names.contains_key(name));
+        let found =
+            self.modules.iter().find(|(m, names)| m.starts_with("std.") && names.contains_key(&Word::from(name)));
         found.map(|(m, _)| m.as_str())
     }
 }
@@ -192,7 +194,7 @@ impl Program {
 pub(super) fn name(program: &Program, file: FileId, name: &str) -> Option<(&'static str, String)> {
     let (_, here, note) = NAMES.iter().find(|(theirs, ..)| theirs.contains(&name))?;
     let word = here.chars().all(|c| c.is_alphanumeric() || c == '_') && !here.is_empty();
-    let seen = program.lookup(file, here).is_some();
+    let seen = program.lookup(file, *here).is_some();
     let import = match program.module_with(here) {
         Some(module) if word && !seen => format!(", with `import {module}.{here}` at the top of the file"),
         _ => String::new(),
@@ -233,7 +235,7 @@ mod tests {
             let declared = ["layer", "fn", "loss", "metric", "optimizer", "schedule", "primitive"].iter().any(|kind| {
                 library.contains(&format!("\n{kind} {here}(")) || library.starts_with(&format!("{kind} {here}("))
             });
-            assert!(declared || words.contains(here) || super::super::builtins::find(here).is_some(), "{here}");
+            assert!(declared || words.contains(here) || super::super::builtins::find(*here).is_some(), "{here}");
         }
         assert_eq!(setting("batch_size"), Some("`batch: 32`"));
         assert_eq!(parameter("kernel_size", &["size", "stride"]), Some("size"));

@@ -11,6 +11,8 @@ use crate::model::{Op, Train, UpdateParameter, Word};
 use crate::source::FileId;
 use crate::syntax::ast::{AxisExpr, CallableKind, ExprKind, Param, TypeKind};
 use crate::types::{DType, TensorType};
+use std::collections::HashSet;
+use std::fmt::Write as _;
 
 /// Ranks that `..S` is tried with.
 const RANKS: [usize; 4] = [2, 1, 3, 0];
@@ -66,6 +68,7 @@ impl Elab {
     fn attempt_with(&mut self, record: Option<Box<Record>>, id: CallableId, rank: usize) -> Elab {
         let mut e = Elab::new(self.program.clone());
         e.keep_names = self.keep_names;
+        e.keep_trace = self.keep_trace;
         e.record = record;
         e.effort = self.effort;
         let callable = &self.program.callable(id).callable;
@@ -84,7 +87,7 @@ impl Elab {
             if let Value::Int(d) = &value {
                 e.open.extend(d.as_var().cloned());
             }
-            env.bind(&p.name.text, value.clone(), p.name.span);
+            env.bind(p.name.text, value.clone(), p.name.span);
             first_list.push(Argument { name: Some(p.name.clone()), value, span: p.name.span, pattern: None });
         }
         let args: Option<Vec<Argument>> = callable
@@ -172,7 +175,7 @@ impl Elab {
             }
         }
         let mut ty = TensorType::new(element, shape);
-        for axis in &mut ty.shape {
+        for axis in ty.shape.iter_mut() {
             axis.origin =
                 self.history.add(format!("{}, declared in `{}`", axis.dim, p.name.text), p.name.span, Vec::new());
         }
@@ -190,25 +193,65 @@ impl Elab {
         Some(Value::Tensor(self.push(Op::Input(p.name.text.as_str().into()), Vec::new(), ty, p.name.span)))
     }
 
-    /// Writes each optimizer's step once for each type of parameter, so that its mistakes are found now.
-    pub fn check_updates(&mut self, train: &Train, optimizers: &[Value]) {
+    /// Writes each optimizer's step once for each type of parameter, so that its mistakes are found now. What was found
+    /// right in an earlier block is in `right`, with the optimizer as it is written out, and not tried again.
+    pub fn check_updates(&mut self, train: &Train, optimizers: &[Value], right: &mut HashSet<(String, TensorType)>) {
         for m in &train.minimize {
+            let Some(optimizer) = optimizers.get(m.optimizer.0 as usize) else { continue };
+            let mut written = String::new();
+            let known = write_out(optimizer, &mut written);
             let mut parameters: Vec<UpdateParameter> = Vec::new();
             for v in m.parameters.iter().map(|id| &self.variables[id.0 as usize]) {
-                if !parameters.iter().any(|p| p.ty == v.ty) {
+                let seen = known && right.contains(&(written.clone(), v.ty.clone()));
+                if !seen && !parameters.iter().any(|p| p.ty == v.ty) {
                     parameters.push(UpdateParameter { path: v.path.clone(), ty: v.ty.clone(), rows: None });
                 }
             }
+            if parameters.is_empty() {
+                continue;
+            }
             let mut e = Elab::new(self.program.clone());
-            let Some(optimizer) = optimizers.get(m.optimizer.0 as usize) else { continue };
             let _ = e.update_of(optimizer, &parameters, &Dim::var(super::STEPS_PER_EPOCH));
             self.applied.extend(e.applied);
+            if known && e.diagnostics.is_empty() {
+                right.extend(parameters.into_iter().map(|p| (written.clone(), p.ty)));
+            }
             for d in e.diagnostics {
                 if !self.diagnostics.iter().any(|o| o.span() == d.span() && o.code == d.code) {
                     self.diagnostics.push(d);
                 }
             }
         }
+    }
+}
+
+/// Writes a value down so that equal texts are equal values; false where it is not known what it does.
+fn write_out(value: &Value, out: &mut String) -> bool {
+    let mut list = |items: &mut dyn Iterator<Item = &Value>| {
+        let mut known = true;
+        out.push('(');
+        for item in items {
+            known &= write_out(item, out);
+            out.push(',');
+        }
+        out.push(')');
+        known
+    };
+    match value {
+        Value::Bound(bound) => {
+            let known = list(&mut bound.statics.iter().map(|(_, v)| v));
+            let _ = write!(out, "{:?}", bound.callable);
+            known
+        }
+        Value::List(items) | Value::Tuple(items) => list(&mut items.iter()),
+        Value::Int(_)
+        | Value::Float(_)
+        | Value::Bool(_)
+        | Value::Str(_)
+        | Value::Duration(..)
+        | Value::DType(_)
+        | Value::Callable(_) => write!(out, "{value:?}").is_ok(),
+        _ => false,
     }
 }
 

@@ -69,8 +69,8 @@ impl Elab {
         let ty = self.ty(v).clone();
         self.are_images(&ty, e.span)?;
         let base = match &*e.kind {
-            ExprKind::Name(n) => n.clone(),
-            ExprKind::Field(_, field) => field.text.clone(),
+            ExprKind::Name(n) => n.to_string(),
+            ExprKind::Field(_, field) => field.text.to_string(),
             _ => "images".into(),
         };
         let mut name = base.clone();
@@ -85,7 +85,7 @@ impl Elab {
 
     /// `[N, H, W]`, or `[N, C, H, W]` with 1 or 3 channels, of floats or bytes.
     fn are_images(&mut self, ty: &TensorType, span: Span) -> Res<()> {
-        let channels = match ty.shape.as_slice() {
+        let channels = match &*ty.shape {
             [_, _, _] => Some(1),
             [_, c, _, _] => self.concrete(&c.dim).as_constant(),
             _ => None,

@@ -24,9 +24,11 @@ mod gradients;
 mod history;
 mod hold;
 mod index;
+mod instances;
 mod operators;
 mod order;
 mod periodic;
+mod plain;
 mod primitives;
 mod program;
 pub mod record;
@@ -46,6 +48,7 @@ mod state;
 mod statements;
 mod targets;
 pub mod testing;
+pub mod trace;
 mod train;
 mod unknown;
 mod update;
@@ -59,15 +62,15 @@ pub(crate) use builtins::docs as builtin_docs;
 pub use examples::library_tests;
 pub(crate) use program::{PRELUDE, module_of};
 pub(crate) use settings::{SETTINGS, setting_doc};
-pub(crate) use words::near;
+pub use words::near;
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::model::{DataSpec, Model};
+use crate::model::{DataSpec, Instance, Model};
 use crate::source::{FileId, Sources};
 use crate::syntax::ast::{Block, Callable, CallableKind, Column, Expr, File, Item, ItemKind, Name, StringLit};
 use elab::Elab;
 use program::Program;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use testing::{Test, TestItem};
 use train::TrainItem;
@@ -85,6 +88,8 @@ pub struct Options {
     pub tests: bool,
     /// Keep every named value with the history of its dimensions, for [`why`].
     pub why: bool,
+    /// Keep what was applied to what, for [`crate::lint`].
+    pub trace: bool,
     /// Keep what every expression of the user's files is worth, for an editor.
     pub record: bool,
 }
@@ -102,6 +107,8 @@ pub struct Checked {
     pub tests: Vec<Test>,
     /// The named values of the file, where [`Options::why`] asks for them.
     pub known: Vec<why::Known>,
+    /// What was applied to what, where [`Options::trace`] asks for it.
+    pub trace: trace::Trace,
     /// What expressions are worth, where [`Options::record`] asks for it.
     pub record: Option<Box<record::Record>>,
 }
@@ -155,6 +162,7 @@ pub fn check(
     let program = Arc::new(program);
     let mut e = Elab::new(program.clone());
     e.keep_names = options.why;
+    e.keep_trace = options.trace;
     e.record = options.record.then(Box::default);
     e.diagnostics = diagnostics;
     for (file, condition, text) in &parts.requires {
@@ -163,17 +171,23 @@ pub fn check(
     for c in program.constants.iter().filter(|c| !program.sources.get(c.file).library) {
         let _ = e.eval_static(c.file, &c.value);
     }
-    let mut trains = Vec::new();
+    let (mut trains, mut right) = (Vec::new(), HashSet::new());
     for (file, name, data, body) in &parts.trains {
         let item = TrainItem { file: *file, name, data, body };
-        e.block = name.text.clone();
+        e.block = name.text.to_string();
         if let Ok(train) = e.train(&item, &overrides, &mut optimizers) {
-            e.check_updates(&train, &optimizers);
+            e.check_updates(&train, &optimizers, &mut right);
             trains.push(train);
         }
     }
+    // What is checked by itself is in no `train` block.
+    let instances = instances::once(std::mem::take(&mut e.instances));
     e.check_by_itself(&files);
     let known = if options.why { all_known(&mut e, &files) } else { Vec::new() };
+    let trace = match options.trace {
+        true => trace::Trace { alone: alone(&mut e, &files), trains: std::mem::take(&mut e.traced) },
+        false => trace::Trace::default(),
+    };
     let mut tests: Vec<Test> = examples.iter().map(|x| x.elaborate(&program, x.file)).collect();
     if options.tests {
         let own = parts.tests.iter().filter(|t| t.file == main);
@@ -193,8 +207,35 @@ pub fn check(
     }
     diagnostics.sort_by_key(|d| (d.span().file, d.span().start));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
-    let model = (!failed).then(|| finish(e, trains, optimizers));
-    Checked { model, diagnostics, files, tests, known, record }
+    let model = (!failed).then(|| finish(e, trains, optimizers, instances));
+    Checked { model, diagnostics, files, tests, known, trace, record }
+}
+
+/// The models that no training applies, each by itself.
+fn alone(e: &mut Elab, files: &[FileId]) -> Vec<trace::Alone> {
+    let program = e.program.clone();
+    let is_model = |id: &value::CallableId| program.callable(*id).callable.kind == CallableKind::Model;
+    let models: Vec<_> = files.iter().flat_map(|f| program.declared_in(*f)).filter(is_model).collect();
+    let applied = |e: &Elab, id: &value::CallableId| {
+        let name = &program.callable(*id).callable.name.text;
+        let mut all = e.traced.iter().flat_map(|t| &t.training);
+        all.any(|a| a.kind == CallableKind::Model && *a.name == **name)
+    };
+    let mut out = Vec::new();
+    for id in models {
+        if applied(e, &id) || e.exhausted() {
+            continue;
+        }
+        let mut alone = e.attempt(id, 2);
+        let Some(outputs) = alone.applications.last().map(|a| a.results.clone()) else { continue };
+        let mut body = std::mem::take(&mut alone.body);
+        e.finish_body(&mut body);
+        let mut variables = std::mem::take(&mut alone.variables);
+        variables.iter_mut().for_each(|v| e.finish_variable(v));
+        let applications = std::mem::take(&mut alone.applications);
+        out.push(trace::Alone { body, variables, applications, outputs });
+    }
+    out
 }
 
 /// The named values of the trainings, and of the models that none of them applies.
@@ -212,7 +253,12 @@ fn all_known(e: &mut Elab, files: &[FileId]) -> Vec<why::Known> {
     known
 }
 
-fn finish(mut e: Elab, mut trains: Vec<crate::model::Train>, optimizers: Vec<value::Value>) -> Model {
+fn finish(
+    mut e: Elab,
+    mut trains: Vec<crate::model::Train>,
+    optimizers: Vec<value::Value>,
+    instances: Vec<Instance>,
+) -> Model {
     for train in &mut trains {
         for body in [&mut train.training.body, &mut train.evaluation.body] {
             e.finish_body(body);
@@ -223,7 +269,7 @@ fn finish(mut e: Elab, mut trains: Vec<crate::model::Train>, optimizers: Vec<val
         e.finish_variable(v);
     }
     let rules = update::Library { program: e.program.clone(), optimizers };
-    Model { variables, data: e.program.data.clone(), trains, rules: Arc::new(rules) }
+    Model { variables, instances, data: e.program.data.clone(), trains, rules: Arc::new(rules) }
 }
 
 fn parse_library(sources: &mut Sources, library: &[(&str, &str)], diagnostics: &mut Vec<Diagnostic>) -> Program {
@@ -431,10 +477,10 @@ fn evaluate_data(program: &mut Program, parts: &Parts, diagnostics: &mut Vec<Dia
             e.data_spec(item.file, &item.name, &item.source, &item.columns, &item.operators)
         });
         if spec.is_err() {
-            program.break_name(item.file, &item.name.text);
+            program.break_name(item.file, item.name.text);
         }
         program.data.push(spec.unwrap_or_else(|_| DataSpec {
-            name: item.name.text.clone(),
+            name: item.name.text.to_string(),
             source: String::new(),
             args: Vec::new(),
             columns: Vec::new(),

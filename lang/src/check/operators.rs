@@ -10,6 +10,8 @@ use crate::model::ValueId;
 use crate::source::Span;
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::types::{Axis, TensorType};
+use crate::word::{Word, word};
+use std::sync::LazyLock;
 
 /// An operator's sign and the primitive that it is on tensors.
 const OPERATORS: [(BinaryOp, &str, &str); 15] = [
@@ -39,6 +41,13 @@ pub(super) fn sign_of_primitive(name: &str) -> &str {
     OPERATORS.iter().find(|(.., p)| *p == name).map_or(name, |(_, s, _)| s)
 }
 
+/// The primitive that an operator is on tensors.
+fn primitive_of(op: BinaryOp) -> Word {
+    static WORDS: LazyLock<Vec<(BinaryOp, Word)>> =
+        LazyLock::new(|| OPERATORS.iter().map(|(op, _, name)| (*op, Word::new(name))).collect());
+    WORDS.iter().find(|(o, _)| *o == op).map_or_else(|| word!("add"), |(_, name)| *name)
+}
+
 fn is_function(value: &Value) -> bool {
     matches!(value, Value::Callable(_) | Value::Lambda(_) | Value::Builtin(_))
 }
@@ -58,7 +67,8 @@ impl Elab {
     }
 
     /// Applies a primitive of the library to values.
-    pub fn call_primitive(&mut self, name: &str, values: Vec<Value>, span: Span) -> Res<Value> {
+    pub fn call_primitive(&mut self, name: impl Into<Word>, values: Vec<Value>, span: Span) -> Res<Value> {
+        let name = name.into();
         let Some(id) = self.program.primitive(name) else {
             return self.error("E0201", span, format!("the library has no primitive `{name}`"));
         };
@@ -158,7 +168,7 @@ impl Elab {
         if op == Div {
             self.whole_quotient((&a, l), (&b, r), span)?;
         }
-        let name = OPERATORS.iter().find(|(o, ..)| *o == op).map_or("add", |(.., p)| p);
+        let name = primitive_of(op);
         let Some(id) = self.program.primitive(name) else {
             return self.error("E0201", at, format!("the library has no primitive `{name}`"));
         };
@@ -355,7 +365,7 @@ impl Elab {
             shape.push(y.shape[1].clone());
             return Ok(Value::Tensor(self.reshape_to(out, shape, span)));
         }
-        let Some(id) = self.program.primitive("matmul") else { return Err(Failed) };
+        let Some(id) = self.program.primitive(word!("matmul")) else { return Err(Failed) };
         self.apply_primitive(
             id,
             vec![Argument::of(Value::Tensor(a), left.1), Argument::of(Value::Tensor(b), right.1)],
@@ -373,12 +383,12 @@ impl Elab {
     /// As `reshape`, keeping the history of the axes.
     pub fn reshape_to(&mut self, v: ValueId, shape: Vec<Axis>, span: Span) -> ValueId {
         let ty = self.ty(v).clone();
-        if ty.shape == shape {
+        if *ty.shape == *shape {
             return v;
         }
         let to = crate::model::Attr::Ints(shape.iter().map(|a| a.dim.clone()).collect());
-        let result = TensorType { dtype: ty.dtype, shape, below: ty.below };
-        self.primitive("reshape", vec![("to".into(), to)], vec![v], result, span)
+        let result = TensorType { dtype: ty.dtype, shape: shape.into(), below: ty.below };
+        self.primitive(word!("reshape"), vec![(word!("to"), to)], vec![v], result, span)
     }
 
     /// The shape to which operands are repeated: they line up from the last axis, and a literal 1

@@ -25,8 +25,8 @@ impl Elab {
         broadcast: bool,
     ) -> Res<Signature> {
         // What the library writes is in order, and an operator's operands are alike: no other order can be meant.
-        let operator = sign_of_primitive(&callable.name.text) != callable.name.text;
-        if operator || self.in_library(span) {
+        let operator = || sign_of_primitive(&callable.name.text) != callable.name.text;
+        if self.in_library(span) || operator() {
             return self.bind_in_order(callable, params, args, env, span, broadcast);
         }
         let before = self.diagnostics.len();
@@ -79,7 +79,7 @@ impl Elab {
         span: Span,
     ) -> Diagnostic {
         let name = self.quote(head_of(self.program.sources.text(span), span));
-        let what = if self.in_library(span) || name.is_empty() { &callable.name.text } else { &name };
+        let what = if self.in_library(span) || name.is_empty() { callable.name.text.as_str() } else { &name };
         let told = |a: &Argument| match &a.value {
             super::value::Value::Tensor(v) => self.ty(*v).to_string(),
             other => self.describe(other),

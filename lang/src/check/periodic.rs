@@ -113,12 +113,12 @@ impl Elab {
                     (Some(a), Some(b)) => self.at_most(a, b) != Verdict::Refuted,
                     (a, b) => a.is_some() || b.is_none(),
                 };
-                f.name == **name && f.ty.dtype == node.ty.dtype && f.ty.shape == wanted && bound
+                f.name == **name && f.ty.dtype == node.ty.dtype && *f.ty.shape == *wanted && bound
             };
             if spec.fields.iter().any(|f| fits(&f)) {
                 continue;
             }
-            let one = TensorType { shape: wanted, ..node.ty.clone() };
+            let one = TensorType { shape: wanted.into(), ..node.ty.clone() };
             let d = Diagnostic::error("E0601", e.span, format!("`{}` has no field `{name}` of {one}", spec.name))
                 .says("evaluated here")
                 .label(node.span, format!("the training uses `{name}`"));

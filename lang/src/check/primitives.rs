@@ -2,6 +2,7 @@
 
 use super::apply::Argument;
 use super::elab::{Elab, Failed, Res};
+use super::history::Text;
 use super::operators::static_math;
 use super::rules;
 use super::signature::{CLASSES, Signature};
@@ -12,12 +13,14 @@ use crate::model::{Attr, Attrs, ValueId};
 use crate::source::Span;
 use crate::syntax::ast::{AxisExpr, Callable, Expr, ExprKind, Param, ResultType, TypeExpr, TypeKind};
 use crate::types::{Axis, DType, TensorType};
+use crate::word::{Word, word};
 
 impl Elab {
     pub fn apply_primitive(&mut self, id: CallableId, args: Vec<Argument>, at: Span, span: Span) -> Res<Value> {
         let program = self.program.clone();
         let declared = program.callable(id);
         let callable = &declared.callable;
+        // Static values alone are worked out now.
         if args.iter().any(|a| matches!(a.value, Value::Opaque))
             && args.iter().all(|a| a.value.is_number() || matches!(a.value, Value::Opaque))
         {
@@ -32,6 +35,11 @@ impl Elab {
                 return Ok(Value::Opaque);
             }
         }
+        if let Some(plain) = program.plain(id)
+            && let Some(applied) = self.apply_plain(plain, callable, &args, span)
+        {
+            return applied;
+        }
         let sig = self.bind(callable, &callable.inputs, args, Env::new(declared.file), span, true)?;
         let v = self.emit_primitive(callable, sig, at, span)?;
         Ok(Value::Tensor(v))
@@ -42,7 +50,7 @@ impl Elab {
         let ty = self.primitive_result(callable, result, &mut sig, at, span)?;
         let mut args = Vec::new();
         for (param, tensor) in callable.inputs.iter().zip(&sig.tensors) {
-            match (tensor, sig.env.get(&param.name.text)) {
+            match (tensor, sig.env.get(param.name.text)) {
                 (Some(v), _) => args.push(*v),
                 (None, Some(Value::List(items))) if super::signature::is_tensor_list(param) => {
                     args.extend(items.iter().filter_map(|v| if let Value::Tensor(v) = v { Some(*v) } else { None }));
@@ -53,7 +61,7 @@ impl Elab {
         self.can_be(&callable.name.text, &ty.shape, span)?;
         let attrs = self.attributes(callable, &sig, span)?;
         let ty = TensorType { below: ty.below.clone().or_else(|| self.kept_bound(callable, &args, ty.dtype)), ..ty };
-        Ok(self.primitive(&callable.name.text, attrs, args, ty, span))
+        Ok(self.primitive(callable.name.text, attrs, args, ty, span))
     }
 
     /// Refuses a tensor that is too large for any machine, and one with an axis of no size.
@@ -73,14 +81,17 @@ impl Elab {
     }
 
     /// A primitive that only moves elements (its result has the class `any`) keeps their bound.
-    fn kept_bound(&self, callable: &Callable, args: &[ValueId], dtype: DType) -> Option<Dim> {
+    pub fn kept_bound(&self, callable: &Callable, args: &[ValueId], dtype: DType) -> Option<Dim> {
+        if !dtype.is_int() {
+            return None;
+        }
         let Some(ResultType::One(TypeExpr { kind: TypeKind::Tensor { dtype: class, .. }, .. })) = &callable.result
         else {
             return None;
         };
         let moves = class.text == "any"
             || (callable.name.text == "cast" && args.first().is_some_and(|v| self.ty(*v).dtype.is_int()));
-        if !dtype.is_int() || !moves {
+        if !moves {
             return None;
         }
         let mut most: Option<Dim> = None;
@@ -100,8 +111,8 @@ impl Elab {
     fn attributes(&mut self, callable: &Callable, sig: &Signature, span: Span) -> Res<Attrs> {
         let mut attrs = Attrs::new();
         for param in callable.inputs.iter().filter(|p| is_static(p)) {
-            let name = param.name.text.as_str();
-            let value = if name == "key" {
+            let name = param.name.text;
+            let value = if name == word!("key") {
                 Value::int(self.draw_key(&callable.name.text))
             } else {
                 sig.env.get(name).cloned().unwrap_or(Value::Unknown)
@@ -123,14 +134,14 @@ impl Elab {
                     return self.error("E0503", span, format!("`{name}` of `{}` cannot be {kind}", callable.name.text));
                 }
             };
-            attrs.push((name.into(), attr));
+            attrs.push((name, attr));
         }
         Ok(attrs)
     }
 
     /// The identity of a random draw: the instance it stands in, and which draw of it.
     fn draw_key(&mut self, primitive: &str) -> i64 {
-        let path = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
+        let path = self.scopes.last().map_or_else(Default::default, |s| s.path);
         let n = self.draws.entry(path.to_string()).or_insert(0);
         *n += 1;
         super::stable_hash(&format!("{path}/{primitive}#{n}"))
@@ -148,7 +159,7 @@ impl Elab {
         let TypeKind::Tensor { dtype, axes, below } = &result.kind else { return Err(Failed) };
         let element = match DType::from_name(&dtype.text) {
             Some(d) => d,
-            None => match (sig.env.get(&dtype.text), sig.classes.get(&dtype.text)) {
+            None => match (sig.env.get(dtype.text), sig.classes.get(dtype.text)) {
                 (Some(Value::DType(d)), _) => *d,
                 (_, Some((d, _))) => *d,
                 _ if CLASSES.contains(&dtype.text.as_str()) => {
@@ -175,11 +186,11 @@ impl Elab {
             }
             None => None,
         };
-        Ok(TensorType { dtype: element, shape, below })
+        Ok(TensorType { dtype: element, shape: shape.into(), below })
     }
 
     fn list_dtype(&self, callable: &Callable, sig: &Signature) -> Option<DType> {
-        callable.inputs.iter().find_map(|p| match sig.env.get(&p.name.text) {
+        callable.inputs.iter().find_map(|p| match sig.env.get(p.name.text) {
             Some(Value::List(items)) => {
                 items.iter().find_map(|v| if let Value::Tensor(v) = v { Some(self.ty(*v).dtype) } else { None })
             }
@@ -204,7 +215,6 @@ impl Elab {
                 }
                 let Some(Value::List(items)) = sig.env.get(name).cloned() else { return Err(Failed) };
                 let user = self.user_span(span);
-                let by = self.quote(user);
                 // Sizes that are given come from the axes at the same places of the first argument, counted from the
                 // end: a transposed convolution of an image.
                 let first = sig.tensors.iter().flatten().next().map(|v| self.ty(*v).shape.clone()).unwrap_or_default();
@@ -214,7 +224,7 @@ impl Elab {
                     let source = (first.len() + i).checked_sub(items.len()).and_then(|k| first.get(k));
                     let source = source.filter(|_| first.len() > items.len()).map(|a| a.origin);
                     let origin = source.map_or(Default::default(), |source| {
-                        self.history.add(format!("{dim}, from `{by}`"), user, vec![source])
+                        self.history.add(Text::From(dim.to_string(), user), user, vec![source])
                     });
                     shape.push(Axis { dim, origin });
                 }
@@ -225,9 +235,9 @@ impl Elab {
                 let Some(rule) = rules::find(rule) else {
                     return self.error("E0201", name.span, format!("there is no shape rule `{rule}`"));
                 };
-                let names: Vec<&str> = args
+                let names: Vec<Word> = args
                     .iter()
-                    .filter_map(|a| if let ExprKind::Name(n) = &*a.value.kind { Some(n.as_str()) } else { None })
+                    .filter_map(|a| if let ExprKind::Name(n) = &*a.value.kind { Some(*n) } else { None })
                     .collect();
                 let place = rules::Place { primitive: &callable.name.text, at, span };
                 let axes = rule(self, sig, &names, &place)?;
@@ -256,13 +266,8 @@ impl Elab {
         let mut parents: Vec<_> = sig.dims.iter().filter(|(name, _)| used(name)).map(|(_, (a, _))| a.origin).collect();
         parents.retain(|p| self.history.place(*p) != Some(user));
         parents.sort_unstable();
-        let by = self.quote(user);
-        let text = if told == dim.to_string() {
-            format!("{dim}, from `{by}`")
-        } else {
-            format!("{dim} = {told}, from `{by}`")
-        };
-        let origin = self.history.add(text, user, parents);
+        let text = if told == dim.to_string() { told } else { format!("{dim} = {told}") };
+        let origin = self.history.add(Text::From(text, user), user, parents);
         Ok(Axis { dim, origin })
     }
 

@@ -1,12 +1,15 @@
 //! The declarations of a file, of what it imports, and of the library, by name.
 
+use super::plain::Plain;
 use super::value::CallableId;
 use crate::diagnostic::Diagnostic;
 use crate::model::DataSpec;
 use crate::source::{FileId, Sources, Span};
 use crate::syntax::Late;
 use crate::syntax::ast::{Callable, CallableKind, Expr, File, Item, ItemKind, Name};
+use crate::word::{Quick, Word, WordMap};
 use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasherDefault;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What a global name stands for.
@@ -42,6 +45,8 @@ struct Entry {
     file: FileId,
     late: Option<Late>,
     declared: OnceLock<Declared>,
+    /// For a primitive: whether it is elementwise.
+    plain: OnceLock<Option<Plain>>,
 }
 
 /// Everything that names can mean.
@@ -56,11 +61,13 @@ pub(super) struct Program {
     pub dims: Vec<(Constant, Option<i64>)>,
     pub data: Vec<DataSpec>,
     /// The names each file sees: its own, its module's, its imports.
-    pub scopes: HashMap<FileId, BTreeMap<String, (Global, Span)>>,
+    pub scopes: HashMap<FileId, WordMap<(Global, Span)>, BuildHasherDefault<Quick>>,
     /// The names that every file sees.
-    pub prelude: BTreeMap<String, Global>,
+    pub prelude: WordMap<Global>,
+    /// The declarations of `std.primitives`.
+    primitives: WordMap<CallableId>,
     /// The names of each module, `std.layers`.
-    pub modules: BTreeMap<String, BTreeMap<String, Global>>,
+    pub modules: BTreeMap<String, BTreeMap<Word, Global>>,
     /// Modules that import themselves: what they lack was reported with the cycle.
     pub cyclic: Vec<String>,
 }
@@ -87,6 +94,11 @@ impl Program {
         })
     }
 
+    /// An elementwise primitive's inputs and result.
+    pub fn plain(&self, id: CallableId) -> Option<&Plain> {
+        self.callables[id.0 as usize].plain.get_or_init(|| Plain::of(&self.callable(id).callable)).as_ref()
+    }
+
     /// Every callable, of the library too.
     pub fn all_callables(&self) -> impl Iterator<Item = &Declared> {
         (0..self.callables.len() as u32).map(|i| self.callable(CallableId(i)))
@@ -103,15 +115,16 @@ impl Program {
     }
 
     /// What a name means in a file, after its local names.
-    pub fn lookup(&self, file: FileId, name: &str) -> Option<Global> {
-        let own = self.scopes.get(&file).and_then(|s| s.get(name)).map(|(g, _)| *g);
-        own.or_else(|| self.prelude.get(name).copied())
+    pub fn lookup(&self, file: FileId, name: impl Into<Word>) -> Option<Global> {
+        let name = name.into();
+        let own = self.scopes.get(&file).and_then(|s| s.get(&name)).map(|(g, _)| *g);
+        own.or_else(|| self.prelude.get(&name).copied())
     }
 
     /// Names that a file sees, for suggestions.
-    pub fn visible(&self, file: FileId) -> impl Iterator<Item = &str> {
+    pub fn visible(&self, file: FileId) -> impl Iterator<Item = &str> + '_ {
         let own = self.scopes.get(&file).into_iter().flat_map(|s| s.keys());
-        own.chain(self.prelude.keys()).map(String::as_str)
+        own.chain(self.prelude.keys()).map(|name| &**name)
     }
 
     /// Takes in the library's files. A callable of theirs is parsed when it is first asked for.
@@ -127,9 +140,14 @@ impl Program {
                     "test" => continue,
                     "import" | "const" | "dim" => {}
                     _ => {
-                        let name = late.name().unwrap_or_default().to_string();
-                        names.insert(name, Global::Callable(CallableId(self.callables.len() as u32)));
-                        self.callables.push(Entry { file, late: Some(late), declared: OnceLock::new() });
+                        let name = late.name().unwrap_or_default();
+                        names.insert(name.into(), Global::Callable(CallableId(self.callables.len() as u32)));
+                        self.callables.push(Entry {
+                            file,
+                            late: Some(late),
+                            declared: OnceLock::new(),
+                            plain: OnceLock::new(),
+                        });
                         continue;
                     }
                 }
@@ -146,12 +164,19 @@ impl Program {
         }
         for (module, files) in by_module {
             let names = self.modules.get(&module).cloned().unwrap_or_default();
+            if module == PRELUDE[0] {
+                let callable = |(name, global): (&Word, &Global)| match global {
+                    Global::Callable(id) => Some((*name, *id)),
+                    _ => None,
+                };
+                self.primitives.extend(names.iter().filter_map(callable));
+            }
             if PRELUDE.contains(&module.as_str()) {
                 self.prelude.extend(names.clone());
             }
             for file in files {
                 let scope = self.scopes.entry(file).or_default();
-                scope.extend(names.iter().map(|(n, g)| (n.clone(), (*g, Span::default()))));
+                scope.extend(names.iter().map(|(n, g)| (*n, (*g, Span::default()))));
             }
         }
         for (file, path, names) in imports {
@@ -171,7 +196,7 @@ impl Program {
             }
             if let ItemKind::Error(names) = &item.kind {
                 let scope = self.scopes.entry(id).or_default();
-                scope.extend(names.iter().map(|n| (n.text.clone(), (Global::Broken, n.span))));
+                scope.extend(names.iter().map(|n| (n.text, (Global::Broken, n.span))));
                 continue;
             }
             let Some((name, global)) = self.declare(id, item) else { continue };
@@ -196,7 +221,7 @@ impl Program {
             );
             return;
         }
-        scope.insert(name.text.clone(), (global, name.span));
+        scope.insert(name.text, (global, name.span));
     }
 
     fn declare(&mut self, file: FileId, item: Item) -> Option<(Name, Global)> {
@@ -205,7 +230,7 @@ impl Program {
         };
         let name = callable.name.clone();
         let declared = OnceLock::from(Declared { callable, file, doc: item.doc });
-        self.callables.push(Entry { file, late: None, declared });
+        self.callables.push(Entry { file, late: None, declared, plain: OnceLock::new() });
         Some((name, Global::Callable(CallableId(self.callables.len() as u32 - 1))))
     }
 
@@ -215,17 +240,17 @@ impl Program {
     }
 
     /// Makes a name silent: its declaration has an error that was reported.
-    pub fn break_name(&mut self, file: FileId, name: &str) {
-        if let Some(entry) = self.scopes.get_mut(&file).and_then(|s| s.get_mut(name)) {
+    pub fn break_name(&mut self, file: FileId, name: Word) {
+        if let Some(entry) = self.scopes.get_mut(&file).and_then(|s| s.get_mut(&name)) {
             entry.0 = Global::Broken;
         }
     }
 
     fn import(&mut self, file: FileId, path: &[Name], names: &[Name], diagnostics: &mut Vec<Diagnostic>) {
         let module: String = path.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(".");
-        let silent = |scope: &mut BTreeMap<String, (Global, Span)>| {
+        let silent = |scope: &mut WordMap<(Global, Span)>| {
             for name in names {
-                scope.entry(name.text.clone()).or_insert((Global::Broken, name.span));
+                scope.entry(name.text).or_insert((Global::Broken, name.span));
             }
         };
         // What a cycle keeps from being known was reported with it.
@@ -243,11 +268,11 @@ impl Program {
                 None => {
                     let mut d = Diagnostic::error("E0204", name.span, format!("`{module}` has no `{}`", name.text));
                     let elsewhere = self.modules.iter().find(|(_, names)| names.contains_key(&name.text));
-                    let theirs =
-                        super::foreign::name(self, file, &name.text).filter(|(h, _)| exported.contains_key(*h));
+                    let theirs = super::foreign::name(self, file, &name.text)
+                        .filter(|(h, _)| exported.contains_key(&Word::new(h)));
                     if let Some((here, _)) = theirs {
                         d = d.help(format!("it is called `{here}` here")).fix("write its name here", name.span, here);
-                    } else if let Some(near) = super::near(&name.text, exported.keys().map(String::as_str)) {
+                    } else if let Some(near) = super::near(&name.text, exported.keys().map(Word::as_str)) {
                         d = d.help(format!("did you mean `{near}`?")).fix("correct the name", name.span, near);
                     } else if let Some((other, _)) = elsewhere {
                         d = d.help(if PRELUDE.contains(&other.as_str()) {
@@ -256,11 +281,11 @@ impl Program {
                             format!("`{}` is in `{other}`", name.text)
                         });
                     } else {
-                        let all: Vec<&str> = exported.keys().map(String::as_str).collect();
+                        let all: Vec<&str> = exported.keys().map(Word::as_str).collect();
                         d = d.note(format!("it has {}", all.join(", ")));
                     }
                     diagnostics.push(d);
-                    self.scopes.entry(file).or_default().insert(name.text.clone(), (Global::Broken, name.span));
+                    self.scopes.entry(file).or_default().insert(name.text, (Global::Broken, name.span));
                 }
             }
         }
@@ -276,7 +301,7 @@ impl Program {
             _ => String::new(),
         };
         if let Some(inner) = self.modules.get(&whole) {
-            let some: Vec<&str> = inner.keys().map(String::as_str).take(2).collect();
+            let some: Vec<&str> = inner.keys().map(Word::as_str).take(2).collect();
             return Diagnostic::error("E0204", span.to(last), "this import does not say which names it brings")
                 .says(format!("`{whole}` is a module"))
                 .help(format!("write `import {whole}.{{{}, …}}`", some.join(", ")));
@@ -301,11 +326,9 @@ impl Program {
     }
 
     /// The primitive with this name.
-    pub fn primitive(&self, name: &str) -> Option<CallableId> {
-        match self.modules.get("std.primitives")?.get(name)? {
-            Global::Callable(id) if self.callable(*id).callable.kind == CallableKind::Primitive => Some(*id),
-            _ => None,
-        }
+    pub fn primitive(&self, name: impl Into<Word>) -> Option<CallableId> {
+        let id = *self.primitives.get(&name.into())?;
+        (self.callable(id).callable.kind == CallableKind::Primitive).then_some(id)
     }
 }
 
@@ -333,7 +356,7 @@ fn declare(
 fn nothing(span: Span) -> Callable {
     Callable {
         kind: CallableKind::Function,
-        name: Name { text: String::new(), span },
+        name: Name { text: Word::default(), span },
         statics: None,
         inputs: Vec::new(),
         result: None,

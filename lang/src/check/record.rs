@@ -7,7 +7,7 @@ use super::elab::Elab;
 use super::history::History;
 use super::value::Value;
 use crate::model::DataSpec;
-use crate::source::Span;
+use crate::source::{Sources, Span};
 use crate::types::OriginId;
 use std::collections::HashMap;
 
@@ -55,9 +55,10 @@ impl Record {
     }
 
     /// For each axis of a tensor its size and where that came from, the latest first; at most `limit` lines each.
-    pub fn lives(&self, seen: &Seen, limit: usize) -> Vec<(String, Vec<(String, Span)>)> {
+    pub fn lives(&self, seen: &Seen, limit: usize, sources: &Sources) -> Vec<(String, Vec<(String, Span)>)> {
         let Some(history) = self.histories.get(seen.history) else { return Vec::new() };
-        let lines = |of: OriginId| history.lines(of, limit).into_iter().map(|(t, s)| (t.to_string(), s)).collect();
+        let lines =
+            |of: OriginId| history.lines(of, limit).into_iter().map(|o| (o.text.told(sources), o.span)).collect();
         seen.axes.iter().map(|(dim, origin)| (dim.clone(), lines(*origin))).collect()
     }
 
@@ -86,7 +87,7 @@ impl Elab {
             _ => Vec::new(),
         };
         let fields = match value {
-            Value::Named(items) => items.iter().map(|(name, v)| (name.clone(), self.told(v))).collect(),
+            Value::Named(items) => items.iter().map(|(name, v)| (name.to_string(), self.in_words(v))).collect(),
             _ => Vec::new(),
         };
         let tensor = match value {
@@ -94,7 +95,7 @@ impl Elab {
             Value::Tuple(items) => items.iter().any(|v| matches!(v, Value::Tensor(_))),
             _ => false,
         };
-        let text = self.told(value);
+        let text = self.in_words(value);
         if let Some(record) = self.record.as_mut().filter(|_| !text.is_empty()) {
             let history = record.at;
             record.seen.insert(span, Seen { text, tensor, fields, axes, history });
@@ -102,7 +103,7 @@ impl Elab {
     }
 
     /// A value in words; empty where there is nothing to say.
-    fn told(&self, value: &Value) -> String {
+    fn in_words(&self, value: &Value) -> String {
         let list = |items: &mut dyn Iterator<Item = String>, n: usize| {
             let mut parts: Vec<String> = items.take(PARTS).collect();
             if n > PARTS {
@@ -120,12 +121,12 @@ impl Elab {
             Value::DType(dtype) => dtype.to_string(),
             Value::Tensor(v) => self.ty(*v).to_string(),
             Value::Tuple(items) if items.is_empty() => String::new(),
-            Value::Tuple(items) => format!("({})", list(&mut items.iter().map(|v| self.told(v)), items.len())),
+            Value::Tuple(items) => format!("({})", list(&mut items.iter().map(|v| self.in_words(v)), items.len())),
             Value::Named(items) => {
-                let mut parts = items.iter().map(|(name, v)| format!("{name}: {}", self.told(v)));
+                let mut parts = items.iter().map(|(name, v)| format!("{name}: {}", self.in_words(v)));
                 format!("({})", list(&mut parts, items.len()))
             }
-            Value::List(items) => format!("[{}]", list(&mut items.iter().map(|v| self.told(v)), items.len())),
+            Value::List(items) => format!("[{}]", list(&mut items.iter().map(|v| self.in_words(v)), items.len())),
             Value::Callable(_) | Value::Lambda(_) | Value::Builtin(_) => "a function".into(),
             Value::Bound(bound) => {
                 format!("an instance of `{}`", self.program.callable(bound.callable).callable.name.text)

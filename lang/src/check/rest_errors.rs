@@ -103,10 +103,10 @@ impl Elab {
         };
         let swapped =
             callable.statics.iter().flatten().find(
-                |p| matches!(sig.env.get(&p.name.text), Some(super::value::Value::Int(n)) if self.surely(n, have)),
+                |p| matches!(sig.env.get(p.name.text), Some(super::value::Value::Int(n)) if self.surely(n, have)),
             );
-        let by = axis.and_then(|(axis, _)| self.history.get(axis.origin).cloned());
-        let applied = by.map(|o| o.text).and_then(|t| Some(t.rsplit_once("of `")?.1.trim_end_matches('`').to_string()));
+        let by = axis.and_then(|(axis, _)| self.history.get(axis.origin)).map(|o| self.told(&o.text));
+        let applied = by.and_then(|t| Some(t.rsplit_once("of `")?.1.trim_end_matches('`').to_string()));
         d = d.help(match (swapped, applied) {
             (Some(other), _) => format!("`{name}` comes before `{}`: swap the two", other.name.text),
             (None, Some(layer)) => format!("make `{layer}` give {have} instead of {limit}"),
@@ -152,9 +152,7 @@ impl Elab {
         if let Some(logits) =
             before.filter(|b| b.rank() > 2 && b.rank() == first.len() + 1 && first.len() == part.len())
         {
-            let mut moved = logits.shape.clone();
-            let classes = moved.remove(1);
-            moved.push(classes);
+            let moved = logits.shape.without(1).with(logits.rank() - 1, logits.shape[1].clone());
             if moved[..part.len()].iter().zip(part).all(|(a, b)| self.agree(&a.dim, &b.dim)) {
                 let names = &["h", "w", "d", "e"][..(logits.rank() - 2).min(4)];
                 let axes = names.join(" ");

@@ -51,7 +51,7 @@ impl Elab {
             let mut nodes = Vec::new();
             let mut types = types.iter();
             for (param, input) in callable.inputs.iter().zip(inputs) {
-                let list = match env.get(&param.name.text) {
+                let list = match env.get(param.name.text) {
                     Some(Value::List(items)) if input.is_none() => Some(items.len()),
                     _ => None,
                 };
@@ -64,13 +64,13 @@ impl Elab {
                         nodes.push(v);
                         items.push(Value::Tensor(v));
                     }
-                    env.rebind(&param.name.text, Value::list(items));
+                    env.rebind(param.name.text, Value::list(items));
                 } else if input.is_some()
                     && let Some(ty) = types.next()
                 {
                     let v = e.push(Op::Input(param.name.text.as_str().into()), Vec::new(), ty.clone(), head);
                     nodes.push(v);
-                    env.rebind(&param.name.text, Value::Tensor(v));
+                    env.rebind(param.name.text, Value::Tensor(v));
                 }
             }
             let y = e.push(Op::Input("y".into()), Vec::new(), result.clone(), head);

@@ -3,6 +3,7 @@
 
 use super::compare::Verdict;
 use super::elab::{Elab, Failed, Res};
+use super::history::Text;
 use super::shape_help::listed;
 use super::signature::Signature;
 use super::value::Value;
@@ -11,6 +12,7 @@ use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
 use crate::source::Span;
 use crate::types::{Axis, OriginId};
+use crate::word::Word;
 
 /// Where a rule is used, for its errors.
 pub(super) struct Place<'a> {
@@ -23,7 +25,7 @@ pub(super) struct Place<'a> {
 
 /// A rule: from what the signature has bound, and the names it is called with, to axes. It may put
 /// the static arguments it is called with into normal form.
-type Rule = fn(&mut Elab, &mut Signature, &[&str], &Place) -> Res<Vec<Axis>>;
+type Rule = fn(&mut Elab, &mut Signature, &[Word], &Place) -> Res<Vec<Axis>>;
 
 const RULES: [(&str, Rule); 12] = [
     ("reduced", reduced),
@@ -44,11 +46,11 @@ pub(super) fn find(name: &str) -> Option<Rule> {
     RULES.iter().find(|(n, _)| *n == name).map(|(_, r)| *r)
 }
 
-pub(super) fn rest(sig: &Signature, names: &[&str], i: usize) -> Res<Vec<Axis>> {
-    names.get(i).and_then(|n| sig.rests.get(n)).map(|(a, _)| a.clone()).ok_or(Failed)
+pub(super) fn rest(sig: &Signature, names: &[Word], i: usize) -> Res<Vec<Axis>> {
+    names.get(i).and_then(|n| sig.rests.get(n)).map(|(a, _)| a.to_vec()).ok_or(Failed)
 }
 
-pub(super) fn ints(e: &mut Elab, sig: &Signature, names: &[&str], i: usize, place: &Place) -> Res<Vec<Dim>> {
+pub(super) fn ints(e: &mut Elab, sig: &Signature, names: &[Word], i: usize, place: &Place) -> Res<Vec<Dim>> {
     match names.get(i).and_then(|n| sig.env.get(n)).cloned() {
         Some(Value::List(items)) => items.iter().map(|v| e.dim_of(v, place.span)).collect(),
         Some(value) => Ok(vec![e.dim_of(&value, place.span)?]),
@@ -57,9 +59,9 @@ pub(super) fn ints(e: &mut Elab, sig: &Signature, names: &[&str], i: usize, plac
 }
 
 /// Axes as numbers from 0, negative ones counted from the end; all of them when none is given.
-fn axes(e: &mut Elab, sig: &mut Signature, names: &[&str], i: usize, rank: usize, place: &Place) -> Res<Vec<usize>> {
+fn axes(e: &mut Elab, sig: &mut Signature, names: &[Word], i: usize, rank: usize, place: &Place) -> Res<Vec<usize>> {
     let given = ints(e, sig, names, i, place)?;
-    let name = names.get(i).copied().unwrap_or("axis");
+    let name = names.get(i).copied().unwrap_or_else(|| "axis".into());
     let listed = matches!(sig.env.get(name), Some(Value::List(_)));
     let mut out = Vec::new();
     for axis in &given {
@@ -90,7 +92,7 @@ impl Elab {
             _ => {
                 // In the library it is the user's application that names it.
                 let applied = self.applied_at(span).map(|(name, _)| name);
-                let what = applied.unwrap_or_else(|| what.to_string());
+                let what = applied.unwrap_or_else(|| what.into());
                 let d =
                     Diagnostic::error("E0307", span, format!("`{what}` names axis {axis} of a tensor of rank {rank}"))
                         .help(if rank == 0 {
@@ -104,7 +106,7 @@ impl Elab {
     }
 }
 
-fn reduced(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> Res<Vec<Axis>> {
+fn reduced(e: &mut Elab, sig: &mut Signature, names: &[Word], place: &Place) -> Res<Vec<Axis>> {
     let shape = rest(sig, names, 0)?;
     let gone = axes(e, sig, names, 1, shape.len(), place)?;
     let keep = match names.get(2).and_then(|n| sig.env.get(n)) {
@@ -120,14 +122,14 @@ fn reduced(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> 
         .collect())
 }
 
-fn along(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> Res<Vec<Axis>> {
+fn along(e: &mut Elab, sig: &mut Signature, names: &[Word], place: &Place) -> Res<Vec<Axis>> {
     let shape = rest(sig, names, 0)?;
     axes(e, sig, names, 1, shape.len(), place)?;
-    Ok(shape)
+    Ok(shape.to_vec())
 }
 
 /// The shape itself; it must broadcast to that of the argument.
-fn summed(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> Res<Vec<Axis>> {
+fn summed(e: &mut Elab, sig: &mut Signature, names: &[Word], place: &Place) -> Res<Vec<Axis>> {
     let shape = rest(sig, names, 0)?;
     let to = ints(e, sig, names, 1, place)?;
     let stretches = to.len() <= shape.len()
@@ -139,7 +141,7 @@ fn summed(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> R
     Ok(to.into_iter().zip(&shape[offset..]).map(|(dim, a)| Axis { origin: a.origin, dim }).collect())
 }
 
-fn broadcasted(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> Res<Vec<Axis>> {
+fn broadcasted(e: &mut Elab, sig: &mut Signature, names: &[Word], place: &Place) -> Res<Vec<Axis>> {
     let shape = rest(sig, names, 0)?;
     let to = ints(e, sig, names, 1, place)?;
     let stretches = shape.len() <= to.len()
@@ -155,7 +157,7 @@ fn broadcasted(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place)
     Ok(to.into_iter().enumerate().map(|(i, dim)| Axis { origin: origin(i), dim }).collect())
 }
 
-fn reshaped(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> Res<Vec<Axis>> {
+fn reshaped(e: &mut Elab, sig: &mut Signature, names: &[Word], place: &Place) -> Res<Vec<Axis>> {
     let shape = rest(sig, names, 0)?;
     let mut to = ints(e, sig, names, 1, place)?;
     let size = |dims: &mut dyn Iterator<Item = &Dim>| dims.fold(Dim::constant(1), |n, d| n.mul(d));
@@ -179,7 +181,7 @@ fn reshaped(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) ->
             }
         }
         if let Some(name) = names.get(1) {
-            sig.env.rebind(name, Value::dims(to.clone()));
+            sig.env.rebind(*name, Value::dims(to.clone()));
         }
     }
     let want = size(&mut to.iter());
@@ -220,7 +222,6 @@ fn dims(axes: &[Axis]) -> Vec<Dim> {
 /// The axes of a reshape with their history: groups of axes that have the same number of elements before and after,
 /// as short as possible. A group of one axis keeps its history.
 fn regrouped(e: &mut Elab, shape: &[Axis], to: Vec<Dim>, place: Span) -> Vec<Axis> {
-    let by = e.quote(place);
     let mut out = Vec::new();
     let (mut i, mut j) = (0, 0);
     while j < to.len() {
@@ -247,12 +248,12 @@ fn regrouped(e: &mut Elab, shape: &[Axis], to: Vec<Dim>, place: Span) -> Vec<Axi
                 let told = many.iter().map(|a| a.dim.to_string()).collect::<Vec<_>>().join(" * ");
                 for dim in onto {
                     let text = match (many.len(), onto.len()) {
-                        (0, _) => format!("{dim}, from `{by}`"),
-                        (_, 1) if told == dim.to_string() => format!("{dim}, from `{by}`"),
-                        (_, 1) => format!("{dim} = {told}, from `{by}`"),
-                        _ => format!("{dim} of {told}, from `{by}`"),
+                        (0, _) => dim.to_string(),
+                        (_, 1) if told == dim.to_string() => told.clone(),
+                        (_, 1) => format!("{dim} = {told}"),
+                        _ => format!("{dim} of {told}"),
                     };
-                    let origin = e.history.add(text, place, parents.clone());
+                    let origin = e.history.add(Text::From(text, place), place, parents.clone());
                     out.push(Axis { dim: dim.clone(), origin });
                 }
             }
@@ -261,7 +262,7 @@ fn regrouped(e: &mut Elab, shape: &[Axis], to: Vec<Dim>, place: Span) -> Vec<Axi
     out
 }
 
-fn transposed(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> Res<Vec<Axis>> {
+fn transposed(e: &mut Elab, sig: &mut Signature, names: &[Word], place: &Place) -> Res<Vec<Axis>> {
     let shape = rest(sig, names, 0)?;
     let given = ints(e, sig, names, 1, place)?;
     let rank = shape.len();
@@ -289,7 +290,7 @@ fn transposed(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) 
         }));
     }
     if let Some(name) = names.get(1) {
-        sig.env.rebind(name, Value::dims(order.iter().map(|&a| Dim::constant(a as i64))));
+        sig.env.rebind(*name, Value::dims(order.iter().map(|&a| Dim::constant(a as i64))));
     }
     Ok(order.into_iter().map(|i| shape[i].clone()).collect())
 }
@@ -305,7 +306,7 @@ fn per_axis(e: &mut Elab, lists: &[&[Dim]], rank: usize, place: &Place) -> Res<(
     Ok(())
 }
 
-fn sliced(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> Res<Vec<Axis>> {
+fn sliced(e: &mut Elab, sig: &mut Signature, names: &[Word], place: &Place) -> Res<Vec<Axis>> {
     let shape = rest(sig, names, 0)?;
     let (starts, stops) = (ints(e, sig, names, 1, place)?, ints(e, sig, names, 2, place)?);
     per_axis(e, &[&starts, &stops], shape.len(), place)?;
@@ -331,15 +332,14 @@ fn sliced(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> R
             axis.origin
         } else {
             let user = e.user_span(place.span);
-            let by = e.quote(user);
-            e.history.add(format!("{dim} of {}, from `{by}`", axis.dim), user, vec![axis.origin])
+            e.history.add(Text::From(format!("{dim} of {}", axis.dim), user), user, vec![axis.origin])
         };
         out.push(Axis { dim, origin });
     }
     Ok(out)
 }
 
-fn padded(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> Res<Vec<Axis>> {
+fn padded(e: &mut Elab, sig: &mut Signature, names: &[Word], place: &Place) -> Res<Vec<Axis>> {
     let shape = rest(sig, names, 0)?;
     let (before, after) = (ints(e, sig, names, 1, place)?, ints(e, sig, names, 2, place)?);
     per_axis(e, &[&before, &after], shape.len(), place)?;
@@ -351,7 +351,7 @@ fn padded(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> R
         .collect())
 }
 
-fn joined(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> Res<Vec<Axis>> {
+fn joined(e: &mut Elab, sig: &mut Signature, names: &[Word], place: &Place) -> Res<Vec<Axis>> {
     let Some(Value::List(parts)) = names.first().and_then(|n| sig.env.get(n)).cloned() else { return Err(Failed) };
     let types: Vec<_> =
         parts.iter().filter_map(|v| if let Value::Tensor(v) = v { Some(e.ty(*v).clone()) } else { None }).collect();
@@ -393,5 +393,5 @@ fn joined(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> R
         let origin = e.history.add(format!("{told}, joined here"), user, parents);
         shape[axis] = Axis { dim, origin };
     }
-    Ok(shape)
+    Ok(shape.to_vec())
 }

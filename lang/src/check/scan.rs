@@ -67,7 +67,7 @@ impl Elab {
         let walk = walk?;
 
         let start = self.body.nodes.len();
-        let recorded = self.outputs.len();
+        let (recorded, applied) = (self.outputs.len(), self.applications.len());
         let carried: Vec<Value> =
             carries.iter().zip(&initial).map(|((name, _), v)| self.inputs_for(v, name, false)).collect();
         let place = each.names.first().map_or(span, |n| n.span);
@@ -76,7 +76,7 @@ impl Elab {
 
         let outer = env.names.len();
         for ((name, _), value) in carries.iter().zip(&carried) {
-            env.bind(&name.text, value.clone(), name.span);
+            env.bind(name.text, value.clone(), name.span);
         }
         self.scans.push(Turn { frames: self.frames.len(), yielded: None, span });
         let value = self.bind_each(env, each, element).and_then(|()| self.block(env, body));
@@ -88,6 +88,8 @@ impl Elab {
             None => None,
         };
         self.outputs.truncate(recorded);
+        // Their values are numbered anew when the turn becomes a body of its own.
+        self.applications.truncate(applied);
 
         let mut yields = Vec::new();
         yielded.iter().for_each(|v| leaves(v, &mut yields));
@@ -148,7 +150,7 @@ impl Elab {
             Value::Named(items) => {
                 let values: Vec<Value> = items.iter().map(|(_, v)| v.clone()).collect();
                 let values = self.all_in_tensors(&values, span)?;
-                let names = items.iter().map(|(n, _)| n.clone());
+                let names = items.iter().map(|(n, _)| *n);
                 Ok(Value::Named(Arc::new(names.zip(values).collect())))
             }
             other => Ok(Value::Tensor(self.tensor(other, dtype, span)?)),
@@ -268,7 +270,7 @@ impl Elab {
             .map(|v| {
                 let mut ty = self.ty(v).clone();
                 if walked {
-                    ty.shape.remove(0);
+                    ty.shape = ty.shape.without(0);
                 } else {
                     ty.below = None;
                 }
@@ -440,7 +442,7 @@ impl Elab {
         let mut results = Vec::new();
         let finals = parts.initial.iter().map(|v| TensorType { below: None, ..self.ty(*v).clone() });
         let stacked = types.into_iter().map(|mut ty| {
-            ty.shape.insert(0, walk.length.clone());
+            ty.shape = ty.shape.with(0, walk.length.clone());
             ty
         });
         for (k, ty) in finals.chain(stacked).collect::<Vec<_>>().into_iter().enumerate() {
@@ -551,9 +553,7 @@ pub(super) fn rebuild(value: &Value, tensors: &mut dyn Iterator<Item = ValueId>)
         Value::Tensor(v) => Value::Tensor(tensors.next().unwrap_or(*v)),
         Value::Tuple(items) => Value::Tuple(Arc::new(items.iter().map(|v| rebuild(v, tensors)).collect())),
         Value::List(items) => Value::list(items.iter().map(|v| rebuild(v, tensors)).collect()),
-        Value::Named(items) => {
-            Value::Named(Arc::new(items.iter().map(|(n, v)| (n.clone(), rebuild(v, tensors))).collect()))
-        }
+        Value::Named(items) => Value::Named(Arc::new(items.iter().map(|(n, v)| (*n, rebuild(v, tensors))).collect())),
         other => other.clone(),
     }
 }

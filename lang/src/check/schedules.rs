@@ -7,6 +7,7 @@ use crate::model::{Literal, Op, ValueId};
 use crate::source::Span;
 use crate::syntax::ast::{Callable, TypeKind};
 use crate::types::{DType, TensorType};
+use crate::word::Word;
 
 /// What a schedule is a function of, while an update is written: f32, of rank 0.
 #[derive(Clone, Copy, Debug)]
@@ -20,14 +21,14 @@ pub(super) struct Clock {
 }
 
 /// The parameters of a first list that are of a type, or lists of it.
-fn typed<'a>(callable: &'a Callable, word: &'a str) -> impl Iterator<Item = &'a str> {
+fn typed<'a>(callable: &'a Callable, word: &'a str) -> impl Iterator<Item = Word> {
     let params = callable.statics.iter().flatten();
     let of_type = move |kind: &TypeKind| match kind {
         TypeKind::Word(w) => w == word,
         TypeKind::List(inner) => matches!(&inner.kind, TypeKind::Word(w) if w == word),
         TypeKind::Tensor { .. } => false,
     };
-    params.filter(move |p| p.ty.as_ref().is_some_and(|t| of_type(&t.kind))).map(|p| p.name.text.as_str())
+    params.filter(move |p| p.ty.as_ref().is_some_and(|t| of_type(&t.kind))).map(|p| p.name.text)
 }
 
 impl Elab {
@@ -35,7 +36,7 @@ impl Elab {
     pub fn rates_now(&mut self, callable: &Callable, env: &mut Env, moves: Option<&Value>, span: Span) -> Res<()> {
         for name in typed(callable, "schedule") {
             let Some(value) = env.get(name).cloned() else { continue };
-            self.inner_scope(name);
+            self.inner_scope(&name);
             let now = self.schedule_now(value, span);
             self.scopes.pop();
             let now = match (now?, moves) {

@@ -46,12 +46,12 @@ impl Elab {
         for s in &item.body.statements {
             let StmtKind::Setting(name, value) = &s.kind else { continue };
             if is_setting(&name.text) {
-                if let Some((_, _, first)) = out.get(&name.text) {
+                if let Some((_, _, first)) = out.get(&*name.text) {
                     let d = Diagnostic::error("E0203", name.span, format!("`{}` is set twice", name.text))
                         .label(*first, "first here");
                     self.fail(d);
                 }
-                out.insert(name.text.clone(), (value.clone(), item.file, name.span));
+                out.insert(name.text.to_string(), (value.clone(), item.file, name.span));
                 continue;
             }
             self.holes = true;

@@ -10,7 +10,8 @@ use crate::dim::Dim;
 use crate::model::ValueId;
 use crate::source::Span;
 use crate::syntax::ast::{AxisExpr, Callable, Expr, ExprKind, Param, TypeExpr, TypeKind};
-use crate::types::{Axis, TensorType};
+use crate::types::{Shape, TensorType};
+use crate::word::Word;
 
 impl Elab {
     #[allow(clippy::too_many_arguments)]
@@ -57,7 +58,8 @@ impl Elab {
                     let ExprKind::Name(name) = &*e.kind else {
                         return self.error("E0402", e.span, "an argument's shape is a name after `..`");
                     };
-                    self.bind_rest(callable, param, name, have.shape[at..at + n].to_vec(), &have, place, sig)?;
+                    let part = if n == have.rank() { have.shape.clone() } else { have.shape[at..at + n].into() };
+                    self.bind_rest(callable, param, *name, part, &have, place, sig)?;
                 }
             }
             at += n;
@@ -73,22 +75,23 @@ impl Elab {
         &mut self,
         callable: &Callable,
         param: &Param,
-        name: &str,
-        part: Vec<Axis>,
+        name: Word,
+        part: Shape,
         have: &TensorType,
         place: Span,
         sig: &mut Signature,
     ) -> Res<()> {
         let Some((first, at)) = sig.rests.get(name).cloned() else {
             sig.env.bind(name, Value::dims(part.iter().map(|a| a.dim.clone())), place);
-            sig.rests.insert(name.into(), (part, place));
+            sig.rests.insert(name, (part, place));
             return Ok(());
         };
-        let agree = first.len() == part.len() && first.iter().zip(&part).all(|(a, b)| self.agree(&a.dim, &b.dim));
+        let agree = first == part
+            || first.len() == part.len() && first.iter().zip(&part).all(|(a, b)| self.agree(&a.dim, &b.dim));
         if agree {
             return Ok(());
         }
-        Err(self.wrong_rest(callable, param, name, (&first, at), &part, have, place, sig))
+        Err(self.wrong_rest(callable, param, &name, (&first, at), &part, have, place, sig))
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -129,10 +132,10 @@ impl Elab {
                 return Err(self.fail(d));
             }
             // A `dim` of the user's file is no name in the library's.
-            let bound = sig.env.get(name).is_some() || self.is_constant(sig, name);
+            let bound = sig.env.get(*name).is_some() || self.is_constant(sig, *name);
             if !bound {
-                sig.env.bind(name, Value::Int(axis.dim.clone()), place);
-                sig.dims.insert(name.clone(), (axis, place));
+                sig.env.bind(*name, Value::Int(axis.dim.clone()), place);
+                sig.dims.insert(*name, (axis, place));
                 return Ok(());
             }
         }
@@ -144,7 +147,7 @@ impl Elab {
         Err(self.wrong_size(callable, param, ty, &want, e, have, at, place, sig))
     }
 
-    pub fn is_constant(&self, sig: &Signature, name: &str) -> bool {
+    pub fn is_constant(&self, sig: &Signature, name: Word) -> bool {
         matches!(self.program.lookup(sig.env.file, name), Some(Global::Const(_) | Global::Dim(_)))
     }
 

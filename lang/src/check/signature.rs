@@ -5,10 +5,11 @@ use super::apply::Argument;
 use super::elab::{Elab, Failed, Res};
 use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
-use crate::model::ValueId;
+use crate::model::{ValueId, Word};
 use crate::source::Span;
 use crate::syntax::ast::{AxisExpr, Callable, CallableKind, ExprKind, Param, TypeExpr, TypeKind};
-use crate::types::{Axis, DType};
+use crate::types::{Axis, DType, Shape};
+use crate::word::word;
 
 /// What an application has bound.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +19,7 @@ pub(super) struct Signature {
     /// Dimension variables with their history and the place that bound them.
     pub dims: Names<(Axis, Span)>,
     /// Rest shapes.
-    pub rests: Names<(Vec<Axis>, Span)>,
+    pub rests: Names<(Shape, Span)>,
     /// Dtype classes.
     pub classes: Names<(DType, Span)>,
     /// One per parameter: its tensor, if it is one.
@@ -29,7 +30,7 @@ pub(super) struct Signature {
 
 /// The few names of one signature, in the order in which they were bound.
 #[derive(Clone, Debug)]
-pub(super) struct Names<T>(Vec<(String, T)>);
+pub(super) struct Names<T>(Vec<(Word, T)>);
 
 impl<T> Default for Names<T> {
     fn default() -> Names<T> {
@@ -38,32 +39,33 @@ impl<T> Default for Names<T> {
 }
 
 impl<T> Names<T> {
-    pub fn get(&self, name: &str) -> Option<&T> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value)
+    pub fn get(&self, name: impl Into<Word>) -> Option<&T> {
+        let name = name.into();
+        self.0.iter().find(|(n, _)| *n == name).map(|(_, value)| value)
     }
 
     /// Binds a name that is not bound yet.
-    pub fn insert(&mut self, name: String, value: T) {
+    pub fn insert(&mut self, name: Word, value: T) {
         self.0.push((name, value));
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    pub fn iter(&self) -> impl Iterator<Item = (Word, &T)> {
+        self.0.iter().map(|(name, value)| (*name, value))
     }
 }
 
 impl Signature {
     /// The dtype of the class `float`, when bound.
     pub fn float(&self) -> Option<DType> {
-        let of = |c: &str| self.classes.get(c).map(|(d, _)| *d).filter(|d| d.is_float());
-        of("float").or_else(|| of("number")).or_else(|| of("any"))
+        let of = |c: Word| self.classes.get(c).map(|(d, _)| *d).filter(|d| d.is_float());
+        of(word!("float")).or_else(|| of(word!("number"))).or_else(|| of(word!("any")))
     }
 }
 
 /// The dtype classes.
 pub(super) const CLASSES: [&str; 4] = ["float", "int", "number", "any"];
 
-fn class_holds(class: &str, dtype: DType) -> bool {
+pub(super) fn class_holds(class: &str, dtype: DType) -> bool {
     match class {
         "float" => dtype.is_float(),
         "int" => dtype.is_int(),
@@ -82,11 +84,11 @@ fn tensor_type(param: &Param) -> Option<&TypeExpr> {
 }
 
 /// The name of the rest shape, for a type that is just `[..S]`.
-fn whole_rest(ty: &TypeExpr) -> Option<&str> {
+pub(super) fn whole_rest(ty: &TypeExpr) -> Option<Word> {
     match &ty.kind {
         TypeKind::Tensor { axes, .. } => match axes.as_slice() {
             [AxisExpr::Rest(e)] => match &*e.kind {
-                ExprKind::Name(n) => Some(n),
+                ExprKind::Name(n) => Some(*n),
                 _ => None,
             },
             _ => None,
@@ -150,7 +152,7 @@ impl Elab {
                 (None, None) => Err(Failed),
             };
             failed |= value.is_err();
-            env.bind(&param.name.text, value.unwrap_or(Value::Unknown), at);
+            env.bind(param.name.text, value.unwrap_or(Value::Unknown), at);
         }
         if failed { Err(Failed) } else { Ok(()) }
     }
@@ -283,14 +285,14 @@ impl Elab {
                 Some(ty) => tensors.push((i, ty, value, place)),
                 None if is_tensor_list(param) => {
                     let value = self.tensor_list(callable, param, value, place)?;
-                    sig.env.bind(&param.name.text, value, place);
+                    sig.env.bind(param.name.text, value, place);
                 }
                 None => {
                     let value = self.static_value(callable, param, value, place)?;
                     if let Value::Tensor(v) = &value {
                         sig.tensors[i] = Some(*v);
                     }
-                    sig.env.bind(&param.name.text, value, place);
+                    sig.env.bind(param.name.text, value, place);
                 }
             }
         }
@@ -316,7 +318,7 @@ impl Elab {
             // The first argument that does not fit decides what the others should have been.
             self.bind_shape(callable, &params[i], ty, v, place, span, &mut sig)?;
             sig.tensors[i] = Some(v);
-            sig.env.bind(&params[i].name.text, Value::Tensor(v), place);
+            sig.env.bind(params[i].name.text, Value::Tensor(v), place);
         }
         Ok(sig)
     }
@@ -386,7 +388,7 @@ impl Elab {
         if let Some(d) = DType::from_name(&dtype.text) {
             return Some(d);
         }
-        if let Some((d, _)) = sig.classes.get(&dtype.text) {
+        if let Some((d, _)) = sig.classes.get(dtype.text) {
             return Some(*d);
         }
         match (dtype.text.as_str(), value) {
@@ -407,7 +409,8 @@ impl Elab {
     ) -> Res<()> {
         let (TypeKind::Tensor { dtype, .. }, Value::Tensor(v)) = (&ty.kind, value) else { return Err(Failed) };
         let (have, what) = (self.ty(*v).dtype, callable.name.text.as_str());
-        let name = dtype.text.as_str();
+        let class = dtype.text;
+        let name = class.as_str();
         if let Some(want) = DType::from_name(name) {
             if want == have {
                 return Ok(());
@@ -451,7 +454,7 @@ impl Elab {
             };
             return Err(self.fail(d));
         }
-        match sig.classes.get(name) {
+        match sig.classes.get(class) {
             Some((first, at)) if *first != have => {
                 let (first, at) = (*first, *at);
                 let other = (0..sig.places.len()).find(|&i| sig.places[i] == at);
@@ -468,7 +471,7 @@ impl Elab {
             }
             Some(_) => Ok(()),
             None => {
-                sig.classes.insert(name.into(), (have, place));
+                sig.classes.insert(class, (have, place));
                 Ok(())
             }
         }
@@ -484,7 +487,7 @@ impl Elab {
             .iter()
             .filter_map(|&k| if let Value::Tensor(v) = all[k].2 { Some((v, all[k].3)) } else { None })
             .collect();
-        let shape = self.common_shape(&callable.name.text, &operands)?;
+        let shape = self.common_shape(&callable.name.text, &operands)?.into();
         for &k in &group {
             if let Value::Tensor(v) = all[k].2 {
                 all[k].2 = Value::Tensor(self.broadcast(v, &shape, all[k].3));

@@ -8,6 +8,7 @@ use crate::model::{Body, Op, ValueId, VarId, Variable, VariableKind};
 use crate::source::Span;
 use crate::syntax::ast::{CallableKind, Expr, ExprKind, Name, TypeExpr};
 use crate::types::{Axis, DType, TensorType};
+use crate::word::Word;
 
 impl Elab {
     /// The value of a variable at this point of the text.
@@ -64,7 +65,7 @@ impl Elab {
             return self.optimizer_state(env, name, declared, init, span);
         }
         let path = match self.scopes.last().map(|s| &*s.path) {
-            Some("") | None => name.text.clone(),
+            Some("") | None => name.text.to_string(),
             Some(scope) => format!("{scope}.{}", name.text),
         };
         if let Some(&id) = self.by_path.get(&path) {
@@ -171,8 +172,7 @@ impl Elab {
         let ExprKind::Call(callee, args) = &*init.kind else { return self.eval(env, init) };
         let function = self.eval(env, callee)?;
         let Value::Callable(id) = function else { return self.eval(env, init) };
-        let params: Vec<String> =
-            self.program.callable(id).callable.inputs.iter().map(|p| p.name.text.clone()).collect();
+        let params: Vec<Word> = self.program.callable(id).callable.inputs.iter().map(|p| p.name.text).collect();
         let mut all = self.arguments(env, args)?;
         let filled = [("shape", Value::dims(shape.iter().map(|a| a.dim.clone()))), ("dtype", Value::DType(dtype))];
         for (name, value) in filled {
@@ -198,7 +198,7 @@ impl Elab {
 
     /// `m <- e`
     pub fn assign(&mut self, env: &mut Env, name: &Name, value: Value, span: Span) -> Res<()> {
-        let Some(before) = env.get(&name.text).cloned() else {
+        let Some(before) = env.get(name.text).cloned() else {
             let d = Diagnostic::error("E0201", name.span, format!("there is no `{}` to change here", name.text));
             return Err(self.fail(d));
         };
@@ -219,7 +219,7 @@ impl Elab {
         }
         if let Some(CallableKind::Optimizer | CallableKind::Schedule) = self.kind_here() {
             self.optimizer_assign(name, new);
-            env.rebind(&name.text, Value::Tensor(new));
+            env.rebind(name.text, Value::Tensor(new));
             return Ok(());
         }
         let variable = self.current.iter().find(|(_, v)| **v == old).map(|(id, _)| *id);
@@ -237,7 +237,7 @@ impl Elab {
         if !self.assigned.contains(&id) {
             self.assigned.push(id);
         }
-        env.rebind(&name.text, Value::Tensor(new));
+        env.rebind(name.text, Value::Tensor(new));
         Ok(())
     }
 

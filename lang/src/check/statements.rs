@@ -6,6 +6,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{Block, Callable, CallableKind, Expr, ExprKind, Name, Pattern, Stmt, StmtKind, TypeKind};
 use crate::types::Axis;
+use crate::word::Word;
 use std::sync::Arc;
 
 impl Elab {
@@ -43,7 +44,7 @@ impl Elab {
                 if let Ok(value) = &value {
                     self.note(name.span, value);
                 }
-                env.bind(&name.text, value.unwrap_or(Value::Unknown), name.span);
+                env.bind(name.text, value.unwrap_or(Value::Unknown), name.span);
                 if failed { Err(Failed) } else { Ok(nothing) }
             }
             StmtKind::Require(condition, text) => {
@@ -72,7 +73,7 @@ impl Elab {
             }
             StmtKind::Error(names) => {
                 for name in names {
-                    env.bind(&name.text, Value::Unknown, name.span);
+                    env.bind(name.text, Value::Unknown, name.span);
                 }
                 Err(Failed)
             }
@@ -121,7 +122,7 @@ impl Elab {
         let parts = parts.unwrap_or_else(|_| vec![Value::Unknown; names.len()]);
         for (name, part) in names.into_iter().zip(parts) {
             if let Value::Bound(bound) = &part {
-                self.hints.entry(bound.id).or_insert_with(|| name.text.clone());
+                self.hints.entry(bound.id).or_insert_with(|| name.text.to_string());
             }
             if let Value::Tensor(v) = &part
                 && self.keep_names
@@ -132,7 +133,7 @@ impl Elab {
             if self.record.is_some() {
                 self.note(name.span, &part);
             }
-            env.bind(&name.text, part, name.span);
+            env.bind(name.text, part, name.span);
         }
         if failed { Err(Failed) } else { Ok(()) }
     }
@@ -190,7 +191,7 @@ impl Elab {
                     let types: Vec<String> = frame.tensors.iter().map(|(name, ty)| format!("{name} is {ty}")).collect();
                     d = d.label(frame.call, types.join(", "));
                     let mut used = Vec::new();
-                    names_of(condition, &mut |name| used.push(name.to_string()));
+                    names_of(condition, &mut |name| used.push(Word::new(name)));
                     let axes: Vec<Axis> =
                         frame.dims.iter().filter(|(name, _)| used.contains(name)).map(|(_, a)| a.clone()).collect();
                     d = self.with_story(d, &axes.iter().collect::<Vec<_>>());
@@ -243,7 +244,7 @@ impl Elab {
         for name in &names {
             let global = self.program.lookup(env.file, name).is_some();
             let known =
-                env.get(name).cloned().or_else(|| if global { self.name(env, name, e.span).ok() } else { None });
+                env.get(name).cloned().or_else(|| if global { self.name(env, name.into(), e.span).ok() } else { None });
             let value = match known {
                 Some(Value::Int(d)) => d.to_string(),
                 Some(Value::Float(x)) => x.to_string(),

@@ -57,7 +57,7 @@ impl Elab {
     pub fn named(&mut self, file: FileId, names: &[&str], span: Span) -> Res<Target> {
         let target = Target { path: names.join("."), span };
         let Some(first) = names.first() else { return Ok(target) };
-        match self.program.lookup(file, first) {
+        match self.program.lookup(file, *first) {
             Some(Global::Callable(id)) => {
                 let kind = self.program.callable(id).callable.kind;
                 if kind == CallableKind::Layer {

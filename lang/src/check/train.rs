@@ -12,6 +12,7 @@ use crate::model::{
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{Block, CallableKind, Expr, ExprKind, Name, StmtKind};
 use crate::types::{Axis, TensorType};
+use crate::word::Word;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ struct Pass {
     descents: Vec<Descent>,
     /// One per periodic part, where `training` is false.
     glances: Vec<Glance>,
+    applications: Vec<super::trace::Application>,
 }
 
 /// Frozen variables, each with the place that says so.
@@ -65,8 +67,10 @@ impl Elab {
         let training = self.pass(item, &data, true);
         let evaluation = self.pass(item, &data, false);
         self.frozen.clear();
-        let Pass { program: training, descents, .. } = training?;
-        let Pass { program: evaluation, glances, .. } = evaluation?;
+        let Pass { program: training, descents, applications, .. } = training?;
+        let mut traced = super::trace::TracedTrain { training: applications, ..Default::default() };
+        let Pass { program: evaluation, glances, applications, .. } = evaluation?;
+        traced.evaluation = applications;
         let optimizer = optimizer?;
 
         let used = self.used(&[&training.body, &evaluation.body]);
@@ -78,14 +82,17 @@ impl Elab {
                 return Err(self.no_optimizer(item, d));
             };
             let parameters = self.descended(d, &training, &used, &frozen)?;
-            minimize.push(Minimize { loss: i, parameters, optimizer: OptimizerId(optimizers.len() as u32) });
+            let (id, written) = (OptimizerId(optimizers.len() as u32), self.setting(optimizer));
+            minimize.push(Minimize { loss: i, parameters, optimizer: id, written });
+            traced.optimizers.push(self.given(optimizer));
             optimizers.push(optimizer.clone());
         }
         self.descend_apart(&minimize, &descents)?;
         self.every_parameter_moves(&minimize, &used, &frozen, item)?;
         let (periodic, stop) = self.periodic(item, &evaluation, glances)?;
+        self.traced.push(traced);
         Ok(Train {
-            name: item.name.text.clone(),
+            name: item.name.text.to_string(),
             data,
             batch: batch?,
             length: length?,
@@ -132,7 +139,7 @@ impl Elab {
             Value::Bound(b) if self.program.callable(b.callable).callable.kind == CallableKind::Optimizer => Ok(value),
             Value::Unknown | Value::Opaque => Err(Failed),
             Value::Callable(id) if self.program.callable(*id).callable.kind == CallableKind::Optimizer => {
-                let name = self.program.callable(*id).callable.name.text.clone();
+                let name = self.program.callable(*id).callable.name.text;
                 let d = Diagnostic::error("E0405", span, format!("the optimizer `{name}` is not made yet"))
                     .help(format!("write `{name}()`"))
                     .fix("add the brackets", span, format!("{name}()"));
@@ -167,11 +174,11 @@ impl Elab {
             let outputs = std::mem::take(&mut e.outputs);
             let (descents, reports) = outcome?;
             let glances = if training { Vec::new() } else { e.glances(item, &env, outer, &reports)? };
-            Ok((descents, reports, assigns, outputs, glances))
+            Ok((descents, reports, assigns, outputs, glances, std::mem::take(&mut e.applications)))
         });
-        let (descents, reports, assigns, outputs, glances) = result?;
+        let (descents, reports, assigns, outputs, glances, applications) = result?;
         let losses = descents.iter().map(|d: &Descent| d.loss).collect();
-        Ok(Pass { program: Program { body, losses, reports, outputs, assigns }, descents, glances })
+        Ok(Pass { program: Program { body, losses, reports, outputs, assigns }, descents, glances, applications })
     }
 
     fn bind_fields(&mut self, env: &mut Env, data: &DataRef, item: &TrainItem) {
@@ -179,7 +186,7 @@ impl Elab {
         let spec = &program.data[data.data];
         let batch = self.history.add(format!("B, the batch of `{}`", item.name.text), item.name.span, Vec::new());
         env.bind("B", Value::Int(Dim::var("B")), item.name.span);
-        let mut values: Vec<(String, Value)> = Vec::new();
+        let mut values: Vec<(Word, Value)> = Vec::new();
         for field in &spec.fields {
             let place = spec.columns.iter().find(|c| c.name == field.name).map_or(spec.span, |c| c.span);
             let mut shape = vec![Axis { dim: Dim::var("B"), origin: batch }];
@@ -191,10 +198,10 @@ impl Elab {
                 );
                 shape.push(Axis { dim: axis.dim.clone(), origin });
             }
-            let ty = TensorType { dtype: field.ty.dtype, shape, below: field.ty.below.clone() };
+            let ty = TensorType { dtype: field.ty.dtype, shape: shape.into(), below: field.ty.below.clone() };
             self.keep("a field of the data", &field.name, &ty, place);
             let v = self.push(crate::model::Op::Input(field.name.as_str().into()), Vec::new(), ty, place);
-            values.push((field.name.clone(), Value::Tensor(v)));
+            values.push((field.name.as_str().into(), Value::Tensor(v)));
         }
         for (name, value) in records(values) {
             env.bind(name, value, spec.span);
@@ -296,7 +303,7 @@ impl Elab {
             let touched =
                 self.assigned[assigned..].iter().any(|id| self.variables[id.0 as usize].kind == VariableKind::Metric);
             let name = match &*e.kind {
-                ExprKind::Name(n) => n.clone(),
+                ExprKind::Name(n) => n.to_string(),
                 ExprKind::Call(callee, _) => self.quote(callee.span),
                 ExprKind::Pipe(_, r) => match &*r.kind {
                     ExprKind::Call(callee, _) => self.quote(callee.span),
@@ -484,13 +491,13 @@ impl Elab {
 }
 
 /// Fields by name, where `past.x` is the field `x` of `past`, as a named result of a model is.
-fn records(fields: Vec<(String, Value)>) -> Vec<(String, Value)> {
-    let mut out: Vec<(String, Value)> = Vec::new();
-    let mut inner: Vec<(String, Vec<(String, Value)>)> = Vec::new();
+fn records(fields: Vec<(Word, Value)>) -> Vec<(Word, Value)> {
+    let mut out: Vec<(Word, Value)> = Vec::new();
+    let mut inner: Vec<(Word, Vec<(Word, Value)>)> = Vec::new();
     for (name, value) in fields {
         match name.split_once('.') {
             None => out.push((name, value)),
-            Some((record, field)) => match inner.iter_mut().find(|(r, _)| r == record) {
+            Some((record, field)) => match inner.iter_mut().find(|(r, _)| *r == *record) {
                 Some((_, fields)) => fields.push((field.into(), value)),
                 None => inner.push((record.into(), vec![(field.into(), value)])),
             },

@@ -49,7 +49,9 @@ impl Elab {
             let columns = self.program.data.iter().flat_map(|spec| &spec.columns);
             columns.for_each(|c| add(&c.name, c.span));
         }
-        for (name, (global, place)) in self.program.scopes.get(&env.file).into_iter().flatten() {
+        let mut own: Vec<_> = self.program.scopes.get(&env.file).into_iter().flatten().collect();
+        own.sort_unstable_by_key(|(name, _)| **name);
+        for (name, (global, place)) in own {
             let imported = |id: &CallableId| self.program.callable(*id).callable.name.span != *place;
             if !matches!(global, Global::Callable(id) if imported(id)) {
                 add(name, *place);

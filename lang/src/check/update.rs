@@ -221,7 +221,7 @@ impl Elab {
         let Some(parameter) = callable.inputs.first() else {
             return self.error("E0501", callable.head, "an optimizer takes the parameter, its gradient and the step");
         };
-        let mut moved = vec![env.get(&parameter.name.text).cloned().unwrap_or(Value::Unknown)];
+        let mut moved = vec![env.get(parameter.name.text).cloned().unwrap_or(Value::Unknown)];
         if let Value::Tensor(_) = value {
             moved.push(value);
         }
@@ -252,7 +252,7 @@ impl Elab {
         };
         self.not_in_scan("a state of an optimizer", span)?;
         let Some(target) = self.update.clone() else { return Err(Failed) };
-        let scope = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
+        let scope = self.scopes.last().map_or_else(Default::default, |s| s.path);
         let path = format!("{}/{scope}.{}", target.path, name.text);
         if let Some((_, before, _, _)) = target.states.iter().find(|(p, ..)| *p == path) {
             return Ok(Value::Tensor(*before));
@@ -288,7 +288,7 @@ impl Elab {
 
     /// `m <- e` in an optimizer's body, for a state; the parameter itself is a name like another.
     pub fn optimizer_assign(&mut self, name: &Name, new: ValueId) {
-        let scope = self.scopes.last().map_or_else(Default::default, |s| s.path.clone());
+        let scope = self.scopes.last().map_or_else(Default::default, |s| s.path);
         let Some(target) = &mut self.update else { return };
         let path = format!("{}/{scope}.{}", target.path, name.text);
         if let Some(state) = target.states.iter_mut().find(|(p, ..)| *p == path) {
@@ -298,6 +298,9 @@ impl Elab {
 
     /// A body as it leaves the checker: every `dim` is its number.
     pub fn finish_body(&self, body: &mut Body) {
+        if self.all_concrete() {
+            return;
+        }
         for node in &mut body.nodes {
             self.finish_type(&mut node.ty);
             match &mut node.op {
@@ -325,8 +328,16 @@ impl Elab {
         }
     }
 
+    /// True where no size has a name or a fact that could be put in.
+    fn all_concrete(&self) -> bool {
+        self.program.dims.is_empty() && self.facts.is_empty()
+    }
+
     fn finish_type(&self, ty: &mut TensorType) {
-        for axis in &mut ty.shape {
+        if self.all_concrete() {
+            return;
+        }
+        for axis in ty.shape.iter_mut() {
             axis.dim = self.concrete(&axis.dim);
         }
         if let Some(below) = &mut ty.below {
@@ -357,7 +368,7 @@ pub(super) fn total(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> R
     if e.update.as_ref().is_some_and(|u| u.alone) {
         return Ok(Value::Tensor(v));
     }
-    let scope = e.scopes.last().map_or_else(Default::default, |s| s.path.clone());
+    let scope = e.scopes.last().map_or_else(Default::default, |s| s.path);
     let n = e.totals.asked.entry(scope.to_string()).or_insert(0);
     *n += 1;
     let key = format!("{scope}#{n}");

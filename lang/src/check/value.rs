@@ -28,7 +28,7 @@ pub(super) enum Value {
     Tensor(ValueId),
     Tuple(Arc<Vec<Value>>),
     /// Named results, `Encoder(x).mu`.
-    Named(Arc<Vec<(String, Value)>>),
+    Named(Arc<Vec<(Word, Value)>>),
     List(Arc<Vec<Value>>),
     /// A declaration: a function, or a layer, optimizer or schedule that still wants its first list.
     Callable(CallableId),
@@ -76,17 +76,18 @@ impl Env {
         Env { names: Vec::new(), file }
     }
 
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        self.names.iter().rev().find(|(n, _, _)| **n == *name).map(|(_, v, _)| v)
+    pub fn get(&self, name: impl Into<Word>) -> Option<&Value> {
+        let name = name.into();
+        self.names.iter().rev().find(|(n, _, _)| *n == name).map(|(_, v, _)| v)
     }
 
-    pub fn bind(&mut self, name: impl AsRef<str>, value: Value, span: Span) {
-        self.names.push((name.as_ref().into(), value, span));
+    pub fn bind(&mut self, name: impl Into<Word>, value: Value, span: Span) {
+        self.names.push((name.into(), value, span));
     }
 
     /// Gives a name that is bound another value: `<-`.
-    pub fn rebind(&mut self, name: &str, value: Value) {
-        if let Some(entry) = self.names.iter_mut().rev().find(|(n, _, _)| **n == *name) {
+    pub fn rebind(&mut self, name: Word, value: Value) {
+        if let Some(entry) = self.names.iter_mut().rev().find(|(n, _, _)| *n == name) {
             entry.1 = value;
         }
     }

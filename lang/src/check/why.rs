@@ -73,7 +73,7 @@ impl Elab {
         let mut next = vec![(0, of)];
         while let Some((depth, id)) = next.pop() {
             let Some(origin) = self.history.get(id).filter(|_| out.len() < DEEPEST) else { continue };
-            let step = Step { depth, text: origin.text.clone(), span: self.user_span(origin.span) };
+            let step = Step { depth, text: self.told(&origin.text), span: self.user_span(origin.span) };
             if out.iter().any(|s| s.text == step.text && s.span == step.span) {
                 continue;
             }

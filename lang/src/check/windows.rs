@@ -5,6 +5,7 @@
 use super::apply::Argument;
 use super::compare::Verdict;
 use super::elab::{Elab, Failed, Res};
+use super::history::Text;
 use super::rules::{Place, ints, rest};
 use super::signature::Signature;
 use super::value::Value;
@@ -12,6 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::dim::Dim;
 use crate::source::Span;
 use crate::types::Axis;
+use crate::word::Word;
 
 /// What windows are made with, one number for each axis.
 struct Windows {
@@ -23,29 +25,29 @@ struct Windows {
 
 /// `..windowed(S, size, stride, pad, dilation)`: the windows over S. A list of one stands for all axes, and is
 /// written out as one for each; without `dilation` it is 1.
-pub(super) fn windowed(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> Res<Vec<Axis>> {
+pub(super) fn windowed(e: &mut Elab, sig: &mut Signature, names: &[Word], place: &Place) -> Res<Vec<Axis>> {
     let image = rest(sig, names, 0)?;
     let windows = Windows::of(e, sig, names, image.len(), place)?;
-    let told = e.quote(e.user_span(place.span));
+    let user = e.user_span(place.span);
     let mut out = Vec::new();
     for (i, axis) in image.iter().enumerate() {
         let (dim, text) = windows.count(e, axis, i, place)?;
-        let line = format!("{dim} = {text}, from `{told}`");
-        let origin = e.history.add(line, e.user_span(place.span), vec![axis.origin]);
+        let line = Text::From(format!("{dim} = {text}"), user);
+        let origin = e.history.add(line, user, vec![axis.origin]);
         out.push(Axis { dim, origin });
     }
     Ok(out)
 }
 
 /// `..unwindowed(to, S, size, P, stride, pad, dilation)`: the shape `to`, where the windows over S are P.
-pub(super) fn unwindowed(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> Res<Vec<Axis>> {
+pub(super) fn unwindowed(e: &mut Elab, sig: &mut Signature, names: &[Word], place: &Place) -> Res<Vec<Axis>> {
     let plain = |dims: Vec<Dim>| dims.into_iter().map(|dim| Axis { dim, origin: Default::default() }).collect();
     let to = match rest(sig, names, 0) {
         Ok(axes) => axes,
         Err(Failed) => plain(ints(e, sig, names, 0, place)?),
     };
     let (image, result) = (ints(e, sig, names, 1, place)?, ints(e, sig, names, 3, place)?);
-    let how: Vec<&str> = names[1..3].iter().chain(names.get(4..).unwrap_or(&[])).copied().collect();
+    let how: Vec<Word> = names[1..3].iter().chain(names.get(4..).unwrap_or(&[])).copied().collect();
     let windows = Windows::of(e, sig, &how, image.len(), place)?;
     let mut fits = result.len() == image.len();
     for (i, (n, want)) in image.iter().zip(&result).enumerate() {
@@ -61,7 +63,7 @@ pub(super) fn unwindowed(e: &mut Elab, sig: &mut Signature, names: &[&str], plac
 }
 
 /// `..divided(C, O, groups)`: no axes; the last divides each of the sizes before it.
-pub(super) fn divided(e: &mut Elab, sig: &mut Signature, names: &[&str], place: &Place) -> Res<Vec<Axis>> {
+pub(super) fn divided(e: &mut Elab, sig: &mut Signature, names: &[Word], place: &Place) -> Res<Vec<Axis>> {
     let [sizes @ .., by] = names else { return Err(Failed) };
     let value = sig.env.get(by).cloned().unwrap_or(Value::Unknown);
     let count = e.dim_of(&value, place.span)?;
@@ -100,13 +102,13 @@ pub(super) fn each(e: &mut Elab, args: Vec<Argument>, _: Span, span: Span) -> Re
 
 impl Windows {
     /// From names: the axes (not read here), the size, and what else is given.
-    fn of(e: &mut Elab, sig: &mut Signature, names: &[&str], axes: usize, place: &Place) -> Res<Windows> {
+    fn of(e: &mut Elab, sig: &mut Signature, names: &[Word], axes: usize, place: &Place) -> Res<Windows> {
         let mut one_each = |i: usize, default: i64| -> Res<Vec<Dim>> {
             let Some(name) = names.get(i) else { return Ok(vec![Dim::constant(default); axes]) };
             let mut given = ints(e, sig, names, i, place)?;
             if let [one] = given.as_slice() {
                 given = vec![one.clone(); axes];
-                sig.env.rebind(name, Value::dims(given.clone()));
+                sig.env.rebind(*name, Value::dims(given.clone()));
             }
             if given.len() != axes {
                 let d = Diagnostic::error(
@@ -137,7 +139,7 @@ impl Windows {
             [("size", kernel, 1), ("stride", stride, 1), ("dilation", dilation, 1), ("pad", pad, 0)]
         {
             if e.at_most(&Dim::constant(least), value) == Verdict::Refuted {
-                let what = e.applied_at(place.span).map_or_else(|| place.primitive.to_string(), |(name, _)| name);
+                let what = e.applied_at(place.span).map_or_else(|| place.primitive.into(), |(name, _)| name);
                 let message = format!("`{what}` cannot be applied: the {name} is {value}, and must be {least} or more");
                 return e.error("E0506", place.span, message);
             }

@@ -1,7 +1,7 @@
 //! Small helpers on words: near names, lists, cases, a hash that never changes.
 
 /// The candidate nearest to a misspelt word, if one is near enough to suggest.
-pub(crate) fn near<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn near<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (word.chars().count() / 3).max(1);
     let lower = word.to_lowercase();
     candidates

@@ -2,6 +2,7 @@
 
 use super::compare::Verdict;
 use super::elab::{Elab, Res};
+use super::history::Text;
 use super::signature::{CLASSES, Signature};
 use super::value::{Env, Value};
 use crate::diagnostic::Diagnostic;
@@ -9,6 +10,7 @@ use crate::dim::Dim;
 use crate::source::Span;
 use crate::syntax::ast::{AxisExpr, Callable, Expr, ExprKind, Name, ResultType, StmtKind, TypeExpr, TypeKind};
 use crate::types::{Axis, DType, TensorType};
+use crate::word::Word;
 use std::sync::Arc;
 
 impl Elab {
@@ -18,9 +20,9 @@ impl Elab {
         let place = self.last_of(callable);
         let want = match DType::from_name(&dtype.text) {
             Some(d) => Some(d),
-            None => match sig.env.get(&dtype.text) {
+            None => match sig.env.get(dtype.text) {
                 Some(Value::DType(d)) => Some(*d),
-                _ => sig.classes.get(&dtype.text).map(|(d, _)| *d),
+                _ => sig.classes.get(dtype.text).map(|(d, _)| *d),
             },
         };
         let v = self.tensor(&value, want, place)?;
@@ -77,7 +79,7 @@ impl Elab {
                 AxisExpr::Dim(e) => {
                     if let ExprKind::Name(name) = &*e.kind
                         && sig.env.get(name).is_none()
-                        && !self.is_constant(sig, name)
+                        && !self.is_constant(sig, *name)
                     {
                         out.push(None);
                         continue;
@@ -96,7 +98,7 @@ impl Elab {
         let TypeKind::Tensor { dtype, axes, below } = &ty.kind else {
             return self.error("E0402", ty.span, "a tensor's type is wanted, `f32[B, 10]`");
         };
-        let element = match (DType::from_name(&dtype.text), env.get(&dtype.text)) {
+        let element = match (DType::from_name(&dtype.text), env.get(dtype.text)) {
             (Some(d), _) => d,
             (None, Some(Value::DType(d))) => *d,
             (None, _) => match dtype.text.as_str() {
@@ -142,29 +144,25 @@ impl Elab {
             }
             None => None,
         };
-        Ok(TensorType { dtype: element, shape, below })
+        Ok(TensorType { dtype: element, shape: shape.into(), below })
     }
 
     /// An axis that a declaration introduces, with that as its history.
     pub fn declared_axis(&mut self, dim: Dim, e: &Expr) -> Axis {
-        let written = self.quote(e.span);
         let place = self.user_span(e.span);
         // In a body that is checked by itself nothing is applied.
         let head = self.frames.last().and_then(|f| f.callable).map(|id| self.program.callable(id).callable.head);
         let applied = self.frames.last().filter(|f| Some(f.call) != head);
-        let call = applied.map(|f| self.quote(f.call)).filter(|c| !c.is_empty());
-        let names: Vec<&str> = super::shape_errors::words(&written).collect();
-        let dims = self.frames.last().map_or(&[][..], |f| &f.dims);
-        let mut parents: Vec<_> =
-            dims.iter().filter(|(n, _)| names.contains(&n.as_str())).map(|(_, a)| a.origin).collect();
-        parents.sort_unstable();
-        let text = match (written == dim.to_string(), call) {
-            (true, Some(call)) => format!("{dim}, from `{call}`"),
-            (true, None) => format!("{dim}, declared here"),
-            (false, Some(call)) => format!("{dim} is `{written}` of `{call}`"),
-            (false, None) => format!("{dim} is `{written}`"),
+        let call = applied.map(|f| f.call);
+        let named = |name: Word| match &*e.kind {
+            ExprKind::Name(n) => *n == name,
+            ExprKind::Int(_) => false,
+            _ => super::shape_errors::words(self.program.sources.text(e.span)).any(|w| name == *w),
         };
-        let origin = self.history.add(text, place, parents);
+        let dims = self.frames.last().map_or(&[][..], |f| &f.dims);
+        let mut parents: Vec<_> = dims.iter().filter(|(n, _)| named(*n)).map(|(_, a)| a.origin).collect();
+        parents.sort_unstable();
+        let origin = self.history.add(Text::Declared(dim.clone(), e.span, call), place, parents);
         Axis { dim, origin }
     }
 
@@ -223,7 +221,7 @@ impl Elab {
                         Some(ty) => self.fit_result(callable, ty, sig, value)?,
                         None => value,
                     };
-                    out.push((part.name.text.clone(), value));
+                    out.push((part.name.text, value));
                 }
                 Ok(Value::Named(Arc::new(out)))
             }

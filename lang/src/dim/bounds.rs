@@ -1,8 +1,7 @@
 //! What is known of a size's value: unknowns are at least 1, remainders lie below what they divide by.
 
-use super::{Atom, Dim, Monomial};
+use super::{Atom, Dim, Form, Monomial, Terms};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// How deep quotients in quotients are followed; what is deeper is not known.
 const DEEPEST: u32 = 6;
@@ -14,14 +13,17 @@ impl Dim {
     }
 
     fn least(&self, depth: u32) -> Option<i64> {
-        if depth > DEEPEST {
-            return None;
+        match &self.0 {
+            Form::Number(n) => return Some(*n),
+            Form::Var(_) => return Some(1),
+            Form::Sum(_) if depth > DEEPEST => return None,
+            Form::Sum(_) => {}
         }
         // With v = 1 + v' for each unknown, every v' is at least 0: when no other term is below 0, the constant is
         // the least.
         let shifted = self.shifted(depth)?;
-        let low = shifted.terms.get(&Vec::new()).copied().unwrap_or(0);
-        shifted.terms.iter().all(|(mono, k)| mono.is_empty() || *k >= 0).then_some(low)
+        let low = shifted.terms().get(&Vec::new()).copied().unwrap_or(0);
+        shifted.terms().iter().all(|(mono, k)| mono.is_empty() || *k >= 0).then_some(low)
     }
 
     /// True when it is known to be at least `n`. Where the terms do not tell, quotients are replaced by what bounds
@@ -43,7 +45,7 @@ impl Dim {
 
     /// A multiple of something that is no larger, with one quotient by a constant less.
     fn without_a_quotient(&self) -> Option<Dim> {
-        let (mono, k, p, c) = self.terms.iter().find_map(|(mono, k)| match mono.as_slice() {
+        let (mono, k, p, c) = self.terms().iter().find_map(|(mono, k)| match mono.as_slice() {
             // Only a quotient by itself, or times unknowns, which are above 0.
             atoms if atoms.iter().filter(|(a, _)| !matches!(a, Atom::Var(_))).count() == 1 => {
                 atoms.iter().find_map(|(a, power)| match a {
@@ -55,8 +57,9 @@ impl Dim {
             }
             _ => None,
         })?;
-        let mut rest = self.clone();
-        Arc::make_mut(&mut rest.terms).remove(&mono);
+        let mut rest = Terms::clone(&self.terms());
+        rest.remove(&mono);
+        let rest = Dim::from(rest);
         let factor: Monomial = mono.into_iter().filter(|(a, _)| matches!(a, Atom::Var(_))).collect();
         let factor = Dim::from(BTreeMap::from([(factor, k)]));
         let bound = if k > 0 { p.sub(&Dim::constant(c - 1)) } else { p };
@@ -66,7 +69,7 @@ impl Dim {
     /// Each unknown as 1 and the rest of it, each quotient and remainder as its least and the rest of it.
     fn shifted(&self, depth: u32) -> Option<Dim> {
         let mut out = Dim::default();
-        for (mono, k) in &*self.terms {
+        for (mono, k) in &*self.terms() {
             let mut term = Dim::constant(*k);
             for (atom, power) in mono {
                 let low = match atom {

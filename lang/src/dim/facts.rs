@@ -51,11 +51,11 @@ impl Facts {
     pub fn at_most(&mut self, low: &Dim, high: &Dim) {
         let rest = self.apply(&high.sub(low));
         // v + c >= 0 with c below -1: v is v' - c - 1, and every v' is at least 1.
-        let constant = rest.terms.get(&Vec::new()).copied().unwrap_or(0);
+        let constant = rest.terms().get(&Vec::new()).copied().unwrap_or(0);
         if let Some(name) = rest.sub(&Dim::constant(constant)).as_var()
             && constant < -1
         {
-            let name = name.clone();
+            let name = *name;
             let fresh = Dim::var(format!("{name}'"));
             self.replaced.push((name, fresh.add(&Dim::constant(-constant - 1))));
         }
@@ -103,13 +103,14 @@ impl Facts {
 
 /// From `left == right`, the value of an unknown that stands once in `left`, by itself.
 fn solve(left: &Dim, right: &Dim) -> Option<(Symbol, Dim)> {
-    let candidates = left.terms.iter().filter_map(|(mono, k)| match (mono.as_slice(), k) {
-        ([(Atom::Var(name), 1)], 1 | -1) => Some((name.clone(), *k)),
+    let terms = left.terms();
+    let candidates = terms.iter().filter_map(|(mono, k)| match (mono.as_slice(), k) {
+        ([(Atom::Var(name), 1)], 1 | -1) => Some((*name, *k)),
         _ => None,
     });
     // The last one, so that what was declared first keeps its name.
     for (name, k) in candidates.collect::<Vec<_>>().into_iter().rev() {
-        let rest = left.sub(&Dim::var(name.clone()).scale(k));
+        let rest = left.sub(&Dim::var(name).scale(k));
         if rest.symbols().contains(&name) || right.symbols().contains(&name) {
             continue;
         }

@@ -1,6 +1,6 @@
 //! Dimensions as text: what errors show and what the graph's text form keeps.
 
-use super::{Atom, Dim};
+use super::{Atom, Dim, Form};
 use std::fmt;
 
 impl fmt::Display for Atom {
@@ -22,11 +22,14 @@ impl fmt::Display for Atom {
 
 impl fmt::Display for Dim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.terms.is_empty() {
-            return f.write_str("0");
+        match &self.0 {
+            Form::Number(n) => return write!(f, "{n}"),
+            Form::Var(name) => return f.write_str(name),
+            Form::Sum(_) => {}
         }
         // The constant last, as people write it.
-        let (constant, others): (Vec<_>, Vec<_>) = self.terms.iter().partition(|(m, _)| m.is_empty());
+        let terms = self.terms();
+        let (constant, others): (Vec<_>, Vec<_>) = terms.iter().partition(|(m, _)| m.is_empty());
         for (i, (mono, k)) in others.into_iter().chain(constant).enumerate() {
             let size = k.unsigned_abs();
             match (i, *k < 0) {

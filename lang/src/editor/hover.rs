@@ -116,7 +116,7 @@ fn about(said: &mut String, about: &About, module: &str) {
 }
 
 fn lives(said: &mut String, analysis: &Analysis, seen: &Seen) {
-    for (dim, lines) in analysis.record.lives(seen, HISTORY) {
+    for (dim, lines) in analysis.record.lives(seen, HISTORY, &analysis.sources) {
         if lines.is_empty() {
             continue;
         }

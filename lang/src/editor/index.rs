@@ -175,7 +175,7 @@ impl Walk<'_> {
                 (None, None) => Target::Unknown,
             };
             let def = Def {
-                name: name.text.clone(),
+                name: name.text.to_string(),
                 span: name.span,
                 kind: Kind::Import,
                 seen: (0, end),
@@ -185,13 +185,13 @@ impl Walk<'_> {
             };
             self.index.defs.push(def);
             self.index.uses.push(Use { span: name.span, target: target.clone() });
-            self.names.push((name.text.clone(), target));
+            self.names.push((name.text.to_string(), target));
         }
     }
 
     fn define(&mut self, name: &Name, kind: Kind, seen: (u32, u32)) -> usize {
         let def = self.index.defs.len();
-        let (text, span) = (name.text.clone(), name.span);
+        let (text, span) = (name.text.to_string(), name.span);
         let about = About::default();
         self.index.defs.push(Def { name: text.clone(), span, kind, seen, about, inner: Vec::new(), ty: None });
         self.index.uses.push(Use { span, target: Target::Here(def) });
@@ -258,7 +258,7 @@ impl Walk<'_> {
         let all = callable.statics.iter().flatten().chain(&callable.inputs);
         for (param, def) in all.zip(params) {
             self.types(param, seen);
-            self.names.push((param.name.text.clone(), Target::Here(def)));
+            self.names.push((param.name.text.to_string(), Target::Here(def)));
         }
         match &callable.result {
             Some(ResultType::One(ty)) => self.ty(ty, None),
@@ -293,7 +293,7 @@ impl Walk<'_> {
         match (&*e.kind, declares) {
             (ExprKind::Name(name), _) if name == "_" => {}
             (ExprKind::Name(name), Some(seen)) if !self.names.iter().any(|(n, _)| n == name) => {
-                self.define(&Name { text: name.clone(), span: self.inner(e.span, name) }, Kind::Size, seen);
+                self.define(&Name { text: *name, span: self.inner(e.span, name) }, Kind::Size, seen);
             }
             _ => self.expr(e),
         }
@@ -464,7 +464,7 @@ impl Walk<'_> {
 /// The name that a path or a call begins with.
 fn base_name(e: &Expr) -> Option<String> {
     match &*e.kind {
-        ExprKind::Name(name) => Some(name.clone()),
+        ExprKind::Name(name) => Some(name.to_string()),
         ExprKind::Field(base, _) | ExprKind::Call(base, _) | ExprKind::Pipe(base, _) => base_name(base),
         _ => None,
     }

@@ -137,7 +137,7 @@ pub(super) fn about(sources: &Sources, item: &Item) -> Option<(String, Span, Abo
         ItemKind::Train { name, .. } => (name, plain("train")),
         _ => return None,
     };
-    Some((name.text.clone(), name.span, about))
+    Some((name.text.to_string(), name.span, about))
 }
 
 fn of_callable(sources: &Sources, callable: &Callable, doc: String) -> About {
@@ -150,12 +150,12 @@ fn of_callable(sources: &Sources, callable: &Callable, doc: String) -> About {
 }
 
 fn parameter(sources: &Sources, param: &Param) -> Parameter {
-    let mut text = param.name.text.clone();
+    let mut text = param.name.text.to_string();
     if let Some(ty) = &param.ty {
         text += &format!(": {}", sources.text(ty.span));
     }
     if let Some(default) = &param.default {
         text += &format!(" = {}", sources.text(default.span));
     }
-    Parameter { name: param.name.text.clone(), text }
+    Parameter { name: param.name.text.to_string(), text }
 }

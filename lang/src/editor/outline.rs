@@ -53,9 +53,9 @@ fn symbol(document: &Document, item: &Item) -> Option<Symbol> {
         let detail = def.ty.map_or(String::new(), |ty| document.sources.text(ty).to_string());
         Some(Symbol { name: def.name.clone(), kind, detail, span: def.span, place: def.span, children: Vec::new() })
     });
-    let detail = about.head.split_once(&name.text).map_or("", |(_, rest)| rest).trim().to_string();
+    let detail = about.head.split_once(name.text.as_str()).map_or("", |(_, rest)| rest).trim().to_string();
     let children = children.collect();
-    Some(Symbol { name: name.text.clone(), kind: about.kind, detail, span: item.span, place: name.span, children })
+    Some(Symbol { name: name.text.to_string(), kind: about.kind, detail, span: item.span, place: name.span, children })
 }
 
 /// Places of more than a line that can be folded away: declarations, blocks, comments at the top of a file.

@@ -4,12 +4,13 @@
 //! names it would have bound, so that the rest of the file is checked without follow-up errors.
 
 use crate::source::{FileId, Span};
+use crate::word::Word;
 
 /// A word with its place.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Name {
     /// The word.
-    pub text: String,
+    pub text: Word,
     /// Its place.
     pub span: Span,
 }
@@ -182,7 +183,7 @@ pub enum TypeKind {
         below: Option<Box<Expr>>,
     },
     /// `int`, `schedule`, `fn`.
-    Word(String),
+    Word(Word),
     /// `[int]`
     List(Box<TypeExpr>),
 }
@@ -419,7 +420,7 @@ pub enum ExprKind {
     /// `2 GB`
     Bytes(u64),
     /// `x`
-    Name(String),
+    Name(Word),
     /// `digits.train`
     Field(Expr, Name),
     /// `f(a, b: c)`

@@ -100,7 +100,7 @@ impl Builder {
     }
 
     pub(super) fn name(&self, node: &Node<'_>) -> Name {
-        Name { text: node.as_str().to_string(), span: self.span(node) }
+        Name { text: node.as_str().into(), span: self.span(node) }
     }
 
     /// The names of `a.b.c`, of a list in brackets or of anything else that holds only names.

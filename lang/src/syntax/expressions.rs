@@ -201,7 +201,7 @@ impl Builder {
                 let params = self.params(next(&mut inner), depth + 1)?;
                 ExprKind::Lambda(params, self.block(next(&mut inner), depth + 1))
             }
-            _ => ExprKind::Name(node.as_str().to_string()),
+            _ => ExprKind::Name(node.as_str().into()),
         };
         Ok(Expr { span, kind: Box::new(kind) })
     }
@@ -282,7 +282,7 @@ impl Builder {
         let mut inner = node.into_inner();
         let name = next(&mut inner);
         let span = self.span(&name);
-        let mut device = Expr { span, kind: Box::new(ExprKind::Name(name.as_str().to_string())) };
+        let mut device = Expr { span, kind: Box::new(ExprKind::Name(name.as_str().into())) };
         if let Some(call) = optional(&mut inner, Rule::call) {
             let span = span.to(self.span(&call));
             device = Expr { span, kind: Box::new(ExprKind::Call(device, self.args(call, depth)?)) };

@@ -231,7 +231,7 @@ impl Builder {
             let name = match name.as_rule() {
                 Rule::string => {
                     let text = builder.string(&name)?;
-                    Name { text: text.text, span: text.span }
+                    Name { text: text.text.into(), span: text.span }
                 }
                 _ => builder.name(&name),
             };

@@ -5,6 +5,7 @@ use tfm_grammar::Rule;
 use super::ast::{AxisExpr, Expr, ExprKind, Name, Param, ResultType, TypeExpr, TypeKind};
 use super::build::{Builder, Built, Node, first, next, optional};
 use crate::source::Span;
+use crate::word::Word;
 
 impl Builder {
     /// `(units: int, bias: bool = true)`
@@ -31,7 +32,7 @@ impl Builder {
             let mut inner = result.into_inner();
             let name = optional(&mut inner, Rule::ident).map(|name| self.name(&name));
             let ty = self.type_expr(next(&mut inner), depth + 1)?;
-            let nameless = Name { text: String::new(), span: Span { end: ty.span.start, ..ty.span } };
+            let nameless = Name { text: Word::default(), span: Span { end: ty.span.start, ..ty.span } };
             all.push(Param { name: name.unwrap_or(nameless), ty: Some(ty), default: None });
         }
         // `-> (f32[B])` is one type in brackets.
@@ -55,7 +56,7 @@ impl Builder {
                 let of = self.type_expr(first(node), depth + 1)?;
                 TypeExpr { span, kind: TypeKind::List(Box::new(of)) }
             }
-            _ => TypeExpr { span, kind: TypeKind::Word(node.as_str().to_string()) },
+            _ => TypeExpr { span, kind: TypeKind::Word(node.as_str().into()) },
         };
         if let (Some(bound), TypeKind::Tensor { below, .. }) = (inner.next(), &mut ty.kind) {
             *below = Some(Box::new(self.binary(first(bound), depth + 1)?));
@@ -84,7 +85,7 @@ impl Builder {
         let span = self.span(&node);
         match node.into_inner().next() {
             Some(of) => self.postfix(of, depth),
-            None => Ok(Expr { span, kind: Box::new(ExprKind::Name("_".to_string())) }),
+            None => Ok(Expr { span, kind: Box::new(ExprKind::Name("_".into())) }),
         }
     }
 }

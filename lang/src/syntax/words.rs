@@ -72,7 +72,7 @@ pub(super) fn bound(text: &str, map: &Map, file: FileId) -> Vec<Name> {
     let mut add = |at: usize, word: &str| {
         if !word.is_empty() && !scan::RESERVED.contains(&word) && !word.as_bytes()[0].is_ascii_digit() {
             let span = Span { file, start: map.start(at), end: map.end(at + word.len()) };
-            names.push(Name { text: word.to_string(), span });
+            names.push(Name { text: word.into(), span });
         }
     };
     let word = first(text);

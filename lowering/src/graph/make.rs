@@ -23,12 +23,12 @@ pub struct Site {
 impl Site {
     /// The site of a node.
     pub fn of(node: &Node) -> Site {
-        Site { scope: Some(node.scope.clone()), span: node.span, device: node.device.clone() }
+        Site { scope: Some(node.scope), span: node.span, device: node.device.clone() }
     }
 
     /// The path, empty where there is none.
     pub fn path(&self) -> Word {
-        self.scope.clone().unwrap_or_else(|| Arc::from(""))
+        self.scope.unwrap_or_default()
     }
 }
 

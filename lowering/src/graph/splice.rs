@@ -29,10 +29,10 @@ pub fn splice(
     for (i, node) in body.nodes.iter().enumerate().filter(|(i, _)| needed[*i]) {
         let args: Vec<Value> = node.args.iter().map(|a| done[a]).collect();
         let op = match &node.op {
-            BodyOp::Input(name) => Op::Input(name.clone()),
+            BodyOp::Input(name) => Op::Input(*name),
             BodyOp::Constant(literal) => Op::Constant(literal.clone()),
             BodyOp::Read(var) => Op::Read(Var(var.0)),
-            BodyOp::Primitive(name, attrs) => Op::Primitive(name.clone(), attrs.clone()),
+            BodyOp::Primitive(name, attrs) => Op::Primitive(*name, attrs.clone()),
             BodyOp::CustomGradient(rule) => {
                 graph.pending.rules.insert(Value(graph.nodes.len() as u32), rule.clone());
                 Op::Primitive("custom_gradient".into(), Vec::new())
@@ -41,7 +41,7 @@ pub fn splice(
             BodyOp::Result(k) => Op::Result(*k),
             BodyOp::Gradient(k) => Op::Gradient(*k),
         };
-        let own = || Site { scope: Some(node.scope.clone()), span: Some(node.span), device: node.device.clone() };
+        let own = || Site { scope: Some(node.scope), span: Some(node.span), device: node.device.clone() };
         let site = site.cloned().unwrap_or_else(own);
         let value = graph.push(site.node(op, args, Type::from(&node.ty)));
         done.insert(ValueId(i as u32), value);
@@ -55,7 +55,7 @@ fn turn(scan: &BodyScan, site: Option<&Site>) -> Scan {
     let mut bound = Vec::new();
     let mut leaf = |turn: &mut Graph, id: &ValueId, op: Op| {
         let node = scan.body.node(*id);
-        let site = Site { scope: Some(node.scope.clone()), span: Some(node.span), device: None };
+        let site = Site { scope: Some(node.scope), span: Some(node.span), device: None };
         bound.push((*id, turn.push(site.node(op, Vec::new(), Type::from(&node.ty)))));
     };
     for (i, id) in scan.captured.iter().chain(&scan.walked).enumerate() {

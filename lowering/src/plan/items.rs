@@ -226,7 +226,7 @@ impl Lowering<'_> {
             let same = *d == dtype && *s == shape;
             return if same { Ok(i as u32) } else { Err(PlanError::Feed(name.to_string())) };
         }
-        self.out.feeds.push((name.clone(), dtype, shape.to_vec()));
+        self.out.feeds.push((*name, dtype, shape.to_vec()));
         Ok(self.out.feeds.len() as u32 - 1)
     }
 
@@ -252,14 +252,14 @@ impl Lowering<'_> {
             if args.iter().any(|a| a.layout.shape != shape) {
                 return Err(PlanError::Malformed(id, name.to_string()));
             }
-            return Ok(Work::Elementwise(name.clone(), attrs));
+            return Ok(Work::Elementwise(*name, attrs));
         }
         if !facts.strided {
             for arg in args.iter_mut().filter(|a| !a.layout.is_contiguous()) {
                 *arg = self.copy(id, arg.clone());
             }
         }
-        Ok(Work::Kernel(name.clone(), attrs, facts))
+        Ok(Work::Kernel(*name, attrs, facts))
     }
 
     fn copy(&mut self, node: NodeId, x: Ref) -> Ref {
@@ -339,6 +339,6 @@ impl Sizes<'_> {
                 Attr::Str(s) => Value::Str(s.clone()),
             })
         };
-        attrs.iter().map(|(name, attr)| Ok((name.clone(), value(attr)?))).collect()
+        attrs.iter().map(|(name, attr)| Ok((*name, value(attr)?))).collect()
     }
 }

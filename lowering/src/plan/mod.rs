@@ -119,6 +119,18 @@ pub enum Kernel {
     Loop(Arc<Loop>),
 }
 
+impl Kernel {
+    /// Its name, as people are told: that of the primitive, `fused`, `copy` or `scan`.
+    pub fn name(&self) -> &str {
+        match self {
+            Kernel::Fused(_) => "fused",
+            Kernel::Copy => "copy",
+            Kernel::Loop(_) => "scan",
+            Kernel::Primitive(name, _) => name,
+        }
+    }
+}
+
 /// A plan that is run turn after turn.
 ///
 /// The step's first inputs are the feeds of a turn, all contiguous; where they are walked, a turn is fed

@@ -41,7 +41,7 @@ impl Writer<'_> {
         let Work::Elementwise(op, attrs) = &item.work else { return };
         let args: Vec<u16> = item.inputs.iter().map(|r| self.register(list, r)).collect();
         let from = item.inputs.first().map_or(item.dtype, |r| list[r.item].dtype);
-        let register = self.push(Instruction { op: op.clone(), attrs: attrs.clone(), args, from, to: item.dtype });
+        let register = self.push(Instruction { op: *op, attrs: attrs.clone(), args, from, to: item.dtype });
         self.of.insert(i, register);
     }
 

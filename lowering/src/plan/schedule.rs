@@ -96,7 +96,7 @@ fn drafts(items: &Items, order: &Order) -> Vec<Draft> {
     let steps = order.groups.iter().map(|group| {
         let last = &items.list[*group.items.last().expect("a group has items")];
         let (kernel, inputs) = match &last.work {
-            Work::Kernel(name, attrs, _) => (Kernel::Primitive(name.clone(), attrs.clone()), last.inputs.clone()),
+            Work::Kernel(name, attrs, _) => (Kernel::Primitive(*name, attrs.clone()), last.inputs.clone()),
             Work::Copy => (Kernel::Copy, last.inputs.clone()),
             Work::Loop(turns, _) => (Kernel::Loop(turns.clone()), last.inputs.clone()),
             _ => {

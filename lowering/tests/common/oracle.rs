@@ -63,7 +63,7 @@ fn value(node: &Node, args: &[&Array], shape: &[usize], world: &World) -> Array 
         }
         Op::Primitive(name, attrs) => {
             let attr = |a| plan::Value::of(a, &size).expect("known attributes");
-            let attrs: Vec<_> = attrs.iter().map(|(n, a)| (n.clone(), attr(a))).collect();
+            let attrs: Vec<_> = attrs.iter().map(|(n, a)| (*n, attr(a))).collect();
             kernel(name, &attrs, args, shape)
         }
         Op::Scan(_) | Op::Result(_) | Op::Gradient(_) => unreachable!("{} is no operation of its own", node.op),

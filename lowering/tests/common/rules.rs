@@ -200,6 +200,7 @@ pub fn model(
         loss,
         parameters: vars.iter().map(|v| VarId(*v)).collect(),
         optimizer: OptimizerId(0),
+        written: String::new(),
     };
     let train = Train {
         name: "t".into(),
@@ -217,5 +218,5 @@ pub fn model(
         frozen: Vec::new(),
         span: Span::default(),
     };
-    Model { variables, data: Vec::new(), trains: vec![train], rules: Arc::new(Hand { average }) }
+    Model { variables, instances: Vec::new(), data: Vec::new(), trains: vec![train], rules: Arc::new(Hand { average }) }
 }

@@ -37,6 +37,7 @@ mod rows;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod turns;
 mod view;
 mod windows;
@@ -44,6 +45,7 @@ mod windows;
 pub use isa::Path;
 pub use kernels::names;
 pub use nonfinite::{NonFinite, Origin};
+pub use trace::{Lane, Timed, Trace};
 
 use crate::tensor::{Bytes, Tensor};
 use kernels::{Call, Run, Spaces, Task};
@@ -52,7 +54,7 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tfm_lang::model::Word;
 use tfm_lowering::plan::{Device, Kernel, KernelFacts, Plan, Space, Step, Value, View};
 
@@ -218,26 +220,31 @@ impl Cpu {
         (0..prepared.steps.len()).try_for_each(|i| session.step(i))
     }
 
-    /// As [`Cpu::execute`], and adds to `spent`, by the number of the step, how long each took.
+    /// As [`Cpu::execute`], and adds to `trace` when each step ran, and what each thread did of it.
     ///
     /// # Errors
     /// Those of [`Cpu::execute`].
-    pub fn execute_timed(
+    pub fn execute_traced(
         &self,
         prepared: &Prepared,
         mut memory: Memory<'_>,
         context: &Context,
-        spent: &mut Vec<Duration>,
+        trace: &mut Trace,
     ) -> Result<(), KernelError> {
         let mut work = self.bind(prepared, &mut memory)?;
         let session = Session::new(self, prepared, &mut work, &mut memory, context);
-        spent.resize(prepared.steps.len(), Duration::ZERO);
-        for (i, spent) in spent.iter_mut().enumerate() {
+        session.pool.watch().set(true);
+        let result = (0..prepared.steps.len()).try_for_each(|step| {
             let start = Instant::now();
-            session.step(i)?;
-            *spent += start.elapsed();
-        }
-        Ok(())
+            session.step(step)?;
+            let took = start.elapsed();
+            let lanes = session.pool.watch().take(trace.began);
+            let start = start.saturating_duration_since(trace.began);
+            trace.steps.push(Timed { plan: trace.plan, step, start, took, lanes });
+            Ok(())
+        });
+        session.pool.watch().set(false);
+        result
     }
 
     /// Checks the memory and takes down where it is.
@@ -303,16 +310,7 @@ impl<'a> Session<'a> {
 }
 
 fn error(i: usize, step: &Step, message: String) -> KernelError {
-    KernelError { step: Some(i), primitive: step_name(step), message }
-}
-
-fn step_name(step: &Step) -> String {
-    match &step.kernel {
-        Kernel::Fused(_) => "fused".to_string(),
-        Kernel::Copy => "copy".to_string(),
-        Kernel::Loop(_) => "scan".to_string(),
-        Kernel::Primitive(name, _) => name.to_string(),
-    }
+    KernelError { step: Some(i), primitive: step.kernel.name().to_string(), message }
 }
 
 fn panic_text(payload: &(dyn Any + Send)) -> &str {

@@ -3,6 +3,7 @@
 //! A job is a function and a number of chunks; threads, the caller among them, claim chunks until none is left.
 //! Who does a chunk is chance, so a chunk's result must depend on its number alone.
 
+use super::trace::Watch;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering::SeqCst};
@@ -39,6 +40,7 @@ pub(crate) struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
     busy: AtomicBool,
+    watch: Watch,
 }
 
 impl Pool {
@@ -63,7 +65,7 @@ impl Pool {
             std::thread::Builder::new().name(format!("tfm-{thread}")).spawn(move || shared.serve(thread)).ok()
         };
         let workers = (1..threads.max(1)).filter_map(start).collect();
-        Pool { shared, workers, busy: AtomicBool::new(false) }
+        Pool { shared, workers, busy: AtomicBool::new(false), watch: Watch::new(threads) }
     }
 
     /// Runs `job` for each chunk in `0..chunks`, and returns when all are done.
@@ -71,6 +73,18 @@ impl Pool {
     /// # Panics
     /// When a chunk panicked, after all the others are done; when called from two threads at once or from a chunk.
     pub fn run(&self, chunks: usize, job: Job<'_>) {
+        match self.watch.is_on() {
+            false => self.run_unwatched(chunks, job),
+            true => self.run_unwatched(chunks, &|chunk, thread| self.watch.time(thread, || job(chunk, thread))),
+        }
+    }
+
+    /// What the threads do, when somebody watches.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    fn run_unwatched(&self, chunks: usize, job: Job<'_>) {
         if chunks <= 1 || self.workers.is_empty() {
             (0..chunks).for_each(|chunk| job(chunk, 0));
             return;

@@ -43,7 +43,7 @@ pub(super) fn prepare(cpu: &Cpu, step: &Step, turns: &Loop, local: &mut usize) -
         .map(|(v, walked)| if *walked { v.size() * v.dtype.bytes() / turns.turns.max(1) } else { 0 })
         .collect();
     let steps = cpu.steps(plan, local).map_err(|e| e.to_string())?;
-    let names: Vec<String> = plan.steps.iter().map(super::step_name).collect();
+    let names: Vec<String> = plan.steps.iter().map(|s| s.kernel.name().to_string()).collect();
     let mut constants = Bytes::zeros(plan.constants.len());
     constants.copy_from_slice(&plan.constants);
     let (count, reverse, carried) = (turns.turns, turns.reverse, turns.carried);

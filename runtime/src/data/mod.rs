@@ -34,5 +34,5 @@ pub use error::{At, DataError};
 pub use inspect::inspect;
 pub use learned::{Learned, LearnedColumn, Moments};
 pub use loader::{Batch, Loader, Order, Position, batches};
-pub use open::{Dataset, Options, open, open_file};
+pub use open::{Dataset, Options, open, open_file, places};
 pub use split::{Field, Split};

@@ -29,7 +29,8 @@ impl Options {
     }
 }
 
-/// A declaration with its files read.
+/// A declaration with its files read. A copy shares what was read.
+#[derive(Clone)]
 pub struct Dataset {
     /// What a record has.
     pub fields: Vec<Field>,
@@ -122,6 +123,23 @@ pub fn open(spec: &DataSpec, options: &Options) -> Result<Dataset, DataError> {
 pub fn open_file(spec: &DataSpec, path: &Path, learned: &Learned) -> Result<Split, DataError> {
     let (reader, opening) = prepare(spec, &[], Some(learned))?;
     (reader.file)(&opening, path)
+}
+
+/// The files and folders that a declaration names: where they are, or, of one that is missing, where it is looked for.
+pub fn places(spec: &DataSpec, roots: &[PathBuf]) -> Vec<PathBuf> {
+    let Some(source) = sources::source(&spec.source) else { return Vec::new() };
+    let is_path = |name: &str| source.params.iter().any(|p| p.name == name && matches!(p.kind, sources::Kind::Text));
+    let mut found = Vec::new();
+    for (name, value) in &spec.args {
+        let Static::Str(text) = value else { continue };
+        match locate(roots, text) {
+            _ if !is_path(name) => {}
+            Ok(path) => found.push(path),
+            Err(_) => found.extend(roots.iter().map(|root| root.join(text))),
+        }
+    }
+    found.extend(spec.zipped.iter().flat_map(|z| places(&z.data, roots)));
+    found
 }
 
 fn prepare<'a>(

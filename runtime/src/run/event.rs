@@ -76,6 +76,8 @@ pub struct Stepped<'a> {
     pub epoch: f64,
     /// Examples seen over the whole run.
     pub examples: u64,
+    /// The losses of this step; their names are the first of [`Started::names`].
+    pub losses: &'a [f32],
     /// Losses and reports of this step; `None` for a step that is not shown.
     pub values: Option<&'a [f32]>,
 }

@@ -67,7 +67,7 @@ impl Rows {
         if let Some(progress) = from {
             let trained = training.len();
             if let Ok(text) = fs::read_to_string(&csv) {
-                old_csv.extend(csv_rows(&text, &head, trained, progress).into_iter().map(|row| row.to_string() + "\n"));
+                old_csv.extend(csv_rows(&text, &head, trained, progress).into_iter().map(|row| row + "\n"));
             }
             if let Ok(text) = fs::read_to_string(&jsonl) {
                 old_jsonl.extend(json_rows(&text, training, progress).into_iter().map(|row| row.to_string() + "\n"));
@@ -137,17 +137,27 @@ fn stays(step: Option<u64>, is_evaluation: bool, progress: &Progress) -> bool {
     step.is_some_and(|s| s < progress.step || s == progress.step && !(progress.pending && is_evaluation))
 }
 
-/// The rows of the file before, where its columns are the same; without a last line that a kill cut short.
-fn csv_rows<'a>(text: &'a str, head: &str, trained: usize, progress: &Progress) -> Vec<&'a str> {
-    let Some(rows) = text.strip_prefix(head) else { return Vec::new() };
+/// The rows of the file before, without a last line that a kill cut short. Where its columns were others, those that
+/// there still are; what only the old ones had is in `metrics.jsonl`.
+fn csv_rows(text: &str, head: &str, trained: usize, progress: &Progress) -> Vec<String> {
+    let Some((old_head, rows)) = text.split_once('\n') else { return Vec::new() };
+    let old: Vec<&str> = old_head.split(',').collect();
+    let places: Vec<Option<usize>> = head.trim_end().split(',').map(|n| old.iter().position(|o| *o == n)).collect();
     let whole = &rows[..rows.rfind('\n').map_or(0, |i| i + 1)];
-    let row_stays = |row: &&str| {
+    let arranged = |row: &str| {
+        let cells: Vec<&str> = row.split(',').collect();
+        let cell = |place: &Option<usize>| place.and_then(|p| cells.get(p)).copied().unwrap_or("");
+        places.iter().map(cell).collect::<Vec<_>>().join(",")
+    };
+    let row_stays = |row: &String| {
         let mut cells = row.split(',');
         let step = cells.next().and_then(|s| s.parse().ok());
-        let is_evaluation = cells.skip(1).take(trained).all(str::is_empty);
-        stays(step, is_evaluation, progress)
+        let values: Vec<&str> = cells.skip(1).collect();
+        let is_evaluation = values.iter().take(trained).all(|cell| cell.is_empty());
+        let is_empty = values.iter().all(|cell| cell.is_empty());
+        !is_empty && stays(step, is_evaluation, progress)
     };
-    whole.lines().filter(row_stays).collect()
+    whole.lines().map(arranged).filter(row_stays).collect()
 }
 
 fn json_rows<'a>(text: &'a str, training: &[String], progress: &Progress) -> Vec<&'a str> {
@@ -216,6 +226,11 @@ mod tests {
         assert!(csv().ends_with("\n3,1.5,0.33333334,\n"), "{}", csv());
         let json = fs::read_to_string(dir.path().join("metrics.jsonl")).unwrap();
         assert_eq!(json.lines().count(), 5);
+
+        // Other columns: what there still is stays, in its new place.
+        let training = words(&["mean", "loss"]);
+        Rows::open(dir.path(), &training, &[], Some(&at(2, false))).unwrap();
+        assert_eq!(csv(), "step,epoch,mean,loss\n1,0.5,,1\n2,1,,0.5\n");
         assert!(json.lines().all(|l| serde_json::from_str::<serde_json::Value>(l).is_ok()));
     }
 }

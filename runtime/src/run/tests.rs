@@ -6,7 +6,7 @@ use crate::checkpoint::{CheckpointError, Position, Progress, Store, Which};
 use crate::data::Batch;
 use crate::tensor::Tensor;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tfm_lang::model::*;
 use tfm_lang::source::Span;
 use tfm_lang::syntax::ast::Unit;
@@ -139,6 +139,8 @@ struct Log {
     lines: Vec<String>,
     /// A signal after this step.
     interrupt: Option<(u64, &'static AtomicUsize)>,
+    /// Someone wants the machine after this step.
+    hand_over: Option<(u64, &'static AtomicBool)>,
 }
 
 impl Observer for Log {
@@ -149,6 +151,9 @@ impl Observer for Log {
                     && at == s.step
                 {
                     flag.store(2, Ordering::Relaxed);
+                }
+                if let Some((at, flag)) = self.hand_over {
+                    flag.store(at == s.step, Ordering::Release);
                 }
             }
             Event::Evaluated { step, values, .. } => self.lines.push(format!("evaluated {step} {}", values.len())),
@@ -220,14 +225,29 @@ impl Bench {
         interrupt: Option<u64>,
     ) -> (Result<Outcome, RunError>, Vec<String>) {
         let stop: &'static AtomicUsize = Box::leak(Box::default());
-        let mut log = Log { lines: Vec::new(), interrupt: interrupt.map(|step| (step, stop)) };
+        let mut log = Log { interrupt: interrupt.map(|step| (step, stop)), ..Log::default() };
         if from.is_none() {
             machine.initialize(3).unwrap();
         }
-        let folder = Folder::open(self.dir.path());
-        let splits = [vec!["train".to_string(), "test".to_string()]];
-        let job = Job { train: &self.block, splits: &splits, folder: &folder, max_steps, from, stop };
-        (train(machine, &Numbers(vec!["x".into()]), job, &mut log), log.lines)
+        let (outcome, log) = (self.enter(machine, from, max_steps, &mut log, stop, false), log.lines);
+        (outcome, log)
+    }
+
+    fn enter(
+        &self,
+        machine: &mut Machine,
+        from: Option<Progress>,
+        max_steps: Option<u64>,
+        log: &mut Log,
+        stop: &AtomicUsize,
+        save_soon: bool,
+    ) -> Result<Outcome, RunError> {
+        let folder = &Folder::open(self.dir.path());
+        let splits = &[vec!["train".to_string(), "test".to_string()]];
+        let hand_over = log.hand_over.map_or(&*Box::leak(Box::default()), |(_, flag)| flag);
+        let block = &self.block;
+        let job = Job { train: block, splits, folder, max_steps, from, stop, hand_over, save_soon };
+        train(machine, &Numbers(vec!["x".into()]), job, log)
     }
 
     fn store(&self) -> Store {
@@ -320,6 +340,39 @@ fn an_interrupted_run_ends_like_one_that_was_not() {
             assert_eq!(file(&bench, name), file(&whole, name));
         }
     }
+}
+
+#[test]
+fn a_run_that_is_handed_over_ends_like_one_that_was_not_and_saves_nothing_on_the_way() {
+    let (whole, mut machine) = (Bench::new(busy_block()), Machine::new());
+    let end = whole.run(&mut machine, None, None, None).0.unwrap();
+    let (bench, mut handed) = (Bench::new(busy_block()), Machine::new());
+    handed.initialize(3).unwrap();
+    let (flag, stop): (&'static AtomicBool, AtomicUsize) = (Box::leak(Box::default()), AtomicUsize::new(0));
+    let (mut from, mut lines) = (None, Vec::new());
+    for cut in [1, 5, 7, 8, 35, 104, u64::MAX] {
+        let mut log = Log { hand_over: Some((cut, flag)), ..Log::default() };
+        flag.store(false, Ordering::Release);
+        let outcome = bench.enter(&mut handed, from, None, &mut log, &stop, false).unwrap();
+        if cut < u64::MAX {
+            assert_eq!((outcome.ended.clone(), outcome.progress.step), (Ended::HandedOver, cut));
+            assert_ne!(log.lines.last(), Some(&format!("saved {cut}")));
+        }
+        lines.extend(log.lines);
+        from = Some(outcome.progress);
+    }
+    assert_eq!(from.unwrap().step, end.progress.step);
+    assert_eq!((bits(&handed), bench.csv()), (bits(&machine), whole.csv()));
+    let saved = |lines: &[String]| lines.iter().filter(|l| l.starts_with("saved")).cloned().collect::<Vec<_>>();
+    assert_eq!(saved(&lines), saved(&whole.run(&mut Machine::new(), None, None, None).1));
+}
+
+#[test]
+fn what_shall_be_saved_soon_is_saved_after_the_first_step() {
+    let bench = Bench::new(block(Period { count: 9.0, unit: Unit::Steps }, Vec::new()));
+    let (mut machine, mut log) = (Machine::new(), Log::default());
+    bench.enter(&mut machine, None, None, &mut log, &AtomicUsize::new(0), true).unwrap();
+    assert_eq!(log.lines, ["saved 1", "saved 9"]);
 }
 
 #[test]

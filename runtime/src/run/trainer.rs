@@ -9,7 +9,7 @@ use super::period::{self, Epoch, Progressed};
 use super::step::Step;
 use super::{Folder, RunError, images};
 use crate::checkpoint::{Best, Position, Progress, Retention, Stall, Store};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 use tfm_lang::model::{Action, DataRef, Report, Train, VariableKind};
 use tfm_lang::types::DType;
@@ -29,6 +29,11 @@ pub struct Job<'a> {
     pub from: Option<Progress>,
     /// The number of a signal that asks to stop; 0 while there is none.
     pub stop: &'a AtomicUsize,
+    /// True when someone wants the engine back: the run ends where it is, saves nothing, and goes on later from the
+    /// progress it gives.
+    pub hand_over: &'a AtomicBool,
+    /// True to save after the first step, whatever is due: when the checkpoints that there are fit the file no more.
+    pub save_soon: bool,
 }
 
 /// Why a run ended.
@@ -42,6 +47,8 @@ pub enum Ended {
     Stalled(String),
     /// A signal came, by its number.
     Signal(usize),
+    /// [`Job::hand_over`] asked for it.
+    HandedOver,
 }
 
 /// What came out of a run.
@@ -167,6 +174,7 @@ impl Trainer<'_> {
             names: self.shown.iter().map(|r| r.name.clone()).collect(),
         };
         self.observer.on(Event::Started(&started));
+        let mut soon = std::mem::take(&mut self.job.save_soon);
         if let Some(why) = &self.progress.stopped {
             return Ok(Ended::Stalled(why.clone()));
         }
@@ -183,6 +191,7 @@ impl Trainer<'_> {
         }
         loop {
             self.step()?;
+            self.job.save_soon = std::mem::take(&mut soon);
             if let Some(ended) = self.between_steps()? {
                 return Ok(ended);
             }
@@ -202,9 +211,10 @@ impl Trainer<'_> {
         self.progress.step as f64 / self.epoch.steps as f64
     }
 
-    fn signal(&self) -> Option<Ended> {
+    /// Why the run leaves off here, if someone asks for it.
+    fn asked(&self) -> Option<Ended> {
         match self.job.stop.load(Ordering::Relaxed) {
-            0 => None,
+            0 => self.job.hand_over.load(Ordering::Acquire).then_some(Ended::HandedOver),
             signal => Some(Ended::Signal(signal)),
         }
     }
@@ -248,8 +258,8 @@ impl Trainer<'_> {
             self.rows.training(step, epoch, self.now().seconds, &self.values)?;
             self.engine.reset_metrics()?;
         }
-        let values = shown.then_some(self.values.as_slice());
-        self.observer.on(Event::Step(Stepped { step, epoch, examples: self.progress.examples, values }));
+        let (values, losses) = (shown.then_some(self.values.as_slice()), &self.values[..self.losses]);
+        self.observer.on(Event::Step(Stepped { step, epoch, examples: self.progress.examples, losses, values }));
         Ok(())
     }
 
@@ -268,7 +278,7 @@ impl Trainer<'_> {
 
     /// What is due after a step: evaluations, the end, checkpoints. `Some` when the run is over.
     fn between_steps(&mut self) -> Result<Option<Ended>, RunError> {
-        if let Some(ended) = self.signal() {
+        if let Some(ended) = self.asked() {
             return self.leave(ended);
         }
         let train = self.job.train;
@@ -279,7 +289,7 @@ impl Trainer<'_> {
         let mut actions: Vec<&Action> = due.iter().flat_map(|&i| &train.periodic[i].actions).collect();
         let mut values = Vec::new();
         if !self.evaluate_all(&actions, &mut values)? {
-            return self.leave(self.signal().unwrap_or(Ended::Done));
+            return self.leave(self.asked().unwrap_or(Ended::Done));
         }
         self.look_at(&due, &mut values)?;
         let mut stalls = self.progress.stalls.clone();
@@ -288,7 +298,7 @@ impl Trainer<'_> {
             let at_end: Vec<usize> = (0..rounds.len()).filter(|&i| train.periodic[i].every.is_none()).collect();
             let last: Vec<&Action> = at_end.iter().flat_map(|&i| &train.periodic[i].actions).collect();
             if !self.evaluate_all(&last, &mut values)? {
-                return self.leave(self.signal().unwrap_or(Ended::Done));
+                return self.leave(self.asked().unwrap_or(Ended::Done));
             }
             self.look_at(&at_end, &mut values)?;
             actions.extend(last);
@@ -299,7 +309,7 @@ impl Trainer<'_> {
         Ok(ended)
     }
 
-    /// Does the evaluations among the actions; false when a signal came. Data that was evaluated at this step is
+    /// Does the evaluations among the actions; false when someone asked to leave off. Data that was evaluated at this step is
     /// not evaluated again.
     fn evaluate_all(&mut self, actions: &[&Action], values: &mut Vec<(String, f32)>) -> Result<bool, RunError> {
         for action in actions {
@@ -312,10 +322,10 @@ impl Trainer<'_> {
             }
             let what =
                 Evaluation { entry: &evaluate_entry(&self.job.train.name), reports, on, seed: self.progress.seed };
-            let (stop, observer) = (self.job.stop, &mut *self.observer);
+            let (stop, hand_over, observer) = (self.job.stop, self.job.hand_over, &mut *self.observer);
             let mut go_on = |examples| {
                 observer.on(Event::Evaluating { split: &split, examples });
-                stop.load(Ordering::Relaxed) == 0
+                stop.load(Ordering::Relaxed) == 0 && !hand_over.load(Ordering::Acquire)
             };
             match evaluate(self.engine, self.feed, what, &mut go_on)? {
                 Some(found) => values.extend(found.into_iter().enumerate().map(|(i, v)| (name(i), v))),
@@ -414,7 +424,8 @@ impl Trainer<'_> {
             }
         }
         let periodic = ended.is_some() || actions.iter().any(|a| matches!(a, Action::CheckpointKeep(_)));
-        if !periodic && best_by.is_empty() {
+        let soon = std::mem::take(&mut self.job.save_soon);
+        if !periodic && best_by.is_empty() && !soon {
             return Ok(());
         }
         if let Some(Ended::Stalled(why)) = ended {
@@ -427,7 +438,9 @@ impl Trainer<'_> {
     /// Stops where the run is, with what is due at this step still to be done.
     fn leave(&mut self, ended: Ended) -> Result<Option<Ended>, RunError> {
         (self.progress.pending, self.progress.periodic) = (true, true);
-        self.write_checkpoint(&[])?;
+        if ended != Ended::HandedOver {
+            self.write_checkpoint(&[])?;
+        }
         Ok(Some(ended))
     }
 

@@ -33,7 +33,7 @@ fn by_itself(device: &Cpu, step: &mut Step) {
     if device.kernel(name).is_some_and(|facts| facts.elementwise) {
         let args: Vec<u16> = (0..step.inputs.len() as u16).collect();
         let result = args.len() as u16;
-        let (op, attrs, from, to) = (name.clone(), attrs.clone(), first.dtype, output.dtype);
+        let (op, attrs, from, to) = (*name, attrs.clone(), first.dtype, output.dtype);
         step.kernel = Kernel::Fused(Fused {
             shape: output.shape.clone(),
             inputs: args.len(),

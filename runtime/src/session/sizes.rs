@@ -61,7 +61,7 @@ impl EntrySizes {
             if let Op::Input(name) = &node.op
                 && !inputs.iter().any(|i| i.name == *name)
             {
-                inputs.push(Input { name: name.clone(), ty: node.ty.clone() });
+                inputs.push(Input { name: *name, ty: node.ty.clone() });
             }
         }
         EntrySizes { name: entry.name.clone(), inputs, symbols: symbols.into_iter().collect() }
@@ -90,7 +90,7 @@ impl EntrySizes {
                 if let Some(name) = dim.as_var()
                     && sizes.get(name).is_none()
                 {
-                    sizes.0.push((name.clone(), size as i64));
+                    sizes.0.push((*name, size as i64));
                 }
             }
         }

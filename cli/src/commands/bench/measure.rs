@@ -68,7 +68,7 @@ impl Trainee {
     }
 
     /// One step, just as `tfm train` makes it: the loss is looked at after each.
-    pub fn step(&mut self, spent: Option<&mut Vec<Duration>>) -> Result<(), Failure> {
+    pub fn step(&mut self) -> Result<(), Failure> {
         let batch = &self.batches[self.done as usize % self.batches.len()];
         self.done += 1;
         let context = Context { seed: self.seed, step: self.done };
@@ -76,21 +76,8 @@ impl Trainee {
         let feeds: Vec<(&str, &Tensor)> = self.fields.iter().map(String::as_str).zip(&batch.tensors).collect();
         let losses: Vec<&str> = self.losses.iter().map(String::as_str).collect();
         let call = Call { entry: &self.entry, feeds: &feeds, fetches: &losses, assigns: true, context };
-        let session = &mut self.session;
-        match spent {
-            Some(spent) => session.run_timed(&call, spent)?,
-            None => session.run_into(&call, &mut self.out)?,
-        }
+        self.session.run_into(&call, &mut self.out)?;
         Ok(())
-    }
-
-    /// The plan of the step.
-    pub fn plan(&mut self) -> Result<&tfm_lowering::plan::Plan, Failure> {
-        let feeds: Vec<(&str, &Tensor)> =
-            self.fields.iter().map(String::as_str).zip(&self.batches[0].tensors).collect();
-        let losses: Vec<&str> = self.losses.iter().map(String::as_str).collect();
-        let call = Call { entry: &self.entry, feeds: &feeds, fetches: &losses, assigns: true, ..Call::default() };
-        Ok(self.session.plan_for(&call)?)
     }
 
     /// What the workload calls its loss: what it reports, or else what it minimizes.
@@ -105,14 +92,14 @@ impl Trainee {
     /// Milliseconds per step over so many steps.
     fn block(&mut self, steps: usize) -> Result<f64, Failure> {
         let start = Instant::now();
-        (0..steps).try_for_each(|_| self.step(None))?;
+        (0..steps).try_for_each(|_| self.step())?;
         Ok(start.elapsed().as_secs_f64() * 1e3 / steps as f64)
     }
 }
 
 /// Warms up and measures.
 pub fn measure(work: &Work, trainee: &mut Trainee, seconds: f64) -> Result<Measured, Failure> {
-    trainee.step(None)?;
+    trainee.step()?;
     let first = since_start();
     let warm_until = Instant::now() + Duration::from_secs_f64((seconds / 2.0).min(3.0));
     let mut warm = Vec::new();

@@ -65,7 +65,7 @@ pub(in crate::check) fn written<'a>(e: &'a Expr) -> Result<Static, &'a Expr> {
         ExprKind::Float(x) => Ok(Static::Float(*x)),
         ExprKind::Str(s) => Ok(Static::Str(s.clone())),
         ExprKind::Bool(b) => Ok(Static::Bool(*b)),
-        ExprKind::Name(name) => Ok(Static::Call(name.clone(), Vec::new())),
+        ExprKind::Name(name) => Ok(Static::Call(name.to_string(), Vec::new())),
         ExprKind::Unary(UnaryOp::Not, inner) => of("not", &[inner]),
         ExprKind::Unary(UnaryOp::Neg, inner) => match &*inner.kind {
             ExprKind::Int(n) => Ok(Static::Int(n.wrapping_neg())),

@@ -142,7 +142,7 @@ impl Source {
 fn windowed(fields: &[FieldSpec], past: usize, next: usize) -> Vec<FieldSpec> {
     let longer = |prefix: &str, f: &FieldSpec, n: usize| {
         let mut ty = f.ty.clone();
-        ty.shape.insert(0, Axis { dim: Dim::constant(n as i64), origin: crate::types::OriginId::default() });
+        ty.shape = ty.shape.with(0, Axis { dim: Dim::constant(n as i64), origin: crate::types::OriginId::default() });
         FieldSpec { name: format!("{prefix}.{}", f.name), ty }
     };
     let all = |prefix, n| fields.iter().map(move |f| longer(prefix, f, n));

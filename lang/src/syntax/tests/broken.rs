@@ -204,7 +204,8 @@ fn error_nodes_keep_the_names() {
         "import a.{B, C D}\ndata d = = 3\nlayer Foo(x: = ) { x }\ntrain t onn d { }\n\
          train u on d {\n  let (a, b) = x x\n  let c = if a { let inner = 3 3 } else b\n  batch: 3 3\n  param w = =\n}",
     );
-    let names = |names: &[crate::syntax::ast::Name]| names.iter().map(|n| n.text.clone()).collect::<Vec<_>>().join(" ");
+    let names =
+        |names: &[crate::syntax::ast::Name]| names.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join(" ");
     let items: Vec<String> = file
         .items
         .iter()

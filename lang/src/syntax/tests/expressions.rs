@@ -28,7 +28,7 @@ fn index(item: &IndexItem) -> String {
 
 fn term(term: &EinTerm) -> String {
     match term {
-        EinTerm::Axis(name) => name.text.clone(),
+        EinTerm::Axis(name) => name.text.to_string(),
         EinTerm::Size(n, _) => n.to_string(),
         EinTerm::Group(inner, _) => format!("({})", inner.iter().map(self::term).collect::<Vec<_>>().join(" ")),
         EinTerm::Rest(_) => "..".to_string(),
@@ -44,7 +44,7 @@ fn tree(e: &Expr) -> String {
         ExprKind::Bool(b) => b.to_string(),
         ExprKind::Duration(n, unit) => format!("{n} {unit:?}"),
         ExprKind::Bytes(n) => format!("{n} bytes"),
-        ExprKind::Name(name) => name.clone(),
+        ExprKind::Name(name) => name.to_string(),
         ExprKind::Field(of, name) => format!("{}.{}", tree(of), name.text),
         ExprKind::Call(f, args) => {
             let args = args.iter().map(|a| match &a.name {
