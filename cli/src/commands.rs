@@ -2,25 +2,42 @@
 
 mod bench;
 mod check;
+mod completions;
 mod data;
 mod doc;
+mod doctor;
 mod eval;
 mod explain;
 mod export;
 mod fmt;
 mod graph;
+mod init;
 pub(crate) mod lint;
 mod lsp;
+mod man;
+mod new;
 mod predict;
 mod profile;
+mod runs;
 mod test;
 pub(crate) mod train;
+mod tune;
 mod watch;
 mod why;
 
 use crate::args::Arguments;
 use crate::failure::Failure;
 use clap::Subcommand;
+
+/// How `tfm --help` orders the commands. A name that is no command yet is passed over.
+pub const GROUPS: [(&str, &[&str]); 6] = [
+    ("Begin", &["new", "init", "data", "doctor"]),
+    ("Write", &["check", "lint", "fmt", "test", "doc", "explain", "why", "lsp"]),
+    ("Train", &["train", "watch", "tune", "runs"]),
+    ("Use", &["eval", "predict", "export"]),
+    ("Look", &["graph", "plot", "cost", "profile", "bench"]),
+    ("Set up", &["config", "completions", "man"]),
+];
 
 /// What `tfm` can do.
 #[derive(Subcommand, Clone, Debug)]
@@ -41,6 +58,20 @@ pub enum Command {
     Lsp(lsp::Lsp),
     /// Run the tests of files
     Test(test::Test),
+    /// Find a learning rate or a batch size by trying
+    Tune(tune::Tune),
+    /// Make the folder of a new project
+    New(new::New),
+    /// Write a file that trains on the data of another
+    Init(init::Init),
+    /// Look whether everything here is as it should be
+    Doctor(doctor::Doctor),
+    /// Write the completions of a shell
+    Completions(completions::Completions),
+    /// Write manual pages
+    Man(man::Man),
+    /// List, compare and remove runs
+    Runs(runs::Runs),
     /// Evaluate a trained run on data
     Eval(eval::Eval),
     /// Compute a model's outputs for a file of inputs
@@ -73,6 +104,13 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::Fmt(c) => c.run(color),
         Command::Lsp(c) => c.run(),
         Command::Test(c) => c.run(color),
+        Command::Runs(c) => c.run(color),
+        Command::Tune(c) => c.run(color),
+        Command::New(c) => c.run(),
+        Command::Init(c) => c.run(color),
+        Command::Doctor(c) => c.run(color),
+        Command::Completions(c) => c.run(),
+        Command::Man(c) => c.run(),
         Command::Eval(c) => c.run(color),
         Command::Predict(c) => c.run(color),
         Command::Export(c) => c.run(),

@@ -434,6 +434,36 @@ pub struct Period {
     pub unit: crate::syntax::ast::Unit,
 }
 
+/// `stop when test.loss stalls for 3 epochs`
+#[derive(Clone, PartialEq, Debug)]
+pub struct Stop {
+    /// `test.loss`
+    pub metric: String,
+    /// Which way is better, where the text says so: true for `highest`.
+    pub highest: Option<bool>,
+    /// What ends the run.
+    pub rule: StopRule,
+}
+
+/// What ends a run early.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum StopRule {
+    /// The metric has not got better by more than `by` for this long.
+    Stalls {
+        /// How long.
+        patience: Period,
+        /// The least change that counts.
+        by: f32,
+    },
+    /// The metric is beyond a bound: a run that has got where it should, or never will.
+    Passes {
+        /// Above it; below it otherwise.
+        above: bool,
+        /// The bound.
+        bound: f32,
+    },
+}
+
 /// A `train` block.
 #[derive(Clone, Debug)]
 pub struct Train {
@@ -457,8 +487,8 @@ pub struct Train {
     pub minimize: Vec<Minimize>,
     /// `every … { … }` and `at end { … }`, in the order of the text.
     pub periodic: Vec<Periodic>,
-    /// `stop when … stalls for …`: the metric and the patience.
-    pub stop: Vec<(String, Period)>,
+    /// `stop when …`, in the order of the text.
+    pub stop: Vec<Stop>,
     /// `start … from …`, in the order of the text.
     pub starts: Vec<Start>,
     /// Parameters and states that `freeze` keeps as they are.

@@ -8,6 +8,7 @@
 //! (periods in minutes aside), nor on whether it was interrupted: a checkpoint holds all that the
 //! next step reads. Nothing is saved after a loss that is not finite.
 
+mod bare;
 mod cause;
 mod engine;
 mod error;
@@ -19,14 +20,16 @@ mod images;
 mod metrics;
 pub mod period;
 mod step;
+mod stops;
 mod trainer;
 
+pub use bare::steps;
 pub use engine::{Batches, Call, Context, Engine, Feed};
 pub use error::{Cause, RunError};
 pub use evaluate::{Evaluation, evaluate, shown};
 pub use event::{Event, Observer, Started, Stepped};
 pub use feed::DataFeed;
-pub use folder::{Folder, RunInfo, Summary};
+pub use folder::{Folder, RUNNING, RunInfo, Summary};
 pub use metrics::{is_lower_better, json_number};
 pub use step::Step;
 pub use trainer::{Ended, Job, Outcome, train};

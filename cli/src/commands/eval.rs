@@ -65,7 +65,7 @@ impl Eval {
         let reports = shown(&train.evaluation);
         let mut rows = Vec::new();
         for on in &parts {
-            let what = Evaluation { entry: &entry, reports: &reports, on, seed: manifest.progress.seed };
+            let what = Evaluation { entry: &entry, reports: &reports, on, seed: manifest.progress.seed, most: None };
             let found = evaluate(&mut session, &feed, what, &mut |_| true)?.unwrap_or_default();
             let split = &run.compiled.model.data[on.data].splits[on.split];
             rows.extend(reports.iter().zip(found).map(|(r, v)| (format!("{split}.{}", r.name), v)));

@@ -85,10 +85,18 @@ impl Browser {
             body.len()
         );
         stream.write_all(request.as_bytes()).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let answer = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        let answer: Value = serde_json::from_str(answer).unwrap_or_else(|e| panic!("{e}: {text}"));
+        // The driver may keep the connection open whatever it is asked: the length says where the answer ends.
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+        let (mut reader, mut length, mut line) = (BufReader::new(stream), 0, String::new());
+        while reader.read_line(&mut line).unwrap() > 2 {
+            if let Some(n) = line.to_lowercase().strip_prefix("content-length:") {
+                length = n.trim().parse().unwrap();
+            }
+            line.clear();
+        }
+        let mut answer = vec![0; length];
+        reader.read_exact(&mut answer).unwrap();
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
         answer["value"].clone()
     }
 }

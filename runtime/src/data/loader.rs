@@ -24,6 +24,8 @@ pub enum Order {
     },
     /// One epoch in the order of the split, and then no more.
     InOrder,
+    /// In the order of the split, one epoch after another without end.
+    Repeated,
 }
 
 /// The next batch: its epoch, and its number in that. Both count from 0.
@@ -138,7 +140,7 @@ impl Reader {
         loop {
             let order = match self.order {
                 Order::Shuffled { seed } => Some(Permutation::new(n, key(&[seed, epoch]))),
-                Order::InOrder => None,
+                Order::InOrder | Order::Repeated => None,
             };
             for index in first..per_epoch {
                 let from = index as usize * self.batch;

@@ -34,6 +34,8 @@ pub struct Evaluation<'a> {
     pub on: &'a DataRef,
     /// The seed of the run.
     pub seed: u64,
+    /// No more batches than this.
+    pub most: Option<u64>,
 }
 
 /// The reports over all of the data, in their order; `None` when `go_on`, which is asked before each batch
@@ -93,7 +95,8 @@ fn all_batches(
     let mut sums = vec![0.0f64; names.len()];
     let (mut seen, mut out) = (0u64, Vec::new());
     let (fields, batches) = feed.evaluation(what.on)?;
-    for batch in batches {
+    let most = what.most.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    for batch in batches.take(most) {
         if !go_on(seen) {
             return Ok(None);
         }
