@@ -13,7 +13,7 @@ mod export;
 mod fmt;
 mod graph;
 mod init;
-mod lint;
+pub(crate) mod lint;
 mod lsp;
 mod man;
 mod new;
