@@ -16,6 +16,7 @@ pub(crate) use block::{ending, explain, run_files, run_info};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use tfm_lowering::build::step_entry;
 use tfm_runtime::checkpoint::{Progress, Store, Weights, Which};
 use tfm_runtime::cpu::Cpu;
 use tfm_runtime::data::Dataset;
@@ -118,6 +119,11 @@ impl Train {
         let datasets = open_data(&compiled.model, indices, &directory, None)?;
         let mut session = Session::new(compiled.graph.clone(), Cpu::new(self.settings.threads()));
         session.initialize(compiled.model.trains[blocks[0]].seed)?;
+        for train in blocks.iter().map(|b| &compiled.model.trains[*b]) {
+            if let Some(limit) = train.settings.memory {
+                session.set_memory(&step_entry(&train.name), usize::try_from(limit).unwrap_or(usize::MAX));
+            }
+        }
         if let Some(file) = &self.start {
             let variables = session.variables().to_vec();
             Weights::open(file)?.set_all(&variables, session.tensors_mut())?;

@@ -194,6 +194,9 @@ impl Cpu {
             Kernel::Copy => movement::prepare_copy(&call),
             Kernel::Loop(turns) => turns::prepare(self, step, turns, local),
             Kernel::Fused(program) => {
+                kernels::require(step.scratch.1 >= program.scratch(), || {
+                    format!("{} bytes of scratch, and {} are needed", step.scratch.1, program.scratch())
+                })?;
                 let (task, bytes) = fused::prepare(program, &call)?;
                 *local = bytes.max(*local);
                 Ok(task)

@@ -16,6 +16,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tfm_lang::model::{self, VarId, VariableKind};
 use tfm_lang::source::Sources;
+use tfm_lowering::build::step_entry;
 use tfm_runtime::checkpoint::{Progress, Store, Which, read_manifest};
 use tfm_runtime::data::Dataset;
 use tfm_runtime::run::{
@@ -111,7 +112,7 @@ impl Block<'_> {
         let _ = folder.write_json("summary.json", &summary);
     }
 
-    /// What there is to say when a step needs more than `memory` allows.
+    /// What was done for a step to need no more than `memory` allows, and whether it was enough.
     fn memory_note(
         &self,
         feed: &DataFeed<'_>,
@@ -123,15 +124,24 @@ impl Block<'_> {
         let arena = step_plan(train, feed, datasets, session, &run::shown(&train.training))?.arena;
         let variables: usize = session.tensors().iter().map(|t| t.bytes().len()).sum();
         let needed = (arena + variables) as u64;
-        Ok((needed > limit).then(|| {
-            format!(
-                "note: a step of `train {}` needs {}, and `memory` says {}; nothing is computed again to save memory \
-                 yet: a smaller `batch`, or `micro`, needs less",
-                train.name,
-                bytes(needed),
-                bytes(limit)
-            )
-        }))
+        let again = session.recomputed(&step_entry(&train.name)).map(|r| {
+            let all = bytes((r.before + variables) as u64);
+            format!("computes {} operations again and needs {} in place of {all}", r.operations, bytes(needed))
+        });
+        let (name, limit_text) = (&train.name, bytes(limit));
+        Ok(match again {
+            Some(again) if needed <= limit => Some(format!("note: a step of `train {name}` {again}")),
+            Some(again) => Some(format!(
+                "note: a step of `train {name}` {again}, which is still above the {limit_text} of `memory`: a smaller \
+                 `batch`, or `micro`, needs less"
+            )),
+            None if needed > limit => Some(format!(
+                "note: a step of `train {name}` needs {}, and `memory` says {limit_text}; nothing in it can be computed \
+                 again to save memory: a smaller `batch`, or `micro`, needs less",
+                bytes(needed)
+            )),
+            None => None,
+        })
     }
 
     /// Reads what the block starts from.
