@@ -78,6 +78,12 @@ pub struct Tensor {
     bytes: Bytes,
 }
 
+impl std::fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{:?}", self.dtype, self.shape)
+    }
+}
+
 impl Tensor {
     /// All zeros.
     pub fn zeros(dtype: DType, shape: &[usize]) -> Tensor {

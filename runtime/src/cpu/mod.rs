@@ -139,6 +139,11 @@ impl Prepared {
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
+
+    /// Bytes that all threads together compute with, beside the plan's arena.
+    pub fn thread_bytes(&self) -> usize {
+        self.local * self.threads
+    }
 }
 
 impl Cpu {

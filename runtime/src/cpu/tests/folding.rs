@@ -126,7 +126,7 @@ fn what_a_program_may_not_do_is_said() {
     let x = random(F, &shape, 1);
     let fail = |instructions: Vec<Instruction>, outputs: Vec<u16>, types: &[(DType, &[usize])]| {
         let fused = Fused { shape: shape.to_vec(), row: 1, inputs: 1, instructions, outputs };
-        run(&Kernel::Fused(fused), &[&x], types).err().expect("a fault").to_string()
+        run(&Kernel::Fused(fused), &[&x], types).expect_err("a fault").to_string()
     };
     // A total cannot be used, since it is complete only at the end.
     let used = vec![reduction("sum", 0, &[0]), instruction("subtract", &[0, 1], F, F)];
