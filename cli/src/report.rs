@@ -154,6 +154,14 @@ impl Finding {
         tfm_lang::lint::find(self.diagnostic.code).map_or(self.diagnostic.code, |l| l.name)
     }
 
+    /// `L0201 log_of_zero`, and `E0301` for an error of the checker.
+    pub fn title(&self) -> String {
+        match (self.diagnostic.code, self.name()) {
+            (code, name) if code == name => code.to_string(),
+            (code, name) => format!("{code} {name}"),
+        }
+    }
+
     /// The message with what to do about it.
     pub fn text(&self) -> String {
         match &self.diagnostic.help {

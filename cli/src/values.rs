@@ -26,6 +26,17 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// A large number with three digits, `12.5 M`.
+pub fn si(x: f64) -> String {
+    let units = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+    match units.iter().find(|(unit, _)| x >= *unit) {
+        Some((unit, name)) if x / unit >= 100.0 => format!("{:.0} {name}", x / unit),
+        Some((unit, name)) if x / unit >= 10.0 => format!("{:.1} {name}", x / unit),
+        Some((unit, name)) => format!("{:.2} {name}", x / unit),
+        None => format!("{x:.0} "),
+    }
+}
+
 /// Bytes, `12.5 MB`.
 pub fn bytes(n: u64) -> String {
     match n {
@@ -63,5 +74,9 @@ mod tests {
         assert_eq!(duration(Duration::from_secs(3725)), "1h02m");
         assert_eq!(duration(Duration::from_secs(65)), "1m05s");
         assert_eq!(bytes(12_500_000), "12.5 MB");
+        assert_eq!(
+            (si(999.0), si(2e3), si(12_540_000.0), si(7.6e11)),
+            ("999 ".into(), "2.00 k".into(), "12.5 M".into(), "760 G".into())
+        );
     }
 }

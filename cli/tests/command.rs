@@ -199,7 +199,8 @@ fn errors_have_their_status() {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let bench = bench();
-    let mut child = tfm(bench.path(), "graph net.tfm").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        tfm(bench.path(), "graph net.tfm --text").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());

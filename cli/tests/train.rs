@@ -136,7 +136,7 @@ fn a_frozen_part_stays_as_it_is() {
     // Inside, `training` is false: nothing is dropped.
     let steps = |text: &str| {
         fs::write(dir.join("one.tfm"), text).unwrap();
-        good(dir, "graph one.tfm").matches("# Encoder.dropout_1").count()
+        good(dir, "graph one.tfm --text").matches("# Encoder.dropout_1").count()
     };
     let free = TRANSFER.replace("freeze Encoder.dense_1, Encoder.batch_norm_1", "");
     assert!(steps(&free) > 0);
@@ -304,7 +304,7 @@ fn hints_change_no_number_and_are_noted() {
     assert_eq!(notes.matches("`on ").count(), 2, "{notes}");
     let bench = bench(&hinted);
     assert!(good(bench.path(), "train net.tfm").contains("and `memory` says 1,000 bytes"));
-    let graph = good(bench.path(), "graph net.tfm");
+    let graph = good(bench.path(), "graph net.tfm --text");
     assert!(
         graph.contains("variable Net.embedding_1.table : f32[10, 10] parameter on \"job:ps/task:1/cpu\""),
         "{graph}"

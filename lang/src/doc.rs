@@ -106,7 +106,8 @@ fn page(sources: &Sources, id: FileId, module: &str, item: &Item) -> Option<Page
         ItemKind::Train { name, .. } => (name, "train", first_line()),
         _ => return None,
     };
-    let is_text = |l: &&String| !l.trim_start().starts_with("example:") && !l.trim_start().starts_with("gradient:");
+    const NOT_TEXT: [&str; 3] = ["example:", "gradient:", "flops:"];
+    let is_text = |l: &&String| !NOT_TEXT.iter().any(|word| l.trim_start().starts_with(word));
     let text = item.doc.iter().filter(is_text).map(|l| l.trim_end()).collect::<Vec<_>>().join("\n");
     let examples = item.doc.iter().filter_map(|l| Some(l.trim().strip_prefix("example:")?.trim().to_string()));
     let (line, _) = sources.line_column(Span { file: id, ..item.span });

@@ -10,8 +10,11 @@
 //!
 //! Sizes known only when data is opened are symbols: `B` (batch), `steps_per_epoch`.
 
+mod data;
+
 mod instance;
 
+pub use data::{ColumnSpec, DataRef, DataSpec, FieldSpec, Static, Zipped};
 pub use instance::Instance;
 
 use crate::device::Device;
@@ -315,89 +318,6 @@ pub struct StateUpdate {
     pub by_rows: bool,
 }
 
-/// A static value as data: an argument of a source, a setting.
-#[derive(Clone, PartialEq, Debug)]
-#[allow(missing_docs)]
-pub enum Static {
-    Int(i64),
-    Float(f64),
-    Bool(bool),
-    Str(String),
-    Duration(f64, crate::syntax::ast::Unit),
-    List(Vec<Static>),
-    /// `chars(65)`, `category(hash: 16)`: a word with arguments (the name is empty when positional).
-    Call(String, Vec<(String, Static)>),
-}
-
-/// A data declaration.
-#[derive(Clone, PartialEq, Debug)]
-pub struct DataSpec {
-    /// Its name.
-    pub name: String,
-    /// The source: `csv`, `mnist`, `text`.
-    pub source: String,
-    /// Its arguments, positional ones under the names of the source's parameters, defaults filled in.
-    pub args: Vec<(String, Static)>,
-    /// The columns of a table, in the order of the file where it has no header.
-    pub columns: Vec<ColumnSpec>,
-    /// `shuffle`, `split`, `take` and the like, in order.
-    pub operators: Vec<Static>,
-    /// What a record has; shapes of one record, without the batch.
-    pub fields: Vec<FieldSpec>,
-    /// The names of the parts: `train`, `test`.
-    pub splits: Vec<String>,
-    /// For `zip`, what it joins; empty for every other source.
-    pub zipped: Vec<Zipped>,
-    /// The declaration.
-    pub span: Span,
-}
-
-/// One of the parts that `zip(a: x.train, b: y.train)` joins.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Zipped {
-    /// What its fields are written under: `a`.
-    pub name: String,
-    /// The data it is of.
-    pub data: DataSpec,
-    /// The part; index into the data's `splits`.
-    pub split: usize,
-    /// What is applied to it.
-    pub operators: Vec<Static>,
-}
-
-/// A column of a table.
-#[derive(Clone, PartialEq, Debug)]
-pub struct ColumnSpec {
-    /// Its name.
-    pub name: String,
-    /// `f32`, `skip`, `category(hash: 16)`, `label(["a", "b"])`: always a [`Static::Call`].
-    pub kind: Static,
-    /// `standardize`, `log1p`: what is applied, in order.
-    pub transforms: Vec<String>,
-    /// Its place.
-    pub span: Span,
-}
-
-/// A field of a record.
-#[derive(Clone, PartialEq, Debug)]
-pub struct FieldSpec {
-    /// Its name.
-    pub name: String,
-    /// Its type for one record; `below` where it has a bound. The sizes are numbers.
-    pub ty: TensorType,
-}
-
-/// A part of a data set, `digits.test |> take(240)`.
-#[derive(Clone, PartialEq, Debug)]
-pub struct DataRef {
-    /// Index into [`Model::data`].
-    pub data: usize,
-    /// The part; index into [`DataSpec::splits`].
-    pub split: usize,
-    /// What is applied to it.
-    pub operators: Vec<Static>,
-}
-
 /// A body with the values that can be fetched from it.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -418,11 +338,13 @@ pub struct Program {
 pub struct Report {
     /// `accuracy`; the loss is reported as `loss` (or its `let` name when several are minimized).
     pub name: String,
-    /// Rank 0, f32.
+    /// Rank 0, f32; or a table of [`Report::sizes`], which only evaluations give.
     pub value: ValueId,
     /// False: averaged over batches by their size. True: it is made from metric states that go on
     /// from batch to batch, and the last value counts.
     pub accumulated: bool,
+    /// Empty for a number; of a table, which is always accumulated, one or two sizes.
+    pub sizes: Vec<i64>,
 }
 
 /// How long, or how often.
@@ -432,6 +354,36 @@ pub struct Period {
     pub count: f64,
     /// Of what.
     pub unit: crate::syntax::ast::Unit,
+}
+
+/// `stop when test.loss stalls for 3 epochs`
+#[derive(Clone, PartialEq, Debug)]
+pub struct Stop {
+    /// `test.loss`
+    pub metric: String,
+    /// Which way is better, where the text says so: true for `highest`.
+    pub highest: Option<bool>,
+    /// What ends the run.
+    pub rule: StopRule,
+}
+
+/// What ends a run early.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum StopRule {
+    /// The metric has not got better by more than `by` for this long.
+    Stalls {
+        /// How long.
+        patience: Period,
+        /// The least change that counts.
+        by: f32,
+    },
+    /// The metric is beyond a bound: a run that has got where it should, or never will.
+    Passes {
+        /// Above it; below it otherwise.
+        above: bool,
+        /// The bound.
+        bound: f32,
+    },
 }
 
 /// A `train` block.
@@ -457,8 +409,8 @@ pub struct Train {
     pub minimize: Vec<Minimize>,
     /// `every … { … }` and `at end { … }`, in the order of the text.
     pub periodic: Vec<Periodic>,
-    /// `stop when … stalls for …`: the metric and the patience.
-    pub stop: Vec<(String, Period)>,
+    /// `stop when …`, in the order of the text.
+    pub stop: Vec<Stop>,
     /// `start … from …`, in the order of the text.
     pub starts: Vec<Start>,
     /// Parameters and states that `freeze` keeps as they are.

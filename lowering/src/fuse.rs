@@ -1,13 +1,16 @@
-//! Which elementwise operations share a loop.
+//! Which elementwise operations and reductions share a loop.
 //!
 //! Operations of one iteration space that feed each other become one group: their values stay in
-//! registers, and what is needed outside is written once. A group never depends on itself through
+//! registers, and what is needed outside is written once. Reductions end a group, or, along rows that
+//! stay in the cache, stand in the middle of it: a softmax and a normalisation are one group each. What makes
+//! items one program is said in [`crate::plan::form`]. A group never depends on itself through
 //! another one. A cheap value that several groups need is computed again in each, where that costs
 //! no further memory traffic; transcendental functions and random draws are never repeated.
 
-use crate::plan::items::{Item, Items, Ref, Work};
+use crate::plan::form::form;
+use crate::plan::items::{Item, Items, Work};
 use crate::plan::reach::Reach;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most instructions of a fused program.
 const MOST_INSTRUCTIONS: usize = 64;
@@ -15,6 +18,8 @@ const MOST_INSTRUCTIONS: usize = 64;
 const MOST_INPUTS: usize = 12;
 /// The most values alive at once.
 const MOST_LIVE: usize = 32;
+/// What is so many times smaller than the value that it helps to compute again costs nothing to keep and to read.
+const SMALL: usize = 8;
 /// The most operations that are repeated in place of one value.
 const MOST_REPEATED: usize = 6;
 
@@ -46,7 +51,7 @@ const CHEAP: &[&str] = &[
 /// What one step computes.
 #[derive(Clone, Debug, Default)]
 pub struct Group {
-    /// Items, arguments first: several elementwise ones, or one kernel or copy.
+    /// Items, arguments first: several elementwise ones and reductions, or one kernel or copy.
     pub items: Vec<usize>,
     /// Those of them that are written to memory, in the order of `items`.
     pub outputs: Vec<usize>,
@@ -98,7 +103,7 @@ impl Fusion<'_> {
         for g in before.iter().filter(|g| **g != usize::MAX) {
             self.reach.inherit(i, *g);
         }
-        if self.items.list[i].is_elementwise() {
+        if is_fusible(&self.items.list[i]) {
             // The latest argument first: it is the one that is most likely still in registers.
             for g in before.into_iter().rev().filter(|g| *g != usize::MAX) {
                 self.join(g, self.group[i]);
@@ -108,9 +113,8 @@ impl Fusion<'_> {
 
     /// Makes two groups one, if that is allowed and small enough.
     fn join(&mut self, a: usize, b: usize) {
-        let of = |g: usize| &self.items.list[*self.members[g].first().expect("a group has items")];
-        let alike = of(a).is_elementwise() && of(b).is_elementwise() && of(a).shape == of(b).shape;
-        if a == b || !alike || self.lies_between(a, b) || self.lies_between(b, a) {
+        let of = |g: usize| &self.items.list[self.first(g)];
+        if a == b || !is_fusible(of(a)) || !is_fusible(of(b)) || self.lies_between(a, b) || self.lies_between(b, a) {
             return;
         }
         let both: BTreeSet<usize> = self.members[a].union(&self.members[b]).copied().collect();
@@ -129,13 +133,9 @@ impl Fusion<'_> {
         self.reach.depends(last, first) && self.reach.before(last).any(|h| h != first && self.reach.depends(h, first))
     }
 
-    /// True when the items can be one program: what they read of each other they read element by
-    /// element, and it is small enough.
+    /// True when the items can be one program, and it is small enough.
     fn is_program(&self, members: &BTreeSet<usize>) -> bool {
-        let list = &self.items.list;
-        let reads = || members.iter().flat_map(|i| list[*i].inputs.iter().map(move |r| (*i, r)));
-        let by_element = |r: &Ref| r.layout.is_whole(list[r.item].size());
-        reads().all(|(_, r)| !members.contains(&r.item) || by_element(r)) && fits(list, members)
+        fits(&self.items.list, members) && form(&self.items.list, members).is_some()
     }
 
     /// Decides what is written to memory; cheap values are moved into the groups that need them.
@@ -146,22 +146,30 @@ impl Fusion<'_> {
         let mut outside: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); list.len()];
         for (i, item) in list.iter().enumerate().filter(|(_, item)| item.is_computed()) {
             for r in item.inputs.iter().filter(|r| self.group[r.item] != self.group[i]) {
-                if item.is_elementwise() && r.layout.is_whole(list[r.item].size()) && item.shape == list[r.item].shape {
+                let alike = item.shape == list[r.item].shape && list[r.item].is_elementwise();
+                if item.is_elementwise() && alike && r.layout.is_whole(list[r.item].size()) {
                     outside[r.item].insert(self.group[i]);
                 } else {
                     stored[r.item] = true;
                 }
             }
-            stored[i] |= !item.is_elementwise();
+            stored[i] |= !is_fusible(item);
         }
         for i in self.items.fetches.iter().map(|r| r.item).chain(self.items.assigns.iter().map(|(_, i)| *i)) {
             stored[i] = true;
         }
+        for i in self.origins(&stored, &outside) {
+            stored[i] = true;
+        }
         for i in 0..list.len() {
             if list[i].is_elementwise() && !stored[i] && !outside[i].is_empty() {
-                let again = self.again(i, &stored).and_then(|cone| self.repeated(&cone, &outside[i]));
+                let again = self.again(i, &stored);
+                let again = again.and_then(|(cone, kept)| Some((self.repeated(&cone, &outside[i])?, kept)));
                 match again {
-                    Some(changed) => changed.into_iter().for_each(|(g, members)| self.members[g] = members),
+                    Some((changed, kept)) => {
+                        changed.into_iter().for_each(|(g, members)| self.members[g] = members);
+                        kept.into_iter().for_each(|i| stored[i] = true);
+                    }
                     None => stored[i] = true,
                 }
             }
@@ -169,38 +177,76 @@ impl Fusion<'_> {
         stored
     }
 
-    /// The operations that compute an item from what is in memory, when they are few and cheap.
-    fn again(&self, i: usize, stored: &[bool]) -> Option<BTreeSet<usize>> {
-        let mut cone = BTreeSet::new();
-        let mut left = vec![i];
-        while let Some(i) = left.pop() {
-            let item = &self.items.list[i];
-            match &item.work {
-                _ if stored[i] => {}
-                Work::Elementwise(name, _) if CHEAP.contains(&&**name) => {
-                    cone.insert(i);
-                    left.extend(item.inputs.iter().map(|r| r.item));
+    /// Values that are not cheap, and from which several values that are needed elsewhere are: one is kept in place
+    /// of the several.
+    fn origins(&self, stored: &[bool], outside: &[BTreeSet<usize>]) -> Vec<usize> {
+        let list = &self.items.list;
+        let mut wanted: BTreeMap<usize, usize> = BTreeMap::new();
+        for i in (0..list.len()).filter(|i| list[*i].is_elementwise() && !stored[*i] && !outside[*i].is_empty()) {
+            let (mut left, mut seen, mut origins) = (vec![i], BTreeSet::new(), BTreeSet::new());
+            while let Some(at) = left.pop() {
+                let cheap = matches!(&list[at].work, Work::Elementwise(name, _) if CHEAP.contains(&&**name));
+                if stored[at]
+                    || !list[at].is_computed()
+                    || list[at].size() * SMALL <= list[i].size()
+                    || !seen.insert(at)
+                {
+                    continue;
                 }
-                Work::Elementwise(..) => return None,
-                _ => {}
+                match cheap && seen.len() <= MOST_REPEATED {
+                    true => left.extend(list[at].inputs.iter().map(|r| r.item)),
+                    false => drop(origins.insert(at)),
+                }
+            }
+            if let (Some(origin), 1) = (origins.first(), origins.len()) {
+                *wanted.entry(*origin).or_default() += 1;
+            }
+        }
+        wanted.into_iter().filter(|(_, times)| *times > 1).map(|(i, _)| i).collect()
+    }
+
+    /// The operations that compute an item from what is in memory, when they are few and cheap, and what must be
+    /// kept for them: numbers of rows, which are few.
+    fn again(&self, i: usize, stored: &[bool]) -> Option<(BTreeSet<usize>, BTreeSet<usize>)> {
+        let list = &self.items.list;
+        let (mut cone, mut kept) = (BTreeSet::new(), BTreeSet::new());
+        let mut left = vec![i];
+        while let Some(at) = left.pop() {
+            match &list[at].work {
+                _ if stored[at] || !list[at].is_computed() => {}
+                _ if list[at].size() * SMALL <= list[i].size() => {
+                    kept.insert(at);
+                }
+                Work::Elementwise(name, _) if CHEAP.contains(&&**name) => {
+                    cone.insert(at);
+                    left.extend(list[at].inputs.iter().map(|r| r.item));
+                }
+                _ => return None,
             }
             if cone.len() > MOST_REPEATED {
                 return None;
             }
         }
-        Some(cone)
+        Some((cone, kept))
     }
 
-    /// The groups with a cone added to each; `None` when one of them would read more
+    /// The groups with a cone added to each; `None` when one of them would read more bytes
     /// than before or grow too large.
     fn repeated(&self, cone: &BTreeSet<usize>, groups: &BTreeSet<usize>) -> Option<Vec<(usize, BTreeSet<usize>)>> {
         let list = &self.items.list;
         let extended = |g: &usize| {
             let members: BTreeSet<usize> = self.members[*g].union(cone).copied().collect();
-            let (before, after) = (inputs(list, &self.members[*g]).len(), inputs(list, &members).len());
+            let space = list[self.first(*g)].size();
+            let size = |i: usize| if list[i].size() * SMALL <= space { 0 } else { list[i].dtype.bytes() };
+            let weight = |members| inputs(list, members).into_iter().map(|(i, ..)| size(i)).sum::<usize>();
+            let (before, after) = (weight(&self.members[*g]), weight(&members));
             (after <= before && self.is_program(&members)).then_some((*g, members))
         };
         groups.iter().map(extended).collect()
+    }
+
+    fn first(&self, g: usize) -> usize {
+        *self.members[g].first().expect("a group has items")
     }
 
     /// A group without what nobody needs any more.
@@ -214,6 +260,11 @@ impl Fusion<'_> {
         }
         Group { items: needed.into_iter().collect(), outputs }
     }
+}
+
+/// True for what may be computed together with others.
+fn is_fusible(item: &Item) -> bool {
+    item.is_elementwise() || item.reduced().is_some()
 }
 
 /// What the items read from memory, each view once.

@@ -7,10 +7,12 @@
 //! ```
 
 pub mod build;
+pub mod cost;
 pub mod differentiate;
 pub mod fuse;
 pub mod graph;
 pub mod micro;
+pub mod outline;
 pub mod partition;
 pub mod place;
 pub mod plan;

@@ -16,9 +16,13 @@ use tfm_lang::diagnostic::Diagnostic;
 use tfm_lang::dim::Dim;
 use tfm_lang::model::{
     Attrs, Minimize, Model, ParameterUpdate, Train, Update, UpdateParameter, UpdateSettings, ValueId, VariableKind,
+    Word,
 };
 use tfm_lang::syntax::ast::Unit;
 use tfm_lang::types::DType;
+
+/// The scope of the nodes that an optimizer's step is made of.
+pub const SCOPE: &str = "update";
 
 /// The path of the variable that keeps what evaluation uses in place of a parameter.
 pub fn average_path(parameter: &str) -> String {
@@ -35,11 +39,14 @@ pub fn average_path(parameter: &str) -> String {
 /// # Errors
 /// Those of the optimizer's body.
 pub fn update(graph: &mut Graph, model: &Model) -> Result<(), Diagnostic> {
+    let scope = Word::from(SCOPE);
     for (t, train) in model.trains.iter().enumerate() {
         let gradients = std::mem::take(&mut graph.pending.trains[t].gradients);
         let losses = graph.pending.trains[t].losses.clone();
         for (minimize, gradients) in train.minimize.iter().zip(gradients) {
+            let first = graph.nodes.len();
             descend(graph, model, train, minimize, (losses[minimize.loss], gradients))?;
+            graph.nodes[first..].iter_mut().for_each(|node| node.scope = scope);
         }
     }
     graph.pending.trains.clear();

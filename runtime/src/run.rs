@@ -8,6 +8,7 @@
 //! (periods in minutes aside), nor on whether it was interrupted: a checkpoint holds all that the
 //! next step reads. Nothing is saved after a loss that is not finite.
 
+mod bare;
 mod cause;
 mod engine;
 mod error;
@@ -18,17 +19,26 @@ mod folder;
 mod images;
 mod metrics;
 pub mod period;
+mod record;
 mod step;
+mod stops;
+mod table;
+mod tensorboard;
 mod trainer;
 
+pub use bare::steps;
+pub use cause::LIMIT as KEPT_AT_MOST;
 pub use engine::{Batches, Call, Context, Engine, Feed};
 pub use error::{Cause, RunError};
-pub use evaluate::{Evaluation, evaluate, shown};
+pub use evaluate::{Evaluation, evaluate, evaluate_with_tables, shown, tables};
 pub use event::{Event, Observer, Started, Stepped};
 pub use feed::DataFeed;
-pub use folder::{Folder, RunInfo, Summary};
+pub use folder::{Folder, RUNNING, RunInfo, Summary};
 pub use metrics::{is_lower_better, json_number};
+pub use record::{About, Recorder};
 pub use step::Step;
+pub use table::{Table, class_names};
+pub use tensorboard::TensorBoard;
 pub use trainer::{Ended, Job, Outcome, train};
 
 #[cfg(test)]

@@ -18,9 +18,10 @@ use crate::run::{Cause, Engine, RunError};
 use crate::tensor::{Bytes, Tensor};
 use sizes::{EntrySizes, Sizes};
 use tfm_lang::types::DType;
+use tfm_lowering::build::INIT;
 use tfm_lowering::graph::{Graph, Op, Value, Variable};
-use tfm_lowering::plan::schedule::{Request, schedule};
-use tfm_lowering::plan::{Plan, Space, View};
+use tfm_lowering::plan::schedule::Request;
+use tfm_lowering::plan::{Plan, Recomputed, Space, View, schedule_within};
 
 /// A graph with its variables on a device.
 pub struct Session {
@@ -32,6 +33,8 @@ pub struct Session {
     fixed: Sizes,
     sizes: Sizes,
     plans: Vec<Kept>,
+    /// Entries with the bytes that they may take, variables counted.
+    limits: Vec<(String, usize)>,
     step: Tensor,
     /// What runs when, while somebody watches.
     trace: Option<Trace>,
@@ -59,6 +62,7 @@ struct Kept {
     assigns: bool,
     sizes: Sizes,
     prepared: Prepared,
+    recomputed: Option<Recomputed>,
 }
 
 impl Session {
@@ -75,6 +79,7 @@ impl Session {
             fixed: Sizes::default(),
             sizes: Sizes::default(),
             plans: Vec::new(),
+            limits: Vec::new(),
             step: Tensor::zeros(DType::F32, &[]),
             trace: None,
             graph,
@@ -96,6 +101,19 @@ impl Session {
     /// Sets a size that no feed decides, or that a feed must agree with: `steps_per_epoch`, `B`.
     pub fn set_size(&mut self, name: &str, size: i64) {
         self.fixed.set(name, size);
+    }
+
+    /// Makes an entry do with so many bytes, those of all variables counted, where that can be done by computing some
+    /// values again; see [`Session::recomputed`].
+    pub fn set_memory(&mut self, entry: &str, bytes: usize) {
+        self.limits.retain(|(name, _)| name != entry);
+        self.limits.push((entry.into(), bytes));
+        self.plans.retain(|kept| kept.entry != entry);
+    }
+
+    /// What is computed again in the plans of an entry that were made.
+    pub fn recomputed(&self, entry: &str) -> Option<Recomputed> {
+        self.plans.iter().filter(|kept| kept.entry == entry).find_map(|kept| kept.recomputed)
     }
 
     /// Runs an entry; [`Call`] says what the arguments are.
@@ -121,6 +139,11 @@ impl Session {
         let kept = self.plan(call)?;
         self.step.elements_mut::<f32>()[0] = call.context.step as f32;
         let prepared = &self.plans[kept].prepared;
+        if self.arena.len() < prepared.plan().arena {
+            // The old one goes first.
+            self.arena = Bytes::default();
+            self.arena = Bytes::zeros(prepared.plan().arena);
+        }
         let bound = bind(prepared.plan(), call, &self.step)?;
         let memory = Memory { arena: &mut self.arena, variables: &mut self.variables, feeds: &bound };
         let done = match &mut self.trace {
@@ -134,6 +157,11 @@ impl Session {
             return Err(kernel_error(&self.graph, prepared.plan(), e));
         }
         self.fetch(prepared.plan(), &bound, out);
+        if call.entry == INIT {
+            // It runs once, and may have taken more than any step.
+            self.plans.remove(kept);
+            self.arena = Bytes::default();
+        }
         Ok(())
     }
 
@@ -173,12 +201,14 @@ impl Session {
         self.check_fetches(entry, fetches)?;
         let fetched: Vec<String> = fetches.iter().map(|f| f.to_string()).collect();
         let request = Request { entry: entry.into(), fetches: fetched.clone(), assigns, sizes: self.sizes.to_map() };
-        let plan = schedule(&self.graph, &request, &self.device).map_err(|e| SessionError::Plan(e.to_string()))?;
+        let variables: usize = self.variables.iter().map(|t| t.bytes().len()).sum();
+        let limit =
+            self.limits.iter().find(|(name, _)| name == entry).map(|(_, bytes)| bytes.saturating_sub(variables));
+        let made = schedule_within(&self.graph, &request, &self.device, limit.unwrap_or(usize::MAX));
+        let (plan, recomputed) = made.map_err(|e| SessionError::Plan(e.to_string()))?;
         let prepared = self.device.prepare(plan).map_err(|e| SessionError::Plan(e.to_string()))?;
-        if self.arena.len() < prepared.plan().arena {
-            self.arena = Bytes::zeros(prepared.plan().arena);
-        }
-        self.plans.push(Kept { entry: entry.into(), fetches: fetched, assigns, sizes: self.sizes.clone(), prepared });
+        let sizes = self.sizes.clone();
+        self.plans.push(Kept { entry: entry.into(), fetches: fetched, assigns, sizes, prepared, recomputed });
         Ok(self.plans.len() - 1)
     }
 
@@ -275,7 +305,7 @@ impl Engine for Session {
     }
 
     fn initialize(&mut self, seed: u64) -> Result<(), RunError> {
-        Session::run(self, tfm_lowering::build::INIT, &[], &[], true, Context { seed, step: 0 })?;
+        Session::run(self, INIT, &[], &[], true, Context { seed, step: 0 })?;
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Tensors in memory: dtype, sizes, and bytes aligned to a cache line.
 
+use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use tfm_lang::types::DType;
 
 /// A cache line; the unit of allocation, so that every buffer starts aligned.
@@ -15,9 +16,22 @@ pub struct Bytes {
 }
 
 impl Bytes {
-    /// So many zeros.
+    /// So many zeros. What the system gives fresh is zeros already: memory that nobody writes takes no room.
     pub fn zeros(len: usize) -> Bytes {
-        Bytes { lines: vec![Line([0; 64]); len.div_ceil(64)], len }
+        let count = len.div_ceil(64);
+        if count == 0 {
+            return Bytes::default();
+        }
+        let layout = Layout::array::<Line>(count).expect("no tensor is larger than memory can be");
+        // SAFETY: the layout is that of `count` lines and not empty; zero bytes are lines.
+        let lines = unsafe {
+            let start = alloc_zeroed(layout).cast::<Line>();
+            if start.is_null() {
+                handle_alloc_error(layout);
+            }
+            Vec::from_raw_parts(start, count, count)
+        };
+        Bytes { lines, len }
     }
 }
 
@@ -62,6 +76,12 @@ pub struct Tensor {
     /// Sizes, outermost first.
     pub shape: Vec<usize>,
     bytes: Bytes,
+}
+
+impl std::fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{:?}", self.dtype, self.shape)
+    }
 }
 
 impl Tensor {

@@ -1,10 +1,13 @@
 //! What optimizers do with tables whose gradients are sparse: only the rows of the batch move, and what stands still
 //! stays right.
 
+use std::path::Path;
+use tfm_lang::check::Options;
 use tfm_runtime::cpu::Cpu;
 use tfm_runtime::run::Engine;
 use tfm_runtime::session::{Context, Session};
 use tfm_runtime::tensor::Tensor;
+use tfm_tests::check_text;
 use tfm_tests::gradients::lower;
 
 const TABLE: &str = "\
@@ -84,4 +87,29 @@ fn every_kind_of_optimizer_moves_rows() {
 fn whole_gradients_are_not_gathered_row_by_row() {
     let said = lower(&TABLE.replace("OPTIMIZER", "Sgd(0.25) |> accumulate(4)")).err().unwrap_or_default();
     assert!(said.contains("`accumulate` adds up whole gradients"), "{said}");
+}
+
+/// An optimizer that was right for the parameters of one block is not written again for another's of the same types;
+/// parameters of other types, and optimizers with other settings, are.
+#[test]
+fn every_block_has_its_optimizer_checked() {
+    let blocks = |second: &str, optimizer: &str| {
+        format!(
+            "data digits = drawn_digits(train: 2, test: 1)\n\
+             optimizer Squares(axis: int)(p: float[..S], g: float[..S], step: float[]) {{\n\
+               p <- p - 1e-3 * sum(g, axis: axis, keep: true) + 0 * (g @ transpose(g))[0, 0]\n\
+             }}\n\
+             layer Matrix()(label: int[B] below 10) {{\n  param w: f32[10, 2] = ones()\n  sum(gather(w, label))\n}}\n\
+             layer Row()(label: int[B] below 10) {{\n  param w: f32[10] = ones()\n  sum(gather(w, label))\n}}\n\
+             train first on digits.train {{\n  minimize Matrix()(label)\n  optimizer: Squares(0)\n  batch: 2\n  steps: 2\n}}\n\
+             train second on digits.train {{\n  minimize {second}()(label)\n  optimizer: {optimizer}\n  batch: 2\n  steps: 2\n}}\n"
+        )
+    };
+    let found = |text: String| {
+        let (_, checked) = check_text("blocks.tfm", &text, Path::new("."), &Options::default());
+        checked.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>()
+    };
+    assert_eq!(found(blocks("Matrix", "Squares(0)")), Vec::<&str>::new());
+    assert_eq!(found(blocks("Row", "Squares(0)")).len(), 1, "a vector has no matrix product");
+    assert_eq!(found(blocks("Matrix", "Squares(2)")), ["E0307"], "a matrix has no axis 2");
 }

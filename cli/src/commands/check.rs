@@ -1,5 +1,6 @@
 //! `tfm check`: the mistakes in files.
 
+use crate::cost::{Costs, Shown, layers};
 use crate::failure::Failure;
 use crate::output::{Color, Format, complain, diagnostics_json, say, show_diagnostics};
 use crate::pipeline::compile_file;
@@ -20,6 +21,10 @@ pub struct Check {
 
     #[command(flatten)]
     settings: Settings,
+
+    /// Show the layers of correct files: shapes, parameters, operations, memory
+    #[arg(long)]
+    summary: bool,
 
     /// The form of the output
     #[arg(long, value_enum, default_value_t)]
@@ -54,6 +59,9 @@ impl Check {
                 let blocks: Vec<&str> = compiled.model.trains.iter().map(|t| t.name.as_str()).collect();
                 let of = if blocks.is_empty() { String::new() } else { format!(": {}", blocks.join(", ")) };
                 say(&format!("{} is correct{of}", file.display()))?;
+                for train in compiled.model.trains.iter().filter(|_| self.summary) {
+                    say(&format!("\n{}", layers(&Costs::of(compiled, train), Shown::Symbolic, usize::MAX)))?;
+                }
             }
         }
         if good { Ok(()) } else { Err(Failure::Shown) }

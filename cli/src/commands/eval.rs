@@ -11,7 +11,7 @@ use tfm_lang::model::{Action, DataRef};
 use tfm_lowering::build::{batch_entry, evaluate_entry};
 use tfm_runtime::checkpoint::{Which, load_model};
 use tfm_runtime::cpu::Cpu;
-use tfm_runtime::run::{DataFeed, Engine, Evaluation, Feed, evaluate, json_number, shown};
+use tfm_runtime::run::{DataFeed, Engine, Evaluation, Feed, Table, evaluate_with_tables, json_number, shown, tables};
 use tfm_runtime::session::Session;
 
 /// Losses and reports over a part of the data, with the weights of a checkpoint.
@@ -63,25 +63,35 @@ impl Eval {
         let feed = DataFeed::new(&datasets, train, &inputs[0], &inputs[1])?;
         session.set_size("steps_per_epoch", feed.epoch().steps as i64);
         let reports = shown(&train.evaluation);
-        let mut rows = Vec::new();
+        let (mut rows, mut found_tables) = (Vec::new(), Vec::new());
+        let wanted = tables(&train.evaluation);
         for on in &parts {
-            let what = Evaluation { entry: &entry, reports: &reports, on, seed: manifest.progress.seed };
-            let found = evaluate(&mut session, &feed, what, &mut |_| true)?.unwrap_or_default();
+            let what = Evaluation { entry: &entry, reports: &reports, on, seed: manifest.progress.seed, most: None };
+            let all = evaluate_with_tables(&mut session, &feed, what, &wanted, &mut |_| true)?;
+            let (found, of_tables) = all.unwrap_or_default();
             let split = &run.compiled.model.data[on.data].splits[on.split];
             rows.extend(reports.iter().zip(found).map(|(r, v)| (format!("{split}.{}", r.name), v)));
+            let data = &run.compiled.model.data[train.data.data];
+            let named = wanted.iter().zip(&of_tables);
+            found_tables.extend(named.map(|(r, t)| Table::of(&format!("{split}.{}", r.name), t, data)));
         }
         match self.format {
             Format::Json => {
                 let values: serde_json::Map<_, _> = rows.into_iter().map(|(n, v)| (n, json_number(v))).collect();
                 let checkpoint = run.checkpoint.display().to_string();
                 let step = manifest.progress.step;
-                say(&serde_json::json!({ "checkpoint": checkpoint, "step": step, "values": values }).to_string())
+                let mut object = serde_json::json!({ "checkpoint": checkpoint, "step": step, "values": values });
+                for table in &found_tables {
+                    object["tables"][&table.name] = serde_json::json!({ "names": table.names, "rows": table.rows });
+                }
+                say(&object.to_string())
             }
             Format::Plain => {
                 let step = count(manifest.progress.step);
                 let head = format!("{} of {}, step {step}", train.name, run.folder.path().display());
                 let rows: Vec<Vec<String>> = rows.into_iter().map(|(n, v)| vec![n, value(v)]).collect();
-                say(&format!("{head}\n{}", table(&rows)))
+                say(&format!("{head}\n{}", table(&rows)))?;
+                found_tables.iter().try_for_each(|t| say(&format!("\n{}", crate::plot::confusion(t))))
             }
         }
     }

@@ -3,7 +3,7 @@
 mod baseline;
 mod files;
 mod fix;
-mod levels;
+pub(crate) mod levels;
 
 use crate::failure::Failure;
 use crate::output::{Color, complain, say, table};

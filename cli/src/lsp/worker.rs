@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tfm_lang::editor::{Analysis, Library};
+use tfm_lang::lint::Settings;
 
 use super::server::Event;
+use crate::commands::lint::levels::{Configs, Flags};
 
 /// Deep nesting is walked by recursion.
 const STACK: usize = 64 << 20;
@@ -52,7 +54,7 @@ fn run(library: &Library, jobs: &Receiver<Job>, events: &Sender<Event>) {
             }
             let made = catch_unwind(AssertUnwindSafe(|| {
                 let mut load = |name: &str| load(&job.folder, name, &job.open);
-                Arc::new(Analysis::new(&job.name, &job.text, library, &mut load))
+                Arc::new(Analysis::new(&job.name, &job.text, library, &lints(&job.folder), &mut load))
             }));
             // A panic was told by its hook.
             if events.send(Event::Checked(job.uri, job.state, made.ok())).is_err() {
@@ -60,6 +62,11 @@ fn run(library: &Library, jobs: &Receiver<Job>, events: &Sender<Event>) {
             }
         }
     }
+}
+
+/// What `tfm.toml` says of lints; one that is wrong says nothing here, and `tfm lint` tells why.
+fn lints(folder: &Path) -> Settings {
+    Configs::new(None, false).settings(folder, &Flags::default()).unwrap_or_default()
 }
 
 /// A file beside another: as it is in the editor, else as it is on disk.

@@ -21,7 +21,7 @@ impl Observer for Json {
                 }),
                 None => return,
             },
-            Event::Evaluating { .. } => return,
+            Event::Evaluating { .. } | Event::Table { .. } | Event::Variables { .. } => return,
             Event::Evaluated { step, epoch, values } => {
                 let values: Map<String, Value> = values.iter().map(|(n, v)| (n.clone(), json_number(*v))).collect();
                 json!({ "event": "evaluated", "step": step, "epoch": epoch, "values": values })

@@ -38,6 +38,7 @@ impl Observer for Plain {
                 return;
             }
             Event::Evaluating { .. } => return self.pause(),
+            Event::Table { .. } | Event::Variables { .. } => return,
             Event::Step(stepped) => match self.step(stepped) {
                 Some(line) => line,
                 None => return,

@@ -108,6 +108,7 @@ impl Observer for Terminal {
             Event::Images { path, .. } => self.keep(&format!("images {}", self.runs.path(path).display())),
             Event::Saved { path, best, .. } => self.keep(&saved(self.runs.path(path), best)),
             Event::Note(text) => self.keep(text),
+            Event::Table { .. } | Event::Variables { .. } => {}
         }
     }
 }

@@ -16,7 +16,7 @@ pub fn render(findings: &[Finding]) -> String {
             p.end_line,
             p.column,
             p.end_column,
-            property(&format!("{} {}", f.diagnostic.code, f.name())),
+            property(&f.title()),
             data(&f.text())
         )
     };

@@ -17,7 +17,7 @@ pub fn render(findings: &[Finding]) -> String {
         let _ = writeln!(out, "  <testsuite name=\"{file}\" tests=\"{n}\" failures=\"{n}\" errors=\"0\">");
         for f in suite {
             let (p, d) = (&f.place, &f.diagnostic);
-            let name = escape(&format!("{} {} at {}:{}", d.code, f.name(), p.line, p.column));
+            let name = escape(&format!("{} at {}:{}", f.title(), p.line, p.column));
             let _ = writeln!(
                 out,
                 "    <testcase name=\"{name}\" classname=\"{file}\" file=\"{file}\" line=\"{}\">",

@@ -2,7 +2,7 @@
 
 use super::version::{Version, without_places};
 use serde::Serialize;
-use tfm_lang::model::{Action, DataRef, DataSpec, Period, Settings};
+use tfm_lang::model::{Action, DataRef, DataSpec, Period, Settings, Stop};
 use tfm_runtime::carry::{Row, States};
 use tfm_runtime::checkpoint::{Progress, Stall};
 use tfm_runtime::run::period::{self, Epoch, Progressed};
@@ -20,7 +20,7 @@ pub struct Facts {
     optimizers: Vec<String>,
     reports: Vec<String>,
     periodic: Vec<(Option<Period>, Vec<Action>, Vec<String>)>,
-    stop: Vec<(String, Period)>,
+    stop: Vec<Stop>,
 }
 
 /// One edit, as it is told and kept.
@@ -259,6 +259,7 @@ impl Edit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tfm_lang::model::StopRule;
     use tfm_lang::source::Span;
     use tfm_lang::syntax::ast::Unit;
     use tfm_runtime::checkpoint::Position;
@@ -286,7 +287,11 @@ mod tests {
             optimizers: vec!["Adam(lr: 0.1)".into()],
             reports: vec!["loss".into()],
             periodic: Vec::new(),
-            stop: vec![("loss".into(), Period { count: 2.0, unit: Unit::Epochs })],
+            stop: vec![Stop {
+                metric: "loss".into(),
+                highest: None,
+                rule: StopRule::Stalls { patience: Period { count: 2.0, unit: Unit::Epochs }, by: 0.0 },
+            }],
         }
     }
 

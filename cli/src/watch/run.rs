@@ -236,7 +236,7 @@ impl Runner {
                     Ended::HandedOver => {}
                     Ended::Signal(_) => self.saved = true,
                     Ended::Done | Ended::MaxSteps => self.finished("finished".into())?,
-                    Ended::Stalled(why) => self.finished(format!("finished: {why}"))?,
+                    Ended::Stopped(why) => self.finished(format!("finished: {why}"))?,
                 }
             }
             Err(Failure::Message(text)) => {
@@ -271,6 +271,8 @@ impl Runner {
             stop: &self.orders.stop,
             hand_over: &self.orders.hand_over,
             save_soon: *teller.save_soon,
+            sanity: 0,
+            trial: None,
         };
         let outcome = run::train(&mut self.running.session, &feed, job, &mut teller);
         outcome.map_err(|e| Failure::Message(train::explain(&e, &self.running.compiled.sources)))
@@ -556,6 +558,7 @@ impl Observer for Teller<'_> {
                     }
                 }
             }
+            Event::Table { .. } | Event::Variables { .. } => {}
             Event::Evaluating { split, examples } => {
                 let now = Instant::now();
                 if self.last.is_none_or(|last| now.duration_since(last) >= CALM) {

@@ -16,7 +16,7 @@ data digits = drawn_digits()
 model Net(image: f32[B, 784]) -> f32[B, 10] {
   let seen = image |> Dense(64, relu)
   seen
-    |> Dense(32)
+    |> Dense(32, relu)
     |> Dense(10)
 }
 

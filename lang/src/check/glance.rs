@@ -34,7 +34,8 @@ impl Elab {
                 StmtKind::Let(..) => self.statement(env, s, outer, false).map(|_| ()),
                 StmtKind::Report(values) => self
                     .reports(env, values, &mut glance.reports)
-                    .and_then(|()| self.reported_once(&glance.reports, reported, s.span)),
+                    .and_then(|()| self.reported_once(&glance.reports, reported, s.span))
+                    .and_then(|()| self.numbers_only(&glance.reports, s.span)),
                 StmtKind::Save(e) => self.images(env, e, &mut glance.images),
                 _ => continue,
             };
@@ -50,6 +51,14 @@ impl Elab {
         let Some(twice) = periodic.iter().find(|p| reported.iter().any(|r| r.name == p.name)) else { return Ok(()) };
         let d = Diagnostic::error("E0203", span, format!("`{}` is reported at every step already", twice.name))
             .help("name what is reported here with `let`, and report that name");
+        Err(self.fail(d))
+    }
+
+    /// What is looked at now and then goes into the table of metrics.
+    fn numbers_only(&mut self, periodic: &[Report], span: Span) -> Res<()> {
+        let Some(table) = periodic.iter().find(|r| !r.sizes.is_empty()) else { return Ok(()) };
+        let d = Diagnostic::error("E0301", span, format!("`{}` is a table, and a number is wanted here", table.name))
+            .help("report it in the body of the block: each evaluation writes it to a file");
         Err(self.fail(d))
     }
 

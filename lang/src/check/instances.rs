@@ -18,7 +18,9 @@ impl Elab {
     pub fn note_model(&mut self, name: &Name) {
         let (layer, settings) = (String::new(), String::new());
         let path = name.text.to_string();
-        self.keep_instance(Instance { path, parent: String::new(), layer, settings, is_named: true, span: name.span });
+        let library = self.in_library(name.span);
+        let parent = String::new();
+        self.keep_instance(Instance { path, parent, layer, settings, is_named: true, library, span: name.span });
     }
 
     /// Notes a layer that has just got its path.
@@ -27,7 +29,16 @@ impl Elab {
             bound.statics.iter().map(|(name, value)| format!("{name}: {}", self.setting(value))).collect();
         let parent = self.scopes.last().map_or_else(String::new, |s| s.path.to_string());
         let (layer, settings) = (layer.to_string(), settings.join(", "));
-        self.keep_instance(Instance { path: path.into(), parent, layer, settings, is_named, span: bound.span });
+        let library = self.in_library(self.program.callable(bound.callable).callable.head);
+        self.keep_instance(Instance {
+            path: path.into(),
+            parent,
+            layer,
+            settings,
+            is_named,
+            library,
+            span: bound.span,
+        });
     }
 
     fn keep_instance(&mut self, instance: Instance) {

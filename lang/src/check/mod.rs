@@ -60,7 +60,7 @@ mod written;
 
 pub(crate) use builtins::docs as builtin_docs;
 pub use examples::library_tests;
-pub(crate) use program::module_of;
+pub(crate) use program::{PRELUDE, module_of};
 pub(crate) use settings::{SETTINGS, setting_doc};
 pub use words::near;
 

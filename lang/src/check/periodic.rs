@@ -5,14 +5,11 @@ use super::elab::{Elab, Failed, Res};
 use super::train::TrainItem;
 use super::value::Value;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Action, FieldSpec, Glance, Op, Period, Periodic, Program, ValueId};
+use crate::model::{Action, FieldSpec, Glance, Op, Period, Periodic, Program, Stop, StopRule, ValueId};
 use crate::source::{FileId, Span};
-use crate::syntax::ast::{Block, Expr, Name, Stmt, StmtKind};
+use crate::syntax::ast::{self as syntax, Block, Expr, Name, Stmt, StmtKind};
 use crate::types::TensorType;
 use std::collections::HashSet;
-
-/// Metrics with the patience that a run has with each.
-type Stops = Vec<(String, Period)>;
 
 impl Elab {
     pub fn periodic(
@@ -20,7 +17,7 @@ impl Elab {
         item: &TrainItem,
         evaluation: &Program,
         glances: Vec<Glance>,
-    ) -> Res<(Vec<Periodic>, Stops)> {
+    ) -> Res<(Vec<Periodic>, Vec<Stop>)> {
         let (mut periodic, mut stop, mut failed) = (Vec::new(), Vec::new(), false);
         let mut glances = glances.into_iter();
         for s in &item.body.statements {
@@ -64,18 +61,20 @@ impl Elab {
                         places.map(|(i, _)| format!("loss_{}", i + 1)).collect()
                     }
                 };
-                for name in losses.into_iter().chain(evaluation.reports.iter().map(|r| r.name.clone())) {
+                for name in losses
+                    .into_iter()
+                    .chain(evaluation.reports.iter().filter(|r| r.sizes.is_empty()).map(|r| r.name.clone()))
+                {
                     known.push(format!("{split}.{name}"));
                 }
             }
         }
         for s in &item.body.statements {
             match &s.kind {
-                StmtKind::Stop { metric, patience } => {
+                StmtKind::Stop { highest, metric, rule } => {
                     let name = self.metric_name(metric, &known);
-                    let patience = self.period(item.file, patience);
-                    match (name, patience) {
-                        (Ok(name), Ok(patience)) => stop.push((name, patience)),
+                    match (name, self.stop_rule(item.file, rule)) {
+                        (Ok(metric), Ok(rule)) => stop.push(Stop { metric, highest: *highest, rule }),
                         _ => failed = true,
                     }
                 }
@@ -142,6 +141,32 @@ impl Elab {
             (None, false) => d.help(format!("evaluations give {}", super::list_words(&words))),
         };
         Err(self.fail(d))
+    }
+
+    fn stop_rule(&mut self, file: FileId, rule: &syntax::StopRule) -> Res<StopRule> {
+        match rule {
+            syntax::StopRule::Stalls { patience, by } => {
+                let patience = self.period(file, patience)?;
+                let by = by.as_ref().map_or(Ok(0.0), |by| match self.bound(file, by)? {
+                    x if x >= 0.0 => Ok(x),
+                    x => self.error("E0503", by.span, format!("the least change is 0 or more, this is {x}")),
+                })?;
+                Ok(StopRule::Stalls { patience, by })
+            }
+            syntax::StopRule::Passes { above, bound } => {
+                Ok(StopRule::Passes { above: *above, bound: self.bound(file, bound)? })
+            }
+        }
+    }
+
+    fn bound(&mut self, file: FileId, e: &Expr) -> Res<f32> {
+        match self.eval_static(file, e)? {
+            Value::Unknown | Value::Opaque => Err(Failed),
+            value => match value.as_f64() {
+                Some(x) => Ok(x as f32),
+                None => self.error("E0503", e.span, format!("a number is wanted, this is {}", value.kind())),
+            },
+        }
     }
 
     pub fn period(&mut self, file: FileId, e: &Expr) -> Res<Period> {

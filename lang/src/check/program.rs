@@ -78,7 +78,7 @@ pub(crate) fn module_of(path: &str) -> String {
 }
 
 /// The folders whose names are always in scope.
-const PRELUDE: [&str; 3] = ["std.primitives", "std.functions", "std.init"];
+pub(crate) const PRELUDE: [&str; 3] = ["std.primitives", "std.functions", "std.init"];
 
 impl Program {
     pub fn callable(&self, id: CallableId) -> &Declared {

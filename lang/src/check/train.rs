@@ -289,12 +289,18 @@ impl Elab {
         let mut failed = false;
         for e in values {
             let assigned = self.assigned.len();
-            let value = self.eval(env, e).and_then(|v| self.scalar_of(v, e, "a reported value"));
+            let value = self.eval(env, e);
+            let table = value.as_ref().ok().cloned().and_then(|v| self.table_of(&v));
+            let value = match &table {
+                Some((v, _)) => Ok(*v),
+                None => value.and_then(|v| self.scalar_of(v, e, "a reported value")),
+            };
             let Ok(mut v) = value else {
                 failed = true;
                 continue;
             };
-            if self.ty(v).dtype != crate::types::DType::F32 {
+            let sizes = table.map_or_else(Vec::new, |(_, sizes)| sizes);
+            if sizes.is_empty() && self.ty(v).dtype != crate::types::DType::F32 {
                 let to = super::apply::Argument::of(Value::Tensor(v), e.span);
                 if let Value::Tensor(f) = self.call(Value::DType(crate::types::DType::F32), vec![to], e.span, e.span)? {
                     v = f;
@@ -324,9 +330,26 @@ impl Elab {
                 failed = true;
             }
             let accumulated = touched || self.reads_metric(v);
-            reports.push(Report { name, value: v, accumulated });
+            reports.push(Report { name, value: v, accumulated, sizes });
         }
         if failed { Err(Failed) } else { Ok(()) }
+    }
+
+    /// A list or a table of numbers that a metric keeps over an evaluation, with its sizes: `confusion_matrix`.
+    fn table_of(&mut self, value: &Value) -> Option<(ValueId, Vec<i64>)> {
+        let Value::Tensor(v) = value else { return None };
+        let dims: Vec<Dim> = self.ty(*v).shape.iter().map(|a| a.dim.clone()).collect();
+        let sizes: Option<Vec<i64>> = dims.iter().map(|d| self.concrete(d).as_constant()).collect();
+        let sizes = sizes.filter(|s| matches!(s.len(), 1 | 2))?;
+        (self.ty(*v).dtype != crate::types::DType::Bool && self.is_of_metric(*v)).then_some((*v, sizes))
+    }
+
+    /// Whether a value is made by a metric from its states: they are read, or were just changed.
+    fn is_of_metric(&self, v: ValueId) -> bool {
+        let changed = |v: &ValueId| {
+            self.current.iter().any(|(id, new)| new == v && self.variables[id.0 as usize].kind == VariableKind::Metric)
+        };
+        changed(&v) || self.reads_metric(v)
     }
 
     /// Whether a value is made from the states of a metric.

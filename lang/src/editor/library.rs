@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::{builtin_docs, module_of};
+use crate::check::{PRELUDE, builtin_docs, module_of};
 use crate::source::{FileId, Sources, Span};
 use crate::syntax::ast::{Callable, Item, ItemKind, Param};
-
-/// Modules whose names every file sees.
-const PRELUDE: [&str; 3] = ["std.primitives", "std.functions", "std.init"];
 
 /// A parameter as it is written in a declaration.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -31,6 +31,7 @@ pub use tokens::{TOKEN_KINDS, TokenKind, semantic_tokens};
 use crate::check::record::Record;
 use crate::check::{Options, check};
 use crate::diagnostic::Diagnostic;
+use crate::lint;
 use crate::source::{FileId, Sources, Span};
 use crate::syntax::ast::{self, ItemKind as AstKind};
 
@@ -140,12 +141,20 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    /// Checks a text.
-    pub fn new(name: &str, text: &str, library: &Library, load: &mut dyn FnMut(&str) -> Option<String>) -> Analysis {
+    /// Checks a text, and looks for the hazards that `lints` asks for.
+    pub fn new(
+        name: &str,
+        text: &str,
+        library: &Library,
+        lints: &lint::Settings,
+        load: &mut dyn FnMut(&str) -> Option<String>,
+    ) -> Analysis {
         let mut sources = Sources::default();
         let main = sources.add(name, text, false);
-        let options = Options { tests: true, record: true, ..Options::default() };
-        let checked = check(&mut sources, library.files(), main, load, &options);
+        let options = Options { tests: true, record: true, trace: true, ..Options::default() };
+        let mut checked = check(&mut sources, library.files(), main, load, &options);
+        let hazards = lint::lint(&sources, &checked, lints);
+        checked.diagnostics.extend(hazards);
         let record = checked.record.unwrap_or_default();
         Analysis { sources, main, diagnostics: checked.diagnostics, record, files: checked.files }
     }

@@ -4,7 +4,7 @@ use super::index::item_name;
 use super::library::about;
 use super::{Document, Kind};
 use crate::source::Span;
-use crate::syntax::ast::{Arg, Block, Each, Expr, ExprKind, File, IndexItem, Item, ItemKind, Stmt, StmtKind};
+use crate::syntax::ast::{Arg, Block, Each, Expr, ExprKind, File, IndexItem, Item, ItemKind, Stmt, StmtKind, StopRule};
 
 /// A declaration, with what is declared inside.
 #[derive(Clone, PartialEq, Debug)]
@@ -132,7 +132,10 @@ impl<'a> Walk<'_, 'a> {
                 self.block(block);
             }
             StmtKind::AtEnd(block) => self.block(block),
-            StmtKind::Stop { patience, .. } => self.expr(patience),
+            StmtKind::Stop { rule, .. } => match rule {
+                StopRule::Stalls { patience, by } => std::iter::once(patience).chain(by).for_each(|e| self.expr(e)),
+                StopRule::Passes { bound, .. } => self.expr(bound),
+            },
             StmtKind::Expect(e, block) => {
                 self.expr(e);
                 block.iter().for_each(|b| self.block(b));

@@ -26,6 +26,7 @@ mod tests;
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Sources};
 use crate::syntax;
+use crate::syntax::outline::Outline;
 
 /// How many characters a line has at most.
 pub const WIDTH: usize = 120;
@@ -50,8 +51,9 @@ pub fn format(sources: &Sources, file: FileId) -> Result<String, Refused> {
         return Err(Refused::Broken(diagnostics));
     }
     let text = &sources.get(file).text;
-    let made = styled(text);
-    if !tokens::same(text, &made) {
+    let outline = syntax::outline::outline(text);
+    let made = styled(text, &outline);
+    if !tokens::same(text, &outline, &made) {
         return Err(Refused::Changed);
     }
     let windows = text.find('\n').is_some_and(|at| text[..at].ends_with('\r'));
@@ -82,10 +84,9 @@ pub(crate) fn lexed_kinds(text: &str) -> Vec<(u32, u32, bool, bool)> {
 }
 
 /// The text in the one style; it must parse.
-fn styled(text: &str) -> String {
-    let outline = syntax::outline::outline(text);
+fn styled(text: &str, outline: &Outline) -> String {
     let mut tokens = tokens::read(text);
-    spaces::mark(text, &mut tokens, &outline);
-    let file = tree::build(text, &mut tokens, &outline);
+    spaces::mark(text, &mut tokens, outline);
+    let file = tree::build(text, &mut tokens, outline);
     write::write(text, tokens, &file)
 }

@@ -1,6 +1,6 @@
 //! Tokens with the comments around them.
 
-use crate::syntax::outline::outline;
+use crate::syntax::outline::{Outline, outline};
 use crate::syntax::scan;
 
 /// A comment, without the blanks after it.
@@ -134,22 +134,20 @@ fn number_end(bytes: &[u8], at: usize) -> usize {
 }
 
 /// True when both texts have the same tokens and comments, and their statements and blocks begin at the same ones.
-pub(super) fn same(one: &str, other: &str) -> bool {
-    let (a, b) = (read(one), read(other));
-    let comment = |text: &str, c: &Comment| text[c.start as usize..c.end as usize].to_string();
-    let comments = |text: &str, tokens: &[Token]| -> Vec<String> {
-        let all = tokens.iter().flat_map(|t| t.before.iter().chain(&t.after));
-        all.map(|c| comment(text, c)).collect()
+/// `first` is the outline of the one.
+pub(super) fn same(one: &str, first: &Outline, other: &str) -> bool {
+    let (a, b, second) = (read(one), read(other), outline(other));
+    if a.len() != b.len() || first.starts.len() != second.starts.len() || first.opens.len() != second.opens.len() {
+        return false;
+    }
+    let words = |c: &Comment| c.start as usize..c.end as usize;
+    let comments = |tokens: &[Token]| -> Vec<Comment> {
+        tokens.iter().flat_map(|t| t.before.iter().chain(&t.after)).copied().collect()
     };
-    if a.len() != b.len() || comments(one, &a) != comments(other, &b) {
-        return false;
-    }
-    let (first, second) = (outline(one), outline(other));
-    if first.starts.len() != second.starts.len() || first.opens.len() != second.opens.len() {
-        return false;
-    }
+    let (left, right) = (comments(&a), comments(&b));
+    let told = left.len() == right.len() && left.iter().zip(&right).all(|(x, y)| one[words(x)] == other[words(y)]);
     let begins = |offsets: &[u32], token: &Token| offsets.binary_search(&token.start).is_ok();
-    a.iter().zip(&b).all(|(x, y)| {
+    told && a.iter().zip(&b).all(|(x, y)| {
         x.text(one) == y.text(other)
             && begins(&first.starts, x) == begins(&second.starts, y)
             && begins(&first.opens, x) == begins(&second.opens, y)

@@ -2,7 +2,7 @@
 
 use crate::syntax::ast::{
     Arg, AxisExpr, Block, Callable, Each, Expr, ExprKind, File, IndexItem, ItemKind, Param, Pattern, ResultType, Stmt,
-    StmtKind, TypeExpr, TypeKind,
+    StmtKind, StopRule, TypeExpr, TypeKind,
 };
 
 /// Calls `f` with every expression of a file, the outer ones first.
@@ -91,7 +91,6 @@ pub fn statement<'a>(s: &'a Stmt, f: &mut dyn FnMut(&'a Expr)) {
         | StmtKind::Evaluate(e)
         | StmtKind::CheckpointKeep(e)
         | StmtKind::Save(e)
-        | StmtKind::Stop { patience: e, .. }
         | StmtKind::Expr(e) => expr(e, f),
         StmtKind::Minimize { loss, over, with } => {
             expr(loss, f);
@@ -103,6 +102,10 @@ pub fn statement<'a>(s: &'a Stmt, f: &mut dyn FnMut(&'a Expr)) {
             block(b, f);
         }
         StmtKind::AtEnd(b) => block(b, f),
+        StmtKind::Stop { rule: StopRule::Stalls { patience, by }, .. } => {
+            std::iter::once(patience).chain(by).for_each(|e| expr(e, f));
+        }
+        StmtKind::Stop { rule: StopRule::Passes { bound, .. }, .. } => expr(bound, f),
         StmtKind::Expect(e, b) => {
             expr(e, f);
             b.iter().for_each(|b| block(b, f));

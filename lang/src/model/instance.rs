@@ -15,6 +15,8 @@ pub struct Instance {
     pub settings: String,
     /// True when `let` named it, and for a model; otherwise its name is the layer's and a number.
     pub is_named: bool,
+    /// True when the library declares it.
+    pub library: bool,
     /// Where it was made.
     pub span: Span,
 }

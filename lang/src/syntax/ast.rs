@@ -225,6 +225,25 @@ pub enum Pattern {
     Tuple(Vec<Name>, Span),
 }
 
+/// What of a metric ends a run.
+#[derive(Clone, PartialEq, Debug)]
+pub enum StopRule {
+    /// `stalls for 3 epochs by 0.001`
+    Stalls {
+        /// `3 epochs`
+        patience: Expr,
+        /// The least change that counts.
+        by: Option<Expr>,
+    },
+    /// `above 10`, `below 0.01`
+    Passes {
+        /// True for `above`.
+        above: bool,
+        /// `10`
+        bound: Expr,
+    },
+}
+
 /// The forms of a statement.
 #[derive(Clone, PartialEq, Debug)]
 pub enum StmtKind {
@@ -264,12 +283,14 @@ pub enum StmtKind {
     Every(Expr, Block),
     /// `at end { … }`
     AtEnd(Block),
-    /// `stop when test.loss stalls for 3 epochs`
+    /// `stop when test.loss stalls for 3 epochs by 0.001`, `stop when test.loss above 10`
     Stop {
+        /// `highest` or `lowest`, where it is said which way is better: true for the first.
+        highest: Option<bool>,
         /// `test.loss`
         metric: Vec<Name>,
-        /// `3 epochs`
-        patience: Expr,
+        /// What ends the run.
+        rule: StopRule,
     },
     /// `start Encoder from "file" at path`
     Start {

@@ -2,7 +2,7 @@
 
 use tfm_grammar::Rule;
 
-use super::ast::{Block, Expr, Pattern, Stmt, StmtKind};
+use super::ast::{Block, Expr, Pattern, Stmt, StmtKind, StopRule};
 use super::build::{Builder, Built, Node, first, next, optional};
 use super::chunk::{Braces, Chunk};
 use super::words;
@@ -154,8 +154,20 @@ impl Builder {
             }
             Rule::at_end => StmtKind::AtEnd(self.block_in(next(&mut inner), Place::Periodic, depth)),
             Rule::stop => {
+                let highest = optional(&mut inner, Rule::extreme).map(|word| word.as_str() == "highest");
                 let metric = self.names(next(&mut inner));
-                StmtKind::Stop { metric, patience: self.expr(next(&mut inner), depth)? }
+                let rule = next(&mut inner);
+                let is_stall = rule.as_rule() == Rule::stalls;
+                let mut parts = rule.into_inner();
+                let rule = if is_stall {
+                    let patience = self.expr(next(&mut parts), depth)?;
+                    let by = parts.next().map(|by| self.expr(by, depth)).transpose()?;
+                    StopRule::Stalls { patience, by }
+                } else {
+                    let above = next(&mut parts).as_str() == "above";
+                    StopRule::Passes { above, bound: self.expr(next(&mut parts), depth)? }
+                };
+                StmtKind::Stop { highest, metric, rule }
             }
             Rule::start => {
                 let target = optional(&mut inner, Rule::path).map(|path| self.names(path)).unwrap_or_default();

@@ -78,6 +78,26 @@ impl Item {
     pub fn is_elementwise(&self) -> bool {
         matches!(self.work, Work::Elementwise(..))
     }
+
+    /// For a reduction that may be part of a fused program: which axes of its input go.
+    pub fn reduced(&self) -> Option<Vec<bool>> {
+        let Work::Kernel(_, attrs, facts) = &self.work else { return None };
+        if !facts.reduction || !matches!(self.dtype, DType::F32 | DType::F64) {
+            return None;
+        }
+        let rank = self.inputs.first()?.layout.shape.len();
+        let axes: &[i64] = match attrs.iter().find(|(name, _)| &**name == "axis").map(|(_, v)| v) {
+            None => &[],
+            Some(Value::Ints(axes)) => axes,
+            Some(Value::Int(axis)) => std::slice::from_ref(axis),
+            Some(_) => return None,
+        };
+        let mut reduced = vec![axes.is_empty(); rank];
+        for axis in axes {
+            *reduced.get_mut(usize::try_from(if *axis < 0 { axis + rank as i64 } else { *axis }).ok()?)? = true;
+        }
+        Some(reduced)
+    }
 }
 
 /// What one entry computes, arguments before their uses.

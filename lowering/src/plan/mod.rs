@@ -5,15 +5,18 @@
 //! transpose, broadcast, slice) are views and cost nothing.
 
 pub mod check;
+pub(crate) mod form;
 pub mod items;
 pub mod memory;
 mod order;
-mod program;
+pub mod program;
 pub(crate) mod reach;
+pub mod recompute;
 pub mod schedule;
 pub mod text;
 pub mod views;
 
+pub use recompute::{Recomputed, schedule_within};
 pub use schedule::{PlanError, Request, schedule};
 
 use std::sync::Arc;
@@ -164,7 +167,12 @@ pub fn turn_seed(seed: u64, element: u64) -> u64 {
 /// A small register program, run for each element of `shape`, a tile at a time.
 ///
 /// Register `i` is input `i` of the step for `i < inputs`, then the result of each instruction in
-/// turn. All inputs are views that have been broadcast to `shape`.
+/// turn. Inputs are views that have been broadcast to `shape`, or, where there are rows, to the axes before them.
+///
+/// A reduction is an instruction with the attribute `axes`: those of `shape` that it runs over. One over the row
+/// (the last `row` axes) gives a number for each row, which instructions on such numbers and on elements may use;
+/// the result of any other is an output and nothing else. Instructions stand in the order of their phases
+/// ([`Fused::phases`]): a row is gone through once for each.
 ///
 /// An output may lie on an input, element on element; then no instruction after the one that makes
 /// the output reads the input ([`Fused::may_overwrite`]), so that results may be written as they come.
@@ -172,6 +180,8 @@ pub fn turn_seed(seed: u64, element: u64) -> u64 {
 pub struct Fused {
     /// The iteration space.
     pub shape: Vec<usize>,
+    /// How many of the last axes make a row; 0 where nothing is done by rows.
+    pub row: usize,
     /// How many registers are inputs.
     pub inputs: usize,
     /// What is done.
@@ -224,6 +234,9 @@ pub trait Device {
 pub struct KernelFacts {
     /// One result element per element of equal-shaped arguments: may be fused.
     pub elementwise: bool,
+    /// Folds a tensor over the axes of its attribute `axis` (all when there is none): may be part of a fused program
+    /// where the elements are floating.
+    pub reduction: bool,
     /// Takes strided inputs; otherwise the planner copies them first.
     pub strided: bool,
     /// The input whose memory the result may take over: a kernel that changes few rows of a table.

@@ -86,13 +86,13 @@ impl Ordering<'_> {
         let group = &self.groups[writer];
         let whole = |i: usize, layout: &super::views::Layout| layout.is_whole(list[i].size());
         match &list[item].work {
-            Work::Kernel(_, _, facts) => {
+            Work::Kernel(_, _, facts) if group.items.len() == 1 => {
                 let old = |(j, r): (usize, &super::items::Ref)| {
                     !is_old(r.item) || (facts.in_place == Some(j) && whole(r.item, &r.layout))
                 };
                 list[item].inputs.iter().enumerate().all(old)
             }
-            Work::Elementwise(..) => {
+            Work::Elementwise(..) | Work::Kernel(..) => {
                 let (fused, inputs) = program(self.items, group);
                 let output = group.outputs.iter().position(|i| *i == item);
                 let old = |(j, r): (usize, &super::items::Ref)| {

@@ -6,7 +6,7 @@ use super::order::{Order, order};
 use super::program::program;
 use super::views::{Layout, row_major};
 use super::{Device, Kernel, Plan, Space, Step, View};
-use crate::fuse::fuse;
+use crate::fuse::{Group, fuse};
 use crate::graph::{Graph, Value as NodeId};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -70,12 +70,70 @@ impl std::error::Error for PlanError {}
 /// effect together: a variable is written in place only where nothing reads its old value after.
 /// What is fetched is contiguous and stays until the plan runs again.
 pub fn schedule(graph: &Graph, request: &Request, device: &dyn Device) -> Result<Plan, PlanError> {
+    planned(graph, request, device).map(|(plan, _)| plan)
+}
+
+/// A plan, and how long its values live.
+pub(crate) fn planned(graph: &Graph, request: &Request, device: &dyn Device) -> Result<(Plan, Lives), PlanError> {
     let items = items(graph, request, device)?;
     let order = order(&items, fuse(&items));
     let drafts = drafts(&items, &order);
-    let plan = lay_out(&items, &order, drafts, device)?;
+    let (plan, lives) = lay_out(&items, &order, drafts, device)?;
     debug_assert_eq!(plan.check(), Ok(()), "{plan}");
-    Ok(plan)
+    Ok((plan, lives))
+}
+
+/// How long the values of a plan's arena live.
+#[derive(Default)]
+pub(crate) struct Lives {
+    pub(crate) values: Vec<Live>,
+    /// The step at which the most bytes are alive.
+    pub(crate) peak: usize,
+}
+
+/// A value in the arena.
+pub(crate) struct Live {
+    pub(crate) node: NodeId,
+    pub(crate) bytes: usize,
+    /// The step that writes it, the last that reads it, and all that do.
+    pub(crate) first: usize,
+    pub(crate) last: usize,
+    pub(crate) uses: Vec<usize>,
+    /// It is there when the plan has run.
+    pub(crate) fetched: bool,
+}
+
+impl Lives {
+    fn of(items: &Items, drafts: &[Draft], places: &Places) -> Lives {
+        let mut uses: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (at, draft) in drafts.iter().enumerate() {
+            draft.inputs.iter().for_each(|r| uses.entry(r.item).or_default().push(at));
+        }
+        let mut values = Vec::new();
+        for (at, draft) in drafts.iter().enumerate() {
+            let Output::Items(outputs) = &draft.output else { continue };
+            for item in outputs.iter().filter(|i| places.buffer.contains_key(i)) {
+                let (node, bytes) = (items.list[*item].node, items.list[*item].bytes());
+                let uses = uses.remove(item).unwrap_or_default();
+                let fetched = items.fetches.iter().any(|r| r.item == *item);
+                let last = if fetched { drafts.len() } else { uses.last().copied().unwrap_or(at) };
+                values.push(Live { node, bytes, first: at, last, uses, fetched });
+            }
+        }
+        let mut change = vec![0isize; drafts.len() + 2];
+        for buffer in &places.buffers {
+            change[buffer.first] += buffer.bytes as isize;
+            change[buffer.last + 1] -= buffer.bytes as isize;
+        }
+        let (mut alive, mut most, mut peak) = (0, 0, 0);
+        for (at, change) in change.into_iter().enumerate() {
+            alive += change;
+            if alive > most {
+                (most, peak) = (alive, at);
+            }
+        }
+        Lives { values, peak }
+    }
 }
 
 /// A step before its operands have places.
@@ -96,13 +154,11 @@ fn drafts(items: &Items, order: &Order) -> Vec<Draft> {
     let steps = order.groups.iter().map(|group| {
         let last = &items.list[*group.items.last().expect("a group has items")];
         let (kernel, inputs) = match &last.work {
+            _ if group.items.len() > 1 && !matches!(last.work, Work::Loop(..)) => fused(items, group),
             Work::Kernel(name, attrs, _) => (Kernel::Primitive(*name, attrs.clone()), last.inputs.clone()),
             Work::Copy => (Kernel::Copy, last.inputs.clone()),
             Work::Loop(turns, _) => (Kernel::Loop(turns.clone()), last.inputs.clone()),
-            _ => {
-                let (fused, inputs) = program(items, group);
-                (Kernel::Fused(fused), inputs)
-            }
+            _ => fused(items, group),
         };
         let nodes = group.items.iter().map(|i| items.list[*i].node).collect();
         Draft { kernel, inputs, output: Output::Items(group.outputs.clone()), nodes }
@@ -116,6 +172,11 @@ fn drafts(items: &Items, order: &Order) -> Vec<Draft> {
     steps.chain(copies).collect()
 }
 
+fn fused(items: &Items, group: &Group) -> (Kernel, Vec<Ref>) {
+    let (fused, inputs) = program(items, group);
+    (Kernel::Fused(fused), inputs)
+}
+
 /// Where items are: buffers of the arena, and what has a place already.
 struct Places {
     /// The buffer of an item.
@@ -125,17 +186,19 @@ struct Places {
     constants: Vec<u8>,
 }
 
-fn lay_out(items: &Items, order: &Order, drafts: Vec<Draft>, device: &dyn Device) -> Result<Plan, PlanError> {
+fn lay_out(items: &Items, order: &Order, drafts: Vec<Draft>, device: &dyn Device) -> Result<(Plan, Lives), PlanError> {
     let mut places =
         Places { buffer: HashMap::new(), buffers: Vec::new(), fixed: HashMap::new(), constants: Vec::new() };
     places.fixed.extend(order.in_place.iter().map(|(i, var)| (*i, (Space::Variable(*var), 0))));
     places.fix_leaves(items, &drafts)?;
+    places.ahead(items, &drafts);
     places.lend(items, &drafts);
 
     let scratch: Vec<usize> = drafts.iter().map(|d| scratch(items, d, device)).collect();
     let first_scratch = places.buffers.len();
     let wanted = scratch.iter().enumerate().filter(|(_, bytes)| **bytes > 0);
     places.buffers.extend(wanted.map(|(at, bytes)| Buffer { bytes: *bytes, first: at, last: at }));
+    let lives = Lives::of(items, &drafts, &places);
     let (offsets, arena) = offsets(&places.buffers);
 
     let place = |item: usize| match places.fixed.get(&item) {
@@ -156,14 +219,15 @@ fn lay_out(items: &Items, order: &Order, drafts: Vec<Draft>, device: &dyn Device
         steps.push(Step { kernel: draft.kernel, inputs, outputs, scratch, nodes: draft.nodes });
     }
     let fetches = items.fetches.iter().map(view).collect();
-    Ok(Plan { steps, arena, constants: places.constants, feeds: items.feeds.clone(), fetches })
+    Ok((Plan { steps, arena, constants: places.constants, feeds: items.feeds.clone(), fetches }, lives))
 }
 
 fn scratch(items: &Items, draft: &Draft, device: &dyn Device) -> usize {
     let (name, attrs) = match &draft.kernel {
         Kernel::Primitive(name, attrs) => (name, attrs),
         Kernel::Loop(turns) => return turns.plan.arena,
-        Kernel::Fused(_) | Kernel::Copy => return 0,
+        Kernel::Fused(fused) => return fused.scratch(),
+        Kernel::Copy => return 0,
     };
     // The kernel sees sizes and strides; offsets come later.
     let inputs: Vec<View> = draft.inputs.iter().map(|r| view(items, r, (Space::Arena, 0))).collect();
@@ -213,6 +277,33 @@ impl Places {
             write_number(*x, item.dtype, &mut self.constants).ok_or(PlanError::Literal(item.node, item.dtype))?;
         }
         Ok(start)
+    }
+
+    /// What a variable's new value is made of, element by element, stands where that will be, if nobody reads the old
+    /// value: a table is drawn, scaled and shifted where it lies.
+    fn ahead(&mut self, items: &Items, drafts: &[Draft]) {
+        let mut last: HashMap<usize, usize> = HashMap::new();
+        for (at, draft) in drafts.iter().enumerate() {
+            last.extend(draft.inputs.iter().map(|r| (r.item, at)));
+        }
+        let read = drafts.iter().flat_map(|d| &d.inputs).chain(&items.fetches);
+        let read: Vec<u32> =
+            read.filter_map(|r| if let Work::Variable(v) = items.list[r.item].work { Some(v) } else { None }).collect();
+        for (at, draft) in drafts.iter().enumerate().rev() {
+            let Output::Items(outputs) = &draft.output else { continue };
+            for (o, item) in outputs.iter().enumerate() {
+                let Some((Space::Variable(var), 0)) = self.fixed.get(item).copied() else { continue };
+                let fetched = |i: usize| items.fetches.iter().any(|r| r.item == i);
+                let free = |r: &&Ref| {
+                    let made = items.list[r.item].is_computed() && !matches!(items.list[r.item].work, Work::Loop(..));
+                    made && last.get(&r.item) == Some(&at) && !fetched(r.item) && !self.fixed.contains_key(&r.item)
+                };
+                let heir = heirs(items, draft, o, *item).find(free).map(|r| r.item);
+                if let Some(heir) = heir.filter(|_| !read.contains(&var)) {
+                    self.fixed.insert(heir, (Space::Variable(var), 0));
+                }
+            }
+        }
     }
 
     /// Gives every item a buffer for as long as it is read; an output takes over the memory of an

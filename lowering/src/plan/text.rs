@@ -78,7 +78,11 @@ fn write_program(f: &mut Formatter<'_>, fused: &Fused) -> fmt::Result {
 impl Display for Step {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match &self.kernel {
-            Kernel::Fused(fused) => write!(f, "fused{:?}", fused.shape)?,
+            Kernel::Fused(Fused { shape, row: 0, .. }) => write!(f, "fused{shape:?}")?,
+            Kernel::Fused(Fused { shape, row, .. }) => {
+                let (outer, inner) = shape.split_at(shape.len() - row);
+                write!(f, "fused{outer:?} rows of {inner:?}")?;
+            }
             Kernel::Primitive(name, _) => write!(f, "{name}")?,
             Kernel::Copy => f.write_str("copy")?,
             Kernel::Loop(turns) => {

@@ -10,6 +10,7 @@
 
 mod fold;
 mod numbers;
+mod repeats;
 pub mod rules;
 mod scans;
 pub(crate) mod shapes;

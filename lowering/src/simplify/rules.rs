@@ -1,7 +1,7 @@
 //! The table of rewrites. A row has a name, the primitives it looks at and what it does; above each
 //! stands its identity. A rule gives a value of the type of the node it replaces, or `None`.
 
-use super::{Rewriter, fold, numbers, scans, shapes};
+use super::{Rewriter, fold, numbers, repeats, scans, shapes};
 use crate::graph::{Node, Value};
 
 /// One rewrite.
@@ -73,12 +73,37 @@ pub const RULES: &[Rule] = &[
     Rule { name: "move-scalar", on: &["reshape", "transpose", "reverse", "slice"], apply: shapes::move_scalar },
     // f(broadcast(a), broadcast(b)) → broadcast(f(a, b)), for elementwise f and scalars
     Rule { name: "scalars-stay-scalar", on: &[""], apply: shapes::scalars_stay_scalar },
+    // f(broadcast(a), broadcast(b)) → broadcast(f(a, b)) where both repeat along an axis, for elementwise f
+    Rule { name: "repeat-later", on: &[""], apply: repeats::repeat_later },
+    // x / broadcast(b) → x * broadcast(1 / b), up to a rounding, for floating b that is no literal and not so near 0
+    // that 1 / b overflows
+    Rule { name: "divide-by-repeated", on: &["divide"], apply: repeats::divide_by_repeated },
+    // log(exp(x)) → x, also where exp overflows
+    Rule { name: "log-of-exp", on: &["log"], apply: repeats::log_of_exp },
+    // log(exp(x) / broadcast(s)) → x - broadcast(log(s)), also where exp underflows: log of softmax
+    Rule { name: "log-of-quotient", on: &["log"], apply: repeats::log_of_quotient },
+    // log(sigmoid(x)) → min(x, 0) - log(1 + exp(-abs(x))), log(1 - sigmoid(x)) → the same of -x: sigmoid cross-entropy
+    Rule { name: "log-of-sigmoid", on: &["log"], apply: repeats::log_of_sigmoid },
+    // log(sum(exp(x))) → m + log(sum(exp(x - m))) with m = max(x)
+    Rule { name: "log-sum-exp", on: &["log"], apply: repeats::log_sum_exp },
+    // pick(f(x, broadcast(b)), i) → f(pick(x, i), b), for elementwise f and b the same along the last axis
+    Rule { name: "pick-first", on: &["pick"], apply: repeats::pick_first },
+    // sum(negate(x)) → negate(sum(x))
+    Rule { name: "sum-of-negated", on: &["sum"], apply: repeats::sum_of_negated },
+    // sum(x * broadcast(b)) → sum(x) * b, up to rounding, for floating b the same along the axes that go
+    Rule { name: "sum-of-scaled", on: &["sum"], apply: repeats::sum_of_scaled },
+    // sum(where(i == 0, 1, … n, dy, 0)) over the last axis → dy, for numbers i below n: of what `pick` sends back
+    Rule { name: "sum-of-one", on: &["sum"], apply: repeats::sum_of_one },
+    // sum(broadcast(x)) → broadcast(x * n) over n elements that are repeated, for floating x; max and min → broadcast(x)
+    Rule { name: "fold-repeated", on: &["sum", "max", "min"], apply: repeats::fold_repeated },
     // sum of nothing: sum(x) → x at rank 0; over axes of size 1 → reshape(x)
     Rule { name: "sum-nothing", on: &["sum"], apply: shapes::sum_nothing },
-    // sum(broadcast(s)) → broadcast(s * number of elements), for a floating scalar s
-    Rule { name: "sum-scalar", on: &["sum"], apply: shapes::sum_scalar },
     // sum_to(x, t) → reshape(sum(x, the axes that t has not or of size 1), t)
     Rule { name: "sum-to", on: &["sum_to"], apply: shapes::sum_to },
+    // pad(x) + pad(y), one next to the other → concat(x, y), or a pad of it: of the gradients of what was split
+    Rule { name: "pads-side-by-side", on: &["add"], apply: shapes::pads_side_by_side },
+    // concat(concat(x, y), z) → concat(x, y, z) along one axis
+    Rule { name: "concat-concat", on: &["concat"], apply: shapes::concat_concat },
     // gather(t, iota(rows of t)) → t
     Rule { name: "gather-all", on: &["gather"], apply: shapes::gather_all },
     // an output of a scan that is what is walked → that; carried, never changed → what it starts as

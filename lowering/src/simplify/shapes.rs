@@ -4,7 +4,7 @@ use super::Rewriter;
 use crate::graph::make::{attr, is_elementwise, sizes};
 use crate::graph::{Node, Op, Type, Value};
 use tfm_lang::dim::Dim;
-use tfm_lang::model::{Attr, Attrs, Literal};
+use tfm_lang::model::{Attr, Attrs};
 
 fn attrs(node: &Node) -> Option<&Attrs> {
     match &node.op {
@@ -101,20 +101,6 @@ pub(super) fn sum_nothing(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     if nothing { Some(rw.reshape_like(x, node)) } else { None }
 }
 
-pub(super) fn sum_scalar(rw: &mut Rewriter, node: &Node) -> Option<Value> {
-    let x = *node.args.first()?;
-    rw.graph.is_primitive(x, "broadcast")?;
-    let scalar = rw.scalar(x).filter(|_| node.ty.dtype.is_float())?;
-    let shape = &rw.graph.ty(x).shape;
-    let axes = summed(attrs(node)?, shape.len())?;
-    let count = axes.iter().fold(Dim::constant(1), |n, a| n.mul(&shape[*a]));
-    let ty = Type::scalar(node.ty.dtype);
-    let op = Op::Constant(Literal::Dim(count));
-    let count = rw.write(Node { op, args: Vec::new(), ty: ty.clone(), ..node.clone() });
-    let sum = rw.primitive("multiply", vec![scalar, count], Attrs::new(), ty, node);
-    Some(rw.broadcast_like(sum, node))
-}
-
 pub(super) fn sum_to(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let x = *node.args.first()?;
     let shape = rw.graph.ty(x).shape.clone();
@@ -137,4 +123,61 @@ pub(super) fn gather_all(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let (_, attrs) = rw.graph.is_primitive(ids, "iota")?;
     let Some(Attr::Int(n)) = attr(attrs, "n") else { return None };
     (rw.graph.ty(table).shape.first() == Some(n) && rw.graph.ty(table) == &node.ty).then_some(table)
+}
+
+/// What a `pad` makes longer along one axis alone: the axis, its argument, and the zeros before and after.
+fn padded(rw: &Rewriter, v: Value) -> Option<(usize, Value, Dim, Dim)> {
+    let (args, attrs) = rw.graph.is_primitive(v, "pad")?;
+    let (before, after) = (sizes(attrs, "before")?, sizes(attrs, "after")?);
+    let zero = Dim::constant(0);
+    let mut axes = (0..before.len()).filter(|a| before[*a] != zero || after[*a] != zero);
+    match (axes.next(), axes.next()) {
+        (Some(axis), None) => Some((axis, args[0], before[axis].clone(), after[axis].clone())),
+        _ => None,
+    }
+}
+
+pub(super) fn pads_side_by_side(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let [a, b] = node.args[..] else { return None };
+    let (a, b) = (padded(rw, a)?, padded(rw, b)?);
+    let size = |rw: &Rewriter, p: &(usize, Value, Dim, Dim)| rw.graph.ty(p.1).shape[p.0].clone();
+    let follows = |rw: &Rewriter, a: &(usize, Value, Dim, Dim), b: &(usize, Value, Dim, Dim)| {
+        a.0 == b.0 && a.2.add(&size(rw, a)) == b.2
+    };
+    let (first, second) = match (follows(rw, &a, &b), follows(rw, &b, &a)) {
+        (true, _) => (a, b),
+        (_, true) => (b, a),
+        _ => return None,
+    };
+    let axis = first.0;
+    let mut shape = rw.graph.ty(first.1).shape.clone();
+    shape[axis] = size(rw, &first).add(&size(rw, &second));
+    let attrs = vec![("axis".into(), Attr::Int(Dim::constant(axis as i64)))];
+    let joined = rw.primitive("concat", vec![first.1, second.1], attrs, Type { dtype: node.ty.dtype, shape }, node);
+    let zero = Dim::constant(0);
+    if first.2 == zero && second.3 == zero {
+        return Some(joined);
+    }
+    let along = |n: Dim| {
+        let mut all = vec![zero.clone(); node.ty.shape.len()];
+        all[axis] = n;
+        Attr::Ints(all)
+    };
+    let attrs = vec![("before".into(), along(first.2)), ("after".into(), along(second.3))];
+    Some(rw.primitive("pad", vec![joined], attrs, node.ty.clone(), node))
+}
+
+pub(super) fn concat_concat(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let rank = node.ty.shape.len();
+    let axis = |attrs: &Attrs| sizes(attrs, "axis").and_then(|given| axes(given, rank)).filter(|a| a.len() == 1);
+    let along = axis(attrs(node)?)?;
+    let inner = |v: Value| {
+        let (args, attrs) = rw.graph.is_primitive(v, "concat")?;
+        (axis(attrs)? == along).then(|| args.to_vec())
+    };
+    if node.args.iter().all(|a| inner(*a).is_none()) {
+        return None;
+    }
+    let args = node.args.iter().flat_map(|a| inner(*a).unwrap_or(vec![*a])).collect();
+    Some(rw.primitive("concat", args, attrs(node)?.clone(), node.ty.clone(), node))
 }

@@ -144,7 +144,8 @@ pub fn kernel(op: &str, attrs: &Attrs, args: &[&Array], shape: &[usize]) -> Arra
                 x.at(&turned.collect::<Vec<_>>())
             })
         }
-        ("sum", [x]) => sum(x, &axes(attrs, "axis", x.rank()), shape),
+        ("sum", [x]) => fold(x, &axes(attrs, "axis", x.rank()), shape, 0.0, |a, b| a + b),
+        ("max", [x]) => fold(x, &axes(attrs, "axis", x.rank()), shape, f64::NEG_INFINITY, f64::max),
         ("sum_to", [x]) => {
             let extra = x.rank() - shape.len();
             let mut out = Array::new(shape, vec![0.0; shape.iter().product()]);
@@ -192,15 +193,16 @@ fn matmul(a: &Array, b: &Array, shape: &[usize]) -> Array {
     })
 }
 
-fn sum(x: &Array, axes: &[usize], shape: &[usize]) -> Array {
+fn fold(x: &Array, axes: &[usize], shape: &[usize], start: f64, f: fn(f64, f64) -> f64) -> Array {
     let all: Vec<usize> = (0..x.rank()).collect();
     let axes = if axes.is_empty() { &all } else { axes };
     let kept: Vec<usize> = (0..x.rank()).filter(|a| !axes.contains(a)).collect();
     let inner: Vec<usize> = kept.iter().map(|a| x.shape[*a]).collect();
-    let mut out = vec![0.0; shape.iter().product()];
+    let mut out = vec![start; shape.iter().product()];
     for (i, v) in x.data.iter().enumerate() {
         let index = unravel(i, &x.shape);
-        out[ravel(&kept.iter().map(|a| index[*a]).collect::<Vec<_>>(), &inner)] += v;
+        let out = &mut out[ravel(&kept.iter().map(|a| index[*a]).collect::<Vec<_>>(), &inner)];
+        *out = f(*out, *v);
     }
     Array::new(shape, out)
 }

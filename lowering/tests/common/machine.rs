@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use tfm_lang::model::Word;
 use tfm_lang::types::DType;
 use tfm_lowering::graph::Graph;
+use tfm_lowering::plan::program::Width;
 use tfm_lowering::plan::{Device, Fused, Kernel, KernelFacts, Loop, Plan, Request, Space, Step, Value, View, schedule};
 
 /// Some kernels take strides, some do not; `write_rows` works in place; `cumsum` wants scratch.
@@ -16,8 +17,9 @@ impl Device for Machine {
     fn kernel(&self, primitive: &str) -> Option<KernelFacts> {
         let elementwise = is_elementwise(primitive);
         let in_place = (primitive == "write_rows").then_some(0);
-        let strided = elementwise || matches!(primitive, "matmul" | "sum" | "concat");
-        (primitive != "no_such_kernel").then_some(KernelFacts { elementwise, strided, in_place })
+        let strided = elementwise || matches!(primitive, "matmul" | "sum" | "max" | "concat");
+        let reduction = matches!(primitive, "sum" | "max");
+        (primitive != "no_such_kernel").then_some(KernelFacts { elementwise, reduction, strided, in_place })
     }
 
     fn scratch(&self, primitive: &str, _: &[(Word, Value)], inputs: &[View], _: &[View]) -> usize {
@@ -124,7 +126,7 @@ impl Memory {
                 let y = kernel(name, attrs, &inputs.iter().collect::<Vec<_>>(), &out.shape);
                 y.data.iter().enumerate().for_each(|(i, x)| self.write(out, i, *x));
             }
-            Kernel::Fused(fused) if mode == Mode::ByElement => {
+            Kernel::Fused(fused) if mode == Mode::ByElement && !has_reductions(fused) => {
                 for i in 0..fused.shape.iter().product() {
                     let registers = self.registers(fused, step, i);
                     for (r, out) in fused.outputs.iter().zip(&step.outputs) {
@@ -179,16 +181,33 @@ impl Memory {
     }
 
     fn by_instruction(&mut self, fused: &Fused, step: &Step) {
-        let n = fused.shape.iter().product();
-        assert!(step.inputs.iter().all(|v| v.shape == fused.shape));
+        let n: usize = fused.shape.iter().product();
+        let (outer, row) = fused.shape.split_at(fused.shape.len() - fused.row);
+        let length: usize = row.iter().product();
+        let axes: Vec<usize> = step.inputs.iter().map(|v| v.shape.len()).collect();
+        let widths = fused.widths(&axes).expect("every register can be used where it is");
+        assert!(step.inputs.iter().all(|v| v.shape == fused.shape || v.shape == outer));
         let mut results: Vec<Vec<f64>> = Vec::new();
         for (k, instruction) in fused.instructions.iter().enumerate() {
-            let value = |a: u16, i: usize| match usize::from(a).checked_sub(fused.inputs) {
-                Some(r) => results[r][i],
-                None => self.element(&step.inputs[usize::from(a)], &unravel(i, &fused.shape)),
+            let value = |a: u16, i: usize| {
+                let (at, shape) =
+                    if widths[usize::from(a)] == Width::Row { (i / length, outer) } else { (i, &*fused.shape) };
+                match usize::from(a).checked_sub(fused.inputs) {
+                    Some(r) => results[r][at],
+                    None => self.element(&step.inputs[usize::from(a)], &unravel(at, shape)),
+                }
             };
             let all = |i| compute(instruction, &instruction.args.iter().map(|a| value(*a, i)).collect::<Vec<_>>());
-            let result: Vec<f64> = (0..n).map(all).collect();
+            let result: Vec<f64> = match (instruction.reduced(), widths[fused.inputs + k]) {
+                (Some(axes), _) => {
+                    let x = Array::new(&fused.shape, (0..n).map(|i| value(instruction.args[0], i)).collect());
+                    let axes = Value::Ints(axes.to_vec());
+                    let size = fused.results(instruction.reduced().expect("axes"));
+                    kernel(&instruction.op, &[("axis".into(), axes)], &[&x], &[size]).data
+                }
+                (None, Width::Row) => (0..n / length).map(|row| all(row * length)).collect(),
+                (None, _) => (0..n).map(all).collect(),
+            };
             for (r, out) in fused.outputs.iter().zip(&step.outputs) {
                 if usize::from(*r) == fused.inputs + k {
                     result.iter().enumerate().for_each(|(i, x)| self.write(out, i, *x));
@@ -197,6 +216,10 @@ impl Memory {
             results.push(result);
         }
     }
+}
+
+fn has_reductions(fused: &Fused) -> bool {
+    fused.instructions.iter().any(|i| i.reduced().is_some())
 }
 
 fn compute(instruction: &tfm_lowering::plan::Instruction, args: &[f64]) -> f64 {

@@ -126,7 +126,20 @@ impl Maker<'_> {
                 let mut to = shape;
                 to.remove(axis);
                 let attrs = vec![("axis", Attr::Ints(dims(&[axis as i64])))];
-                self.push("sum", vec![x], attrs, Type { dtype: DType::F64, shape: to })
+                let name = if self.choose(3) == 0 { "max" } else { "sum" };
+                let narrow = self.push(name, vec![x], attrs, Type { dtype: DType::F64, shape: to });
+                // Mostly what was reduced meets its result again, as in a softmax or a normalisation.
+                if self.choose(3) == 0 {
+                    return;
+                }
+                let narrow = if self.choose(2) == 0 { narrow } else { self.like("tanh", vec![narrow]) };
+                let whole = self.shape(x);
+                let mut kept = whole.clone();
+                kept[axis] = Dim::constant(1);
+                let kept = self.graph.reshape(narrow, kept, &Site::default());
+                let wide = self.graph.broadcast(kept, whole, &Site::default());
+                let name = ["subtract", "multiply", "maximum"][self.choose(3)];
+                self.like(name, vec![x, wide])
             }
             18 => {
                 let (a, b) = (self.matrix(), self.matrix());

@@ -37,7 +37,7 @@ fn written(text: &str) -> Written {
         let parent = path.rsplit_once('.').map_or("", |(p, _)| p).to_string();
         let is_named = !path.ends_with(|c: char| c.is_ascii_digit());
         let (layer, settings) = made;
-        out.instances.push(Instance { path, parent, layer, settings, is_named, span: Span::default() });
+        out.instances.push(Instance { path, parent, layer, settings, is_named, library: false, span: Span::default() });
     }
     out.variables.extend(states);
     out

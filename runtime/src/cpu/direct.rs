@@ -9,6 +9,7 @@
 
 use super::conv::Geometry;
 use super::gemm::Tiles;
+use super::gemm::pack::pack;
 use super::gemm::sliding::{BLOCK, Correlate, Place, Slide, VECTORS, correlate, correlated, slide, spread};
 use super::kernels::{Run, Task};
 use super::planes::{Planes, SLACK, Slides};
@@ -164,9 +165,20 @@ impl Convolution {
             let weights = run.input::<f32>(1).add(group * self.from * self.to * taps);
             let mut to = run.scratch::<f32>().add(self.block_at(group, block));
             let rows = BLOCK.min(self.to - block * BLOCK);
+            let weights = weights.add(block * BLOCK * self.weight.0);
             for slides in &self.slides {
+                if slides.taps.len() == taps {
+                    // The taps of a channel lie one after the other; in the convolution itself those of all channels do.
+                    let together = if self.weight.1 == taps { self.from } else { 1 };
+                    for channel in (0..self.from).step_by(together) {
+                        let from = (weights.add(channel * self.weight.1), 1, self.weight.0 as isize);
+                        pack(from, together * taps, rows, BLOCK, to);
+                        to = to.add(together * taps * BLOCK);
+                    }
+                    continue;
+                }
                 for (channel, (tap, _)) in (0..self.from).flat_map(|c| slides.taps.iter().map(move |t| (c, t))) {
-                    let weight = weights.add(block * BLOCK * self.weight.0 + channel * self.weight.1 + tap);
+                    let weight = weights.add(channel * self.weight.1 + tap);
                     for r in 0..BLOCK {
                         *to.add(r) = if r < rows { *weight.add(r * self.weight.0) } else { 0.0 };
                     }

@@ -25,10 +25,11 @@ pub(crate) struct Kernel {
     pub prepare: fn(&Call<'_>) -> Result<Task, String>,
 }
 
-const DENSE: KernelFacts = KernelFacts { elementwise: false, strided: false, in_place: None };
-const STRIDED: KernelFacts = KernelFacts { elementwise: false, strided: true, in_place: None };
-const CHANGES_ROWS: KernelFacts = KernelFacts { elementwise: false, strided: false, in_place: Some(0) };
-const ELEMENTWISE: KernelFacts = KernelFacts { elementwise: true, strided: true, in_place: None };
+const DENSE: KernelFacts = KernelFacts { elementwise: false, reduction: false, strided: false, in_place: None };
+const STRIDED: KernelFacts = KernelFacts { strided: true, ..DENSE };
+const REDUCTION: KernelFacts = KernelFacts { reduction: true, ..STRIDED };
+const CHANGES_ROWS: KernelFacts = KernelFacts { in_place: Some(0), ..DENSE };
+const ELEMENTWISE: KernelFacts = KernelFacts { elementwise: true, ..STRIDED };
 
 fn none(_: &Call<'_>) -> usize {
     0
@@ -45,10 +46,10 @@ const KERNELS: &[Kernel] = &[
     Kernel { name: "max_pool_pick", facts: DENSE, scratch: none, prepare: pooling::prepare_max_pick },
     Kernel { name: "avg_pool", facts: DENSE, scratch: none, prepare: pooling::prepare_avg },
     Kernel { name: "avg_pool_gradient", facts: DENSE, scratch: none, prepare: pooling::prepare_avg_gradient },
-    Kernel { name: "sum", facts: STRIDED, scratch: reduce::scratch, prepare: reduce::prepare_sum },
+    Kernel { name: "sum", facts: REDUCTION, scratch: reduce::scratch, prepare: reduce::prepare_sum },
     Kernel { name: "sum_to", facts: STRIDED, scratch: reduce::scratch, prepare: reduce::prepare_sum_to },
-    Kernel { name: "max", facts: STRIDED, scratch: reduce::scratch, prepare: reduce::prepare_max },
-    Kernel { name: "min", facts: STRIDED, scratch: reduce::scratch, prepare: reduce::prepare_min },
+    Kernel { name: "max", facts: REDUCTION, scratch: reduce::scratch, prepare: reduce::prepare_max },
+    Kernel { name: "min", facts: REDUCTION, scratch: reduce::scratch, prepare: reduce::prepare_min },
     Kernel { name: "argmax", facts: STRIDED, scratch: none, prepare: scan::prepare_argmax },
     Kernel { name: "arg_top_k", facts: STRIDED, scratch: none, prepare: scan::prepare_arg_top_k },
     Kernel { name: "cumsum", facts: STRIDED, scratch: none, prepare: scan::prepare_cumsum },
@@ -57,8 +58,8 @@ const KERNELS: &[Kernel] = &[
     Kernel { name: "gather", facts: DENSE, scratch: none, prepare: rows::prepare_gather },
     Kernel { name: "scatter_add", facts: DENSE, scratch: none, prepare: rows::prepare_scatter_add },
     Kernel { name: "pick", facts: DENSE, scratch: none, prepare: rows::prepare_pick },
-    Kernel { name: "unique", facts: DENSE, scratch: none, prepare: rows::prepare_unique },
-    Kernel { name: "merge_rows", facts: DENSE, scratch: none, prepare: rows::prepare_merge_rows },
+    Kernel { name: "unique", facts: DENSE, scratch: rows::sorting_scratch, prepare: rows::prepare_unique },
+    Kernel { name: "merge_rows", facts: DENSE, scratch: rows::sorting_scratch, prepare: rows::prepare_merge_rows },
     Kernel { name: "read_rows", facts: DENSE, scratch: none, prepare: rows::prepare_read_rows },
     Kernel { name: "write_rows", facts: CHANGES_ROWS, scratch: none, prepare: rows::prepare_write_rows },
     Kernel { name: "iota", facts: DENSE, scratch: none, prepare: movement::prepare_iota },

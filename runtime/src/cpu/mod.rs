@@ -139,6 +139,11 @@ impl Prepared {
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
+
+    /// Bytes that all threads together compute with, beside the plan's arena.
+    pub fn thread_bytes(&self) -> usize {
+        self.local * self.threads
+    }
 }
 
 impl Cpu {
@@ -189,6 +194,9 @@ impl Cpu {
             Kernel::Copy => movement::prepare_copy(&call),
             Kernel::Loop(turns) => turns::prepare(self, step, turns, local),
             Kernel::Fused(program) => {
+                kernels::require(step.scratch.1 >= program.scratch(), || {
+                    format!("{} bytes of scratch, and {} are needed", step.scratch.1, program.scratch())
+                })?;
                 let (task, bytes) = fused::prepare(program, &call)?;
                 *local = bytes.max(*local);
                 Ok(task)

@@ -5,8 +5,10 @@
 //! results are then taken in vectors of neighbouring places: either row by row, or along the whole plane, where what
 //! falls into the padding between two rows is not written.
 
+use super::gemm::simd::{Narrow, Simd};
 use super::gemm::sliding::Place;
 use super::windows::Windows;
+use std::arch::x86_64::*;
 
 /// Elements behind the planes that may be read, and are 0.
 pub(crate) const SLACK: usize = 64;
@@ -114,7 +116,7 @@ impl Planes {
     /// Copies channels to where they are in the planes; the padding is left as it is.
     ///
     /// # Safety
-    /// `x` has so many channels, `to` room for their planes.
+    /// The processor has AVX2; `x` has so many channels, `to` room for their planes.
     pub unsafe fn fill(&self, x: *const f32, channels: usize, to: *mut f32) {
         let (s, n, lead) = (self.stride, self.source, self.lead);
         let area: usize = n.iter().product();
@@ -133,10 +135,10 @@ impl Planes {
                     // SAFETY: the caller's promise; the spans keep to the image and the plane.
                     unsafe {
                         let (from, to) = (x.add(row * n[2] + column), to.add(self.at([d, h, left])));
-                        if s[2] == 1 {
-                            copy(from, right - left, to);
-                        } else {
-                            (0..right - left).for_each(|j| *to.add(j) = *from.add(j * s[2]));
+                        match s[2] {
+                            1 => copy(from, right - left, to),
+                            2 => every_second(from, right - left, to),
+                            _ => (0..right - left).for_each(|j| *to.add(j) = *from.add(j * s[2])),
                         }
                     }
                 }
@@ -168,6 +170,29 @@ unsafe fn copy(from: *const f32, n: usize, to: *mut f32) {
         }
         while i < n {
             *to.add(i) = *from.add(i);
+            i += 1;
+        }
+    }
+}
+
+/// Copies every second of `2 n - 1` elements.
+///
+/// # Safety
+/// The processor has AVX2; `from` and `to` are good for that.
+#[target_feature(enable = "avx2")]
+unsafe fn every_second(from: *const f32, n: usize, to: *mut f32) {
+    let mut i = 0;
+    // SAFETY: the caller's promise; the element behind the last is not read.
+    unsafe {
+        let seven = Narrow::mask(7);
+        while i + 8 <= n {
+            let (a, b) = (Narrow::load(from.add(2 * i)), Narrow::load_some(from.add(2 * i + 8), seven));
+            let pairs = _mm256_castps_pd(_mm256_shuffle_ps::<0x88>(a, b));
+            Narrow::store(to.add(i), _mm256_castpd_ps(_mm256_permute4x64_pd::<0xd8>(pairs)));
+            i += 8;
+        }
+        while i < n {
+            *to.add(i) = *from.add(2 * i);
             i += 1;
         }
     }

@@ -22,11 +22,13 @@ const PIECE: usize = 2 << 20;
 const PIECES: usize = 16;
 /// Multiplications of products that are cut when there are several.
 const LARGE: usize = 64 << 20;
-/// Rows of a chunk at least, and where the sums are cut in depth.
+/// Rows of a block, two of which a chunk has at least, and rows of a chunk where the sums are cut in depth.
 const ROWS: usize = 8;
 const DEEP_ROWS: usize = 96;
 /// Rows up to which a right matrix is read where it lies, whatever its size.
 const FEW_ROWS: usize = 48;
+/// Rows from which packing it always pays.
+const MANY_ROWS: usize = 192;
 
 /// A product that has been decided on.
 struct Way {
@@ -56,7 +58,8 @@ impl Way {
             false => (size, product.lhs, product.rhs),
         };
         let width = tiles.width(size.n);
-        let packed = right.1 != 1 || (size.m > FEW_ROWS && size.k * size.n * 4 > PANEL_BYTES);
+        let large = size.k * size.n * 4 > PANEL_BYTES;
+        let packed = right.1 != 1 || size.m >= MANY_ROWS || (size.m > FEW_ROWS && large);
         let one_by_one = product.batches == 1 || size.m * size.k * size.n > LARGE;
         let chunk = chunk(size, width, left.1 != 1);
         Way { tiles, product, turned, size, left, right, packed, width, chunk, one_by_one }
@@ -194,7 +197,7 @@ fn swap((a, b): (isize, isize)) -> (isize, isize) {
 fn chunk(Size { m, k, n }: Size, width: usize, by_columns: bool) -> (usize, usize) {
     let all = n.div_ceil(width);
     let fit = (PANEL_BYTES / 4 / k.min(DEPTH) / width).clamp(1, all);
-    let least_rows = if k > DEPTH { DEEP_ROWS } else { ROWS };
+    let least_rows = if k > DEPTH { DEEP_ROWS } else { 2 * ROWS };
     let rows = |panels: usize| {
         let wanted = (PIECE / (k * panels * width)).max(least_rows);
         m.div_ceil(m.div_ceil(wanted)).next_multiple_of(ROWS).min(m)

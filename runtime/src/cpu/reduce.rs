@@ -14,12 +14,12 @@ const CHUNK: usize = 1 << 15;
 /// Fewer results, or blocks of columns, than this are given out in segments.
 const FEW: usize = 8;
 /// Sums made side by side along a row.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 /// Columns added at once.
 const BLOCK: usize = 256;
 
 /// How elements are put together.
-trait Fold<T>: Copy + Send + Sync + 'static {
+pub(super) trait Fold<T>: Copy + Send + Sync + 'static {
     type Acc: Copy;
     const START: Self::Acc;
     fn step(acc: Self::Acc, x: T) -> Self::Acc;
@@ -27,12 +27,12 @@ trait Fold<T>: Copy + Send + Sync + 'static {
     fn finish(acc: Self::Acc) -> T;
 }
 
-#[derive(Clone, Copy)]
-struct Sum;
-#[derive(Clone, Copy)]
-struct Max;
-#[derive(Clone, Copy)]
-struct Min;
+#[derive(Clone, Copy, Default)]
+pub(super) struct Sum;
+#[derive(Clone, Copy, Default)]
+pub(super) struct Max;
+#[derive(Clone, Copy, Default)]
+pub(super) struct Min;
 
 macro_rules! sums {
     ($($t:ty => $acc:ty, $plus:expr;)*) => { $(
@@ -247,18 +247,25 @@ impl<T, A: Copy> Sink<T, A> {
 }
 
 /// The elements of one result that have been put together.
-struct Lanes<A> {
+#[derive(Clone, Copy)]
+pub(super) struct Lanes<A> {
     lanes: [A; LANES],
     tail: A,
 }
 
 impl<A: Copy> Lanes<A> {
+    /// Nothing yet.
+    #[inline(always)]
+    pub fn new(start: A) -> Lanes<A> {
+        Lanes { lanes: [start; LANES], tail: start }
+    }
+
     /// Takes `n` elements: whole groups into the lanes, the rest one by one.
     ///
     /// # Safety
     /// The elements are in memory.
     #[inline(always)]
-    unsafe fn take<T: Copy, F: Fold<T, Acc = A>>(&mut self, _: F, from: *const T, n: usize, step: isize) {
+    pub unsafe fn take<T: Copy, F: Fold<T, Acc = A>>(&mut self, _: F, from: *const T, n: usize, step: isize) {
         let whole = n / LANES * LANES;
         // SAFETY: the caller's promise.
         unsafe {
@@ -289,7 +296,7 @@ impl<A: Copy> Lanes<A> {
 
     /// Halves onto halves, then the rest.
     #[inline(always)]
-    fn merge<T, F: Fold<T, Acc = A>>(mut self, _: F) -> A {
+    pub fn merge<T, F: Fold<T, Acc = A>>(mut self, _: F) -> A {
         let mut width = LANES;
         while width > 1 {
             width /= 2;
@@ -311,7 +318,7 @@ versions! {
         let (inner, step) = (sizes[last], steps[last]);
         let mut result = Walk::from(&plan.kept.0, &plan.kept.1, units.0);
         for unit in units.0..units.1 {
-            let mut lanes = Lanes { lanes: [F::START; LANES], tail: F::START };
+            let mut lanes = Lanes::new(F::START);
             // SAFETY: the caller's promise.
             unsafe {
                 let x = x.offset(result.offset);

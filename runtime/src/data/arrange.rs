@@ -75,6 +75,10 @@ impl Records for WindowsOf {
         let mut inside = rows.flat_map(|i| (0..length).map(move |t| i * w.stride + offset + t)).map(|i| w.base.get(i));
         self.records.read(field % self.fields, &mut inside, out);
     }
+
+    fn kept(&self, blocks: &mut std::collections::BTreeMap<usize, usize>) {
+        self.records.kept(blocks);
+    }
 }
 
 /// Where `split(train)` cuts `n` things: as many of them as are wholly in the first part.

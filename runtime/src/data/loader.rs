@@ -14,6 +14,9 @@ use std::thread::JoinHandle;
 /// How many batches are read ahead.
 const AHEAD: usize = 3;
 
+/// How many batches are in memory at once: those read ahead, the one being read, and the one that is used.
+pub const BATCHES_ALIVE: usize = AHEAD + 2;
+
 /// In which order examples come, and for how long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Order {
@@ -24,6 +27,8 @@ pub enum Order {
     },
     /// One epoch in the order of the split, and then no more.
     InOrder,
+    /// In the order of the split, one epoch after another without end.
+    Repeated,
 }
 
 /// The next batch: its epoch, and its number in that. Both count from 0.
@@ -138,7 +143,7 @@ impl Reader {
         loop {
             let order = match self.order {
                 Order::Shuffled { seed } => Some(Permutation::new(n, key(&[seed, epoch]))),
-                Order::InOrder => None,
+                Order::InOrder | Order::Repeated => None,
             };
             for index in first..per_epoch {
                 let from = index as usize * self.batch;

@@ -31,8 +31,8 @@ mod wav;
 mod zip;
 
 pub use error::{At, DataError};
-pub use inspect::inspect;
+pub use inspect::{inspect, inspect_for};
 pub use learned::{Learned, LearnedColumn, Moments};
-pub use loader::{Batch, Loader, Order, Position, batches};
+pub use loader::{BATCHES_ALIVE, Batch, Loader, Order, Position, batches};
 pub use open::{Dataset, Options, open, open_file, places};
 pub use split::{Field, Split};

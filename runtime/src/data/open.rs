@@ -6,6 +6,7 @@ use super::files::locate;
 use super::learned::Learned;
 use super::split::{Columns, Field, InMemory, Records, Rows, Split, with_fields};
 use super::{cifar, drawn, drawn_digits, drawn_shapes, folders, idx, synthetic, table, text, zip};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tfm_lang::check::sources::{self, Args, Operator};
@@ -41,6 +42,13 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// The bytes of memory that its examples are kept in.
+    pub fn bytes(&self) -> usize {
+        let mut blocks = BTreeMap::new();
+        self.splits.iter().for_each(|(_, split)| split.kept(&mut blocks));
+        blocks.values().sum()
+    }
+
     /// The part with this name.
     pub fn split(&self, name: &str) -> Option<&Arc<Split>> {
         self.splits.iter().find(|(n, _)| n == name).map(|(_, s)| s)

@@ -4,6 +4,7 @@ use super::arrange::{Part, on_part};
 use super::error::DataError;
 use super::random::{Permutation, key};
 use crate::tensor::Tensor;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use tfm_lang::model::Static;
@@ -27,6 +28,15 @@ pub(super) type Columns = Vec<(String, Tensor)>;
 pub(super) trait Records: Send + Sync {
     /// Writes one field of these records, one after the other, into `out`, which has room for them.
     fn read(&self, field: usize, rows: &mut dyn Iterator<Item = usize>, out: &mut Tensor);
+
+    /// Adds the blocks of memory that records are kept in, by their addresses; none for what is made when it is
+    /// asked for.
+    fn kept(&self, _blocks: &mut BTreeMap<usize, usize>) {}
+}
+
+/// Notes that a column is kept.
+pub(super) fn keep<T>(blocks: &mut BTreeMap<usize, usize>, kept: &[T]) {
+    blocks.insert(kept.as_ptr() as usize, std::mem::size_of_val(kept));
 }
 
 /// One tensor per field, records along the first axis.
@@ -40,6 +50,10 @@ impl Records for InMemory {
         for (i, to) in rows.zip(out.bytes_mut().chunks_exact_mut(size)) {
             to.copy_from_slice(&bytes[i * size..(i + 1) * size]);
         }
+    }
+
+    fn kept(&self, blocks: &mut BTreeMap<usize, usize>) {
+        self.0.iter().for_each(|column| keep(blocks, column.bytes()));
     }
 }
 
@@ -59,6 +73,10 @@ impl Records for Blocks {
             let at = (self.first + i * self.stride).min(self.last) + field;
             to.copy_from_slice(&self.tokens[at..at + self.block]);
         }
+    }
+
+    fn kept(&self, blocks: &mut BTreeMap<usize, usize>) {
+        keep(blocks, &self.tokens);
     }
 }
 
@@ -189,6 +207,14 @@ impl Split {
         let mut out = self.tensor(field, indices.len());
         self.read(field, indices, &mut out);
         out
+    }
+
+    /// Adds the blocks of memory that its records are kept in, by their addresses: parts share them.
+    pub(super) fn kept(&self, blocks: &mut BTreeMap<usize, usize>) {
+        self.records.kept(blocks);
+        if let Rows::List(list) = &self.rows {
+            keep(blocks, list);
+        }
     }
 
     /// Room for one field of so many examples.

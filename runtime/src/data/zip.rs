@@ -40,4 +40,8 @@ impl Records for Zip {
         let (part, field) = self.places[field];
         self.parts[part].read_rows(field, rows, out);
     }
+
+    fn kept(&self, blocks: &mut std::collections::BTreeMap<usize, usize>) {
+        self.parts.iter().for_each(|part| part.kept(blocks));
+    }
 }

@@ -14,7 +14,7 @@ use tfm_lang::model::Report;
 const STRIDE: u64 = 100;
 
 /// Bytes of variables beyond which no copies are kept: the search then begins at the step that failed.
-const LIMIT: usize = 256 << 20;
+pub const LIMIT: usize = 256 << 20;
 
 /// A copy of the variables as they were after a step.
 #[derive(Default)]

@@ -48,6 +48,11 @@ pub trait Feed {
     /// The size of a training epoch.
     fn epoch(&self) -> Epoch;
 
+    /// The steps of an epoch as schedules count them.
+    fn schedule_steps(&self) -> u64 {
+        self.epoch().steps
+    }
+
     /// The names of the fields in [`Batch::tensors`] when training, in their order.
     fn fields(&self) -> &[String];
 

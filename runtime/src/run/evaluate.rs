@@ -13,14 +13,19 @@ pub fn shown(program: &Program) -> Vec<Report> {
         let reported = program.reports.iter().find(|r| r.value == value).map(|r| r.name.clone());
         let name = if program.losses.len() == 1 { Some("loss".into()) } else { reported };
         let name = name.unwrap_or_else(|| format!("loss_{}", i + 1));
-        all.push(Report { name, value, accumulated: false });
+        all.push(Report { name, value, accumulated: false, sizes: Vec::new() });
     }
-    for report in &program.reports {
+    for report in program.reports.iter().filter(|r| r.sizes.is_empty()) {
         if all.iter().all(|r| r.name != report.name) {
             all.push(report.clone());
         }
     }
     all
+}
+
+/// What an evaluation of a program gives beside numbers: tables, such as a confusion matrix.
+pub fn tables(program: &Program) -> Vec<Report> {
+    program.reports.iter().filter(|r| !r.sizes.is_empty()).cloned().collect()
 }
 
 /// What is evaluated.
@@ -34,6 +39,8 @@ pub struct Evaluation<'a> {
     pub on: &'a DataRef,
     /// The seed of the run.
     pub seed: u64,
+    /// No more batches than this.
+    pub most: Option<u64>,
 }
 
 /// The reports over all of the data, in their order; `None` when `go_on`, which is asked before each batch
@@ -47,7 +54,21 @@ pub fn evaluate(
     what: Evaluation<'_>,
     go_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Option<Vec<f32>>, RunError> {
-    apart(engine, |engine| all_batches(engine, feed, what, go_on))
+    Ok(evaluate_with_tables(engine, feed, what, &[], go_on)?.map(|(values, _)| values))
+}
+
+/// What an evaluation found: the reports in their order, and the tables.
+pub type Found = (Vec<f32>, Vec<Tensor>);
+
+/// The same, with these tables.
+pub fn evaluate_with_tables(
+    engine: &mut dyn Engine,
+    feed: &dyn Feed,
+    what: Evaluation<'_>,
+    tables: &[Report],
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> Result<Option<Found>, RunError> {
+    apart(engine, |engine| all_batches(engine, feed, what, tables, go_on))
 }
 
 /// What a periodic part looks at: its reports and its images on one batch, with `training` false. The states
@@ -87,13 +108,15 @@ fn all_batches(
     engine: &mut dyn Engine,
     feed: &dyn Feed,
     what: Evaluation<'_>,
+    tables: &[Report],
     go_on: &mut dyn FnMut(u64) -> bool,
-) -> Result<Option<Vec<f32>>, RunError> {
-    let names: Vec<&str> = what.reports.iter().map(|r| r.name.as_str()).collect();
-    let mut sums = vec![0.0f64; names.len()];
+) -> Result<Option<Found>, RunError> {
+    let names: Vec<&str> = what.reports.iter().chain(tables).map(|r| r.name.as_str()).collect();
+    let mut sums = vec![0.0f64; what.reports.len()];
     let (mut seen, mut out) = (0u64, Vec::new());
     let (fields, batches) = feed.evaluation(what.on)?;
-    for batch in batches {
+    let most = what.most.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    for batch in batches.take(most) {
         if !go_on(seen) {
             return Ok(None);
         }
@@ -110,7 +133,10 @@ fn all_batches(
         }
     }
     let mean = |(sum, report): (f64, &Report)| if report.accumulated { sum } else { sum / seen as f64 };
-    Ok(Some(sums.into_iter().zip(what.reports).map(|pair| mean(pair) as f32).collect()))
+    let values = sums.into_iter().zip(what.reports).map(|pair| mean(pair) as f32).collect();
+    // Tables are made from states that go on from batch to batch: the last one counts.
+    let last = if out.len() > what.reports.len() { out.split_off(what.reports.len()) } else { Vec::new() };
+    Ok(Some((values, last)))
 }
 
 /// The states of metrics, by their index.

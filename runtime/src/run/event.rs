@@ -1,12 +1,19 @@
 //! What a run tells whoever watches it.
 
 use super::period::Epoch;
+use crate::tensor::Tensor;
 use std::path::Path;
+use tfm_lowering::graph::Variable;
 
 /// Someone who watches a run. It is called between steps, on the thread that trains, so it should be quick.
 pub trait Observer {
     /// Something happened.
     fn on(&mut self, event: Event<'_>);
+
+    /// Whether to tell [`Event::Variables`] after this step.
+    fn wants_variables(&self, _step: u64) -> bool {
+        false
+    }
 }
 
 /// What happened.
@@ -38,6 +45,24 @@ pub enum Event<'a> {
         step: u64,
         /// The file.
         path: &'a Path,
+    },
+    /// An evaluation gave a table of numbers, such as how often each class was taken for each.
+    Table {
+        /// The step.
+        step: u64,
+        /// `test.confusion_matrix`
+        name: &'a str,
+        /// `[N, M]` or `[N]`
+        values: &'a Tensor,
+    },
+    /// All variables after a step, for those who asked.
+    Variables {
+        /// The step.
+        step: u64,
+        /// What they are.
+        variables: &'a [Variable],
+        /// Their values.
+        tensors: &'a [Tensor],
     },
     /// A checkpoint is on disk.
     Saved {

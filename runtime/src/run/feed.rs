@@ -18,6 +18,9 @@ pub struct DataFeed<'a> {
     numbers: Vec<usize>,
     /// The inputs of the evaluation.
     evaluated: Vec<String>,
+    order: Order,
+    /// The steps of an epoch of all of the data.
+    schedule_steps: u64,
 }
 
 impl<'a> DataFeed<'a> {
@@ -34,7 +37,15 @@ impl<'a> DataFeed<'a> {
     ) -> Result<DataFeed<'a>, RunError> {
         let split = part(datasets, &train.data)?;
         let (fields, numbers) = chosen(&split, inputs);
-        Ok(DataFeed { datasets, train, split, fields, numbers, evaluated: evaluated.to_vec() })
+        let order = Order::Shuffled { seed: train.seed };
+        let schedule_steps = data::batches(split.len(), train.batch.max(1) as usize);
+        Ok(DataFeed { datasets, train, split, fields, numbers, evaluated: evaluated.to_vec(), order, schedule_steps })
+    }
+
+    /// The first batches of the data, in their order, again and again. Schedules go on as with all of the data.
+    pub fn overfit(self, batches: u64) -> DataFeed<'a> {
+        let examples = self.batch().saturating_mul(batches.max(1) as usize).min(self.split.len());
+        DataFeed { split: Arc::new(self.split.take(examples)), order: Order::Repeated, ..self }
     }
 
     fn batch(&self) -> usize {
@@ -64,14 +75,17 @@ impl Feed for DataFeed<'_> {
         Epoch { steps: data::batches(examples, self.batch()), examples: examples as u64 }
     }
 
+    fn schedule_steps(&self) -> u64 {
+        self.schedule_steps
+    }
+
     fn fields(&self) -> &[String] {
         &self.fields
     }
 
     fn training(&self, from: Position) -> Result<Batches<'_>, RunError> {
         let start = data::Position { epoch: from.epoch, batch: from.batch };
-        let order = Order::Shuffled { seed: self.train.seed };
-        Ok(batches(&self.split, &self.numbers, order, self.batch(), start))
+        Ok(batches(&self.split, &self.numbers, self.order, self.batch(), start))
     }
 
     fn evaluation(&self, on: &DataRef) -> Result<(Vec<String>, Batches<'_>), RunError> {

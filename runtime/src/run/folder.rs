@@ -30,7 +30,13 @@ pub struct RunInfo {
     pub seed: u64,
     /// Threads.
     pub threads: usize,
+    /// When it was started, in seconds since 1970; 0 where nobody noted it.
+    #[serde(default)]
+    pub started: u64,
 }
+
+/// The file that is in a run's folder while it goes on: it holds the number of the process.
+pub const RUNNING: &str = "running";
 
 /// `summary.json`: what came out.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

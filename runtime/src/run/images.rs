@@ -51,7 +51,7 @@ fn levels(images: &Tensor) -> Vec<u8> {
     values.into_iter().map(|x| ((x - black) / (1.0 - black) * 255.0).round() as u8).collect()
 }
 
-fn encode(pixels: &[u8], width: usize, height: usize, channels: usize) -> Vec<u8> {
+pub(super) fn encode(pixels: &[u8], width: usize, height: usize, channels: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
     encoder.set_color(if channels == 3 { png::ColorType::Rgb } else { png::ColorType::Grayscale });

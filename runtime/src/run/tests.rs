@@ -20,6 +20,8 @@ struct Machine {
     sizes: Vec<(String, i64)>,
     /// The step at which `w` is made NaN.
     breaks: Option<u64>,
+    /// Batches evaluated.
+    evaluations: usize,
 }
 
 impl Machine {
@@ -31,7 +33,13 @@ impl Machine {
             variable("Net.w/adam_1.m", VariableKind::Optimizer),
             variable("t.area_1.sum", VariableKind::Metric),
         ];
-        Machine { variables, tensors: vec![Tensor::zeros(DType::F32, &[]); 3], sizes: Vec::new(), breaks: None }
+        Machine {
+            variables,
+            tensors: vec![Tensor::zeros(DType::F32, &[]); 3],
+            sizes: Vec::new(),
+            breaks: None,
+            evaluations: 0,
+        }
     }
 
     fn get(&self, i: usize) -> f32 {
@@ -78,6 +86,7 @@ impl Engine for Machine {
             }
         } else {
             assert_eq!((entry, context.step), ("t.evaluate", 0));
+            self.evaluations += 1;
         }
         let values = [("loss", loss), ("mean", x / n), ("area", self.get(2))];
         out.clear();
@@ -164,13 +173,18 @@ impl Observer for Log {
             Event::Images { step, path } => {
                 self.lines.push(format!("images {step} {}", path.file_name().unwrap().display()));
             }
-            Event::Started(_) | Event::Evaluating { .. } => {}
+            Event::Started(_) | Event::Evaluating { .. } | Event::Table { .. } | Event::Variables { .. } => {}
         }
     }
 }
 
 fn program() -> Program {
-    let report = |name: &str, value, accumulated| Report { name: name.into(), value: ValueId(value), accumulated };
+    let report = |name: &str, value, accumulated| Report {
+        name: name.into(),
+        value: ValueId(value),
+        accumulated,
+        sizes: Vec::new(),
+    };
     Program {
         body: Body::default(),
         losses: vec![ValueId(0)],
@@ -210,11 +224,13 @@ fn test_split() -> DataRef {
 struct Bench {
     dir: tempfile::TempDir,
     block: Train,
+    /// [`Job::sanity`] and [`Job::trial`].
+    extra: (u64, Option<u64>),
 }
 
 impl Bench {
     fn new(block: Train) -> Bench {
-        Bench { dir: tempfile::tempdir().unwrap(), block }
+        Bench { dir: tempfile::tempdir().unwrap(), block, extra: (0, None) }
     }
 
     fn run(
@@ -246,7 +262,8 @@ impl Bench {
         let splits = &[vec!["train".to_string(), "test".to_string()]];
         let hand_over = log.hand_over.map_or(&*Box::leak(Box::default()), |(_, flag)| flag);
         let block = &self.block;
-        let job = Job { train: block, splits, folder, max_steps, from, stop, hand_over, save_soon };
+        let (sanity, trial) = self.extra;
+        let job = Job { train: block, splits, folder, max_steps, from, stop, hand_over, save_soon, sanity, trial };
         train(machine, &Numbers(vec!["x".into()]), job, log)
     }
 
@@ -272,6 +289,11 @@ fn bits(machine: &Machine) -> Vec<u32> {
     (0..3).map(|i| machine.get(i).to_bits()).collect()
 }
 
+fn stall(epochs: f64) -> Stop {
+    let rule = StopRule::Stalls { patience: Period { count: epochs, unit: Unit::Epochs }, by: 0.0 };
+    Stop { metric: "test.loss".into(), highest: None, rule }
+}
+
 fn busy_block() -> Train {
     let mut block = block(
         Period { count: 26.0, unit: Unit::Epochs },
@@ -292,7 +314,7 @@ fn busy_block() -> Train {
             Periodic { every: None, actions: vec![Action::Evaluate(test_split())], ..Periodic::default() },
         ],
     );
-    block.stop = vec![("test.loss".into(), Period { count: 20.0, unit: Unit::Epochs })];
+    block.stop = vec![stall(20.0)];
     block
 }
 
@@ -412,10 +434,10 @@ fn retention_keeps_the_last_and_the_best() {
 #[test]
 fn a_stall_ends_the_run_and_stays_the_end() {
     let mut block = busy_block();
-    block.stop = vec![("test.loss".into(), Period { count: 2.0, unit: Unit::Epochs })];
+    block.stop = vec![stall(2.0)];
     let bench = Bench::new(block);
     let outcome = bench.run(&mut Machine::new(), None, None, None).0.unwrap();
-    let Ended::Stalled(why) = &outcome.ended else { panic!("{:?}", outcome.ended) };
+    let Ended::Stopped(why) = &outcome.ended else { panic!("{:?}", outcome.ended) };
     assert!(why.starts_with("test.loss has not improved on "), "{why}");
     let series = outcome.progress.metrics["test.loss"];
     assert_eq!(outcome.progress.step, series.best_step + 10);
@@ -456,4 +478,46 @@ fn a_run_of_no_steps_has_a_checkpoint() {
     let (outcome, log) = bench.run(&mut Machine::new(), None, None, None);
     assert_eq!((outcome.unwrap().ended, log), (Ended::Done, vec!["saved 0".to_string()]));
     assert!(Path::new(&bench.store().path(0)).join("manifest.json").exists());
+}
+
+#[test]
+fn a_sanity_pass_changes_nothing() {
+    let (plain, careful) = (Bench::new(busy_block()), Bench { extra: (2, None), ..Bench::new(busy_block()) });
+    let (mut one, mut other) = (Machine::new(), Machine::new());
+    plain.run(&mut one, None, Some(12), None).0.unwrap();
+    careful.run(&mut other, None, Some(12), None).0.unwrap();
+    assert!(other.evaluations > one.evaluations, "nothing was tried");
+    assert_eq!((bits(&one), plain.csv()), (bits(&other), careful.csv()));
+}
+
+#[test]
+fn a_trial_does_everything_once_on_little() {
+    let bench = Bench { extra: (0, Some(1)), ..Bench::new(busy_block()) };
+    let mut machine = Machine::new();
+    let (outcome, log) = bench.run(&mut machine, None, Some(1), None);
+    assert_eq!(outcome.unwrap().ended, Ended::MaxSteps);
+    assert!(
+        log.iter().any(|l| l.starts_with("evaluated 1 ")) && log.iter().any(|l| l.starts_with("saved 1")),
+        "{log:?}"
+    );
+    assert_eq!(machine.evaluations, 1, "one batch, though there are two");
+}
+
+#[test]
+fn where_the_file_says_nothing_the_last_and_the_best_are_kept() {
+    let evaluated = Periodic {
+        every: every(1.0, Unit::Epochs),
+        actions: vec![Action::Evaluate(test_split())],
+        ..Periodic::default()
+    };
+    let bench = Bench::new(block(Period { count: 8.0, unit: Unit::Epochs }, vec![evaluated]));
+    let outcome = bench.run(&mut Machine::new(), None, None, None).0.unwrap();
+    let best = outcome.progress.best["test.loss"].step;
+    assert_eq!(best, outcome.progress.metrics["test.loss"].best_step);
+    assert!(best < 40, "the test shows nothing if the best is the last");
+    assert_eq!(bench.store().steps(), [best, 40]);
+    // Of a run that is killed, the last evaluation is there to go on from.
+    let killed = Bench::new(bench.block.clone());
+    killed.run(&mut Machine::new(), None, Some(7), None).0.unwrap();
+    assert!(killed.store().steps().contains(&5), "{:?}", killed.store().steps());
 }

@@ -2,12 +2,12 @@
 
 use super::cause::{self, Failed, Snapshot};
 use super::engine::{Batches, Context, Engine, Feed};
-use super::evaluate::{Evaluation, evaluate, feeds, look, shown};
+use super::evaluate::{Evaluation, evaluate_with_tables, feeds, look, shown, tables};
 use super::event::{Event, Observer, Started, Stepped};
 use super::metrics::{self, Rows};
 use super::period::{self, Epoch, Progressed};
 use super::step::Step;
-use super::{Folder, RunError, images};
+use super::{Folder, RunError, images, stops};
 use crate::checkpoint::{Best, Position, Progress, Retention, Stall, Store};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -29,6 +29,11 @@ pub struct Job<'a> {
     pub from: Option<Progress>,
     /// The number of a signal that asks to stop; 0 while there is none.
     pub stop: &'a AtomicUsize,
+    /// How many batches of each part that is evaluated are tried before the first step of a new run. It changes no
+    /// number of the run.
+    pub sanity: u64,
+    /// A trial: no evaluation takes more batches than this, and at the end every periodic part has its turn.
+    pub trial: Option<u64>,
     /// True when someone wants the engine back: the run ends where it is, saves nothing, and goes on later from the
     /// progress it gives.
     pub hand_over: &'a AtomicBool,
@@ -44,7 +49,7 @@ pub enum Ended {
     /// It reached `--max-steps`.
     MaxSteps,
     /// A `stop when` said so, in words.
-    Stalled(String),
+    Stopped(String),
     /// A signal came, by its number.
     Signal(usize),
     /// [`Job::hand_over`] asked for it.
@@ -71,7 +76,7 @@ pub fn train(
 ) -> Result<Outcome, RunError> {
     let train = job.train;
     let epoch = feed.epoch();
-    engine.set_size("steps_per_epoch", epoch.steps as i64);
+    engine.set_size("steps_per_epoch", feed.schedule_steps() as i64);
     let from = job.from.clone();
     let evaluated = evaluation_names(&job);
     let every_step = shown(&train.training);
@@ -103,6 +108,8 @@ pub fn train(
         shown: every_step,
         losses: train.training.losses.len(),
         reports: shown(&train.evaluation),
+        unsaid: unsaid(&job),
+        tables: tables(&train.evaluation),
         rows,
         store,
         progress,
@@ -133,6 +140,21 @@ fn evaluation_names(job: &Job<'_>) -> Vec<String> {
     names
 }
 
+/// What is done with each evaluation where the file says nothing of checkpoints: the last one is kept, and the one
+/// with the least loss.
+fn unsaid(job: &Job<'_>) -> Vec<Action> {
+    let mut actions = job.train.periodic.iter().flat_map(|p| &p.actions);
+    let is_said = |a: &Action| matches!(a, Action::CheckpointKeep(_) | Action::CheckpointBest { .. });
+    if actions.clone().any(is_said) {
+        return Vec::new();
+    }
+    let on = actions.find_map(|a| if let Action::Evaluate(on) = a { Some(on) } else { None });
+    let loss = shown(&job.train.evaluation).into_iter().next();
+    let (Some(on), Some(loss)) = (on, loss) else { return Vec::new() };
+    let metric = format!("{}.{}", split_name(job, on), loss.name);
+    vec![Action::CheckpointKeep(1), Action::CheckpointBest { highest: false, metric }]
+}
+
 fn split_name<'a>(job: &'a Job<'_>, on: &DataRef) -> &'a str {
     job.splits.get(on.data).and_then(|s| s.get(on.split)).map_or("test", String::as_str)
 }
@@ -151,6 +173,10 @@ struct Trainer<'a> {
     losses: usize,
     /// What an evaluation reports.
     reports: Vec<Report>,
+    /// What goes with an evaluation though the file does not say it.
+    unsaid: Vec<Action>,
+    /// The tables that it gives beside.
+    tables: Vec<Report>,
     rows: Rows,
     store: Store,
     progress: Progress,
@@ -176,13 +202,16 @@ impl Trainer<'_> {
         self.observer.on(Event::Started(&started));
         let mut soon = std::mem::take(&mut self.job.save_soon);
         if let Some(why) = &self.progress.stopped {
-            return Ok(Ended::Stalled(why.clone()));
+            return Ok(Ended::Stopped(why.clone()));
         }
         if self.progress.pending {
             self.progress.pending = false;
             if let Some(ended) = self.between_steps()? {
                 return Ok(ended);
             }
+        }
+        if new && self.job.sanity > 0 {
+            self.sanity()?;
         }
         match self.over() {
             Some(_) if new => return Ok(self.between_steps()?.unwrap_or(Ended::Done)),
@@ -196,6 +225,27 @@ impl Trainer<'_> {
                 return Ok(ended);
             }
         }
+    }
+
+    /// What happens between steps, on a few batches and without a trace: what would fail late fails now.
+    fn sanity(&mut self) -> Result<(), RunError> {
+        let train = self.job.train;
+        let actions: Vec<&Action> = train.periodic.iter().flat_map(|p| &p.actions).collect();
+        let all: Vec<usize> = (0..train.periodic.len()).collect();
+        let mut values = Vec::new();
+        let tried = match self.evaluate_all(&actions, &mut values, Some(self.job.sanity)) {
+            Ok(true) => self.look_at(&all, &mut values, false),
+            other => other.map(|_| ()),
+        };
+        if tried.is_err() {
+            self.observer.on(Event::Note("what is done between steps was tried before the first one, and fails:"));
+        }
+        if let Some((name, value)) = values.iter().find(|(_, v)| !v.is_finite()) {
+            let text = format!("warning: `{name}` is {value} on the first batches, before any step");
+            self.observer.on(Event::Note(&text));
+        }
+        self.started = Instant::now();
+        tried
     }
 
     fn now(&self) -> Progressed {
@@ -260,6 +310,10 @@ impl Trainer<'_> {
         }
         let (values, losses) = (shown.then_some(self.values.as_slice()), &self.values[..self.losses]);
         self.observer.on(Event::Step(Stepped { step, epoch, examples: self.progress.examples, losses, values }));
+        if self.observer.wants_variables(step) {
+            let (variables, tensors) = (self.engine.variables(), self.engine.tensors());
+            self.observer.on(Event::Variables { step, variables, tensors });
+        }
         Ok(())
     }
 
@@ -285,24 +339,31 @@ impl Trainer<'_> {
         let now = self.now();
         let rounds: Vec<u64> =
             train.periodic.iter().map(|p| p.every.map_or(0, |every| period::rounds(every, self.epoch, now))).collect();
-        let due: Vec<usize> = (0..rounds.len()).filter(|&i| rounds[i] > self.progress.rounds[i]).collect();
+        let all = self.job.trial.is_some() && self.over().is_some();
+        let is_due = |&i: &usize| rounds[i] > self.progress.rounds[i] || all && train.periodic[i].every.is_some();
+        let due: Vec<usize> = (0..rounds.len()).filter(is_due).collect();
         let mut actions: Vec<&Action> = due.iter().flat_map(|&i| &train.periodic[i].actions).collect();
         let mut values = Vec::new();
-        if !self.evaluate_all(&actions, &mut values)? {
+        if !self.evaluate_all(&actions, &mut values, self.job.trial)? {
             return self.leave(self.asked().unwrap_or(Ended::Done));
         }
-        self.look_at(&due, &mut values)?;
+        self.look_at(&due, &mut values, true)?;
         let mut stalls = self.progress.stalls.clone();
-        let ended = self.stalled(&mut stalls, &values, now).or_else(|| self.over());
+        let is_lower_better = |metric: &str| self.is_lower_better(metric);
+        let stopped = stops::reached(&train.stop, &mut stalls, &values, self.epoch, now, &is_lower_better);
+        let ended = stopped.map(Ended::Stopped).or_else(|| self.over());
         if ended.is_some() {
             let at_end: Vec<usize> = (0..rounds.len()).filter(|&i| train.periodic[i].every.is_none()).collect();
             let last: Vec<&Action> = at_end.iter().flat_map(|&i| &train.periodic[i].actions).collect();
-            if !self.evaluate_all(&last, &mut values)? {
+            if !self.evaluate_all(&last, &mut values, self.job.trial)? {
                 return self.leave(self.asked().unwrap_or(Ended::Done));
             }
-            self.look_at(&at_end, &mut values)?;
+            self.look_at(&at_end, &mut values, true)?;
             actions.extend(last);
         }
+        let evaluates = actions.iter().any(|a| matches!(a, Action::Evaluate(_)));
+        let unsaid = if evaluates { self.unsaid.clone() } else { Vec::new() };
+        actions.extend(&unsaid);
         (self.progress.rounds, self.progress.stalls) = (rounds, stalls);
         self.tell(&values)?;
         self.save(&actions, ended.as_ref())?;
@@ -311,32 +372,42 @@ impl Trainer<'_> {
 
     /// Does the evaluations among the actions; false when someone asked to leave off. Data that was evaluated at this step is
     /// not evaluated again.
-    fn evaluate_all(&mut self, actions: &[&Action], values: &mut Vec<(String, f32)>) -> Result<bool, RunError> {
+    fn evaluate_all(
+        &mut self,
+        actions: &[&Action],
+        values: &mut Vec<(String, f32)>,
+        most: Option<u64>,
+    ) -> Result<bool, RunError> {
         for action in actions {
             let Action::Evaluate(on) = action else { continue };
             let split = split_name(&self.job, on).to_string();
             let reports = &self.reports;
             let name = |i: usize| format!("{split}.{}", reports[i].name);
-            if reports.is_empty() || values.iter().any(|(n, _)| *n == name(0)) {
+            let is_done = |(n, _): &(String, f32)| reports.first().is_some_and(|_| *n == name(0));
+            if reports.is_empty() && self.tables.is_empty() || values.iter().any(is_done) {
                 continue;
             }
-            let what =
-                Evaluation { entry: &evaluate_entry(&self.job.train.name), reports, on, seed: self.progress.seed };
+            let (entry, seed) = (evaluate_entry(&self.job.train.name), self.progress.seed);
+            let what = Evaluation { entry: &entry, reports, on, seed, most };
             let (stop, hand_over, observer) = (self.job.stop, self.job.hand_over, &mut *self.observer);
             let mut go_on = |examples| {
                 observer.on(Event::Evaluating { split: &split, examples });
                 stop.load(Ordering::Relaxed) == 0 && !hand_over.load(Ordering::Acquire)
             };
-            match evaluate(self.engine, self.feed, what, &mut go_on)? {
-                Some(found) => values.extend(found.into_iter().enumerate().map(|(i, v)| (name(i), v))),
-                None => return Ok(false),
+            let found = evaluate_with_tables(self.engine, self.feed, what, &self.tables, &mut go_on)?;
+            let Some((found, tables)) = found else { return Ok(false) };
+            values.extend(found.into_iter().enumerate().map(|(i, v)| (name(i), v)));
+            let step = self.progress.step;
+            for (table, found) in self.tables.iter().zip(&tables) {
+                let name = format!("{split}.{}", table.name);
+                self.observer.on(Event::Table { step, name: &name, values: found });
             }
         }
         Ok(true)
     }
 
-    /// What some periodic parts look at: reports are added to `values`, pictures are written.
-    fn look_at(&mut self, parts: &[usize], values: &mut Vec<(String, f32)>) -> Result<(), RunError> {
+    /// What some periodic parts look at: reports are added to `values`, pictures are written unless nothing may be.
+    fn look_at(&mut self, parts: &[usize], values: &mut Vec<(String, f32)>, write: bool) -> Result<(), RunError> {
         let train = self.job.train;
         let parts: Vec<usize> = parts.iter().copied().filter(|&i| !train.periodic[i].glance.is_empty()).collect();
         if parts.is_empty() {
@@ -357,7 +428,7 @@ impl Trainer<'_> {
                     values.push((report.name.clone(), value));
                 }
             }
-            for (images, tensor) in glance.images.iter().zip(&pictures) {
+            for (images, tensor) in glance.images.iter().zip(&pictures).filter(|_| write) {
                 let file = format!("images/{}-step-{step:06}.png", images.name);
                 self.job.folder.write(&file, &images::png(tensor))?;
                 self.observer.on(Event::Images { step, path: &self.job.folder.path().join(file) });
@@ -380,30 +451,16 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Brings the `stop when`s up to date; `Some` when one of them ends the run.
-    fn stalled(&self, stalls: &mut [Stall], values: &[(String, f32)], now: Progressed) -> Option<Ended> {
-        for ((metric, patience), stall) in self.job.train.stop.iter().zip(stalls) {
-            let Some((_, value)) = values.iter().find(|(name, _)| name == metric) else { continue };
-            let then = Progressed { steps: stall.step, examples: stall.examples, seconds: stall.seconds };
-            if stall.best.is_none() || metrics::is_better(self.is_lower_better(metric), *value, stall.best) {
-                let best = (!value.is_nan()).then_some(*value);
-                *stall = Stall { best, step: now.steps, examples: now.examples, seconds: now.seconds };
-            } else if period::has_passed(*patience, self.epoch, then, now) {
-                let best = stall.best.unwrap_or(f32::NAN);
-                let patience = period::text(*patience);
-                return Some(Ended::Stalled(format!("{metric} has not improved on {best} for {patience}")));
-            }
-        }
-        None
-    }
-
-    /// What the file says of a metric (`checkpoint highest`, that it is a loss) goes before its name.
+    /// What the file says of a metric (`stop when highest`, `checkpoint highest`, that it is a loss) goes before its
+    /// name.
     fn is_lower_better(&self, metric: &str) -> bool {
         let actions = self.job.train.periodic.iter().flat_map(|p| &p.actions);
         let said = actions.clone().find_map(|a| match a {
             Action::CheckpointBest { highest, metric: m } if m == metric => Some(!highest),
             _ => None,
         });
+        let stops = self.job.train.stop.iter().filter(|s| s.metric == metric);
+        let said = stops.filter_map(|s| s.highest).next().map(|highest| !highest).or(said);
         let is_loss = || {
             let name = metric.rsplit('.').next().unwrap_or(metric);
             self.shown[..self.losses].iter().any(|l| l.name == name)
@@ -428,7 +485,7 @@ impl Trainer<'_> {
         if !periodic && best_by.is_empty() && !soon {
             return Ok(());
         }
-        if let Some(Ended::Stalled(why)) = ended {
+        if let Some(Ended::Stopped(why)) = ended {
             self.progress.stopped = Some(why.clone());
         }
         self.progress.periodic = periodic;

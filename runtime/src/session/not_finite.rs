@@ -13,7 +13,7 @@ struct Unfused<'a>(&'a Cpu);
 
 impl Device for Unfused<'_> {
     fn kernel(&self, primitive: &str) -> Option<KernelFacts> {
-        self.0.kernel(primitive).map(|facts| KernelFacts { elementwise: false, ..facts })
+        self.0.kernel(primitive).map(|facts| KernelFacts { elementwise: false, reduction: false, ..facts })
     }
 
     fn scratch(&self, primitive: &str, attrs: &[(Word, Value)], inputs: &[View], outputs: &[View]) -> usize {
@@ -36,6 +36,7 @@ fn by_itself(device: &Cpu, step: &mut Step) {
         let (op, attrs, from, to) = (*name, attrs.clone(), first.dtype, output.dtype);
         step.kernel = Kernel::Fused(Fused {
             shape: output.shape.clone(),
+            row: 0,
             inputs: args.len(),
             instructions: vec![Instruction { op, attrs, args, from, to }],
             outputs: vec![result],

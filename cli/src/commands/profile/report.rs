@@ -94,13 +94,14 @@ impl Report {
     pub fn tables(&self, rows: usize) -> String {
         let calls: f64 = self.kinds.iter().map(|k| k.calls).sum();
         let head = format!(
-            "{}: {:.3} ms a step, the mean of {} steps on {} thread{}\n{calls} kernels take {}, what is around them {}; \
+            "{}: {:.3} ms a step, the mean of {} step{} on {} thread{}\n{calls} kernels take {}, what is around them {}; \
              threads work {} of their time; this machine copies {:.1} GB/s",
             self.train,
             self.step,
             self.steps,
+            plural(self.steps),
             self.threads,
-            if self.threads == 1 { "" } else { "s" },
+            plural(self.threads),
             self.share(self.kernels),
             self.share((self.step - self.kernels).max(0.0)),
             percent(self.busy),
@@ -214,6 +215,10 @@ fn shortened(text: &str) -> String {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.into(),
     }
+}
+
+fn plural(n: usize) -> &'static str {
+    if n == 1 { "" } else { "s" }
 }
 
 fn percent(share: f64) -> String {

@@ -44,7 +44,7 @@ fn asked(text: &str) -> Asked {
     let text = text.replacen('¦', "", 1);
     let mut load = |name: &str| (name == "helpers.tfm").then(|| HELPERS.to_string());
     let document = Document::new("test.tfm", &text, library(), &mut load);
-    let analysis = Analysis::new("test.tfm", &text, library(), &mut load);
+    let analysis = Analysis::new("test.tfm", &text, library(), &Default::default(), &mut load);
     Asked { document, analysis, place: place as u32 }
 }
 

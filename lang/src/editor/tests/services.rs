@@ -47,6 +47,12 @@ fn told(of: &Asked) -> String {
 }
 
 #[test]
+fn every_setting_is_documented() {
+    use crate::check::{SETTINGS, setting_doc};
+    assert!(SETTINGS.iter().all(|name| setting_doc(name).is_some()));
+}
+
+#[test]
 fn the_net_is_right() {
     let of = net("import", 0);
     assert!(of.analysis.diagnostics.is_empty(), "{:?}", of.analysis.diagnostics);

@@ -3,7 +3,7 @@
 use crate::diagnostic::Diagnostic;
 use crate::lint::{Context, Fixes, Group, Level, Lint, finding};
 use crate::model::Train;
-use crate::syntax::ast::{Expr, ExprKind, StmtKind, Unit};
+use crate::syntax::ast::{Expr, ExprKind, StmtKind, StopRule, Unit};
 
 /// The declaration.
 pub const LINT: Lint = Lint {
@@ -54,7 +54,7 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
         for s in &block.statements {
             let (place, told) = match &s.kind {
                 StmtKind::Every(period, _) if long(period) => (period.span, "this never happens: the run is shorter"),
-                StmtKind::Stop { patience, .. } if long(patience) => {
+                StmtKind::Stop { rule: StopRule::Stalls { patience, .. }, .. } if long(patience) => {
                     (patience.span, "the run never stops early: it is not longer than this patience")
                 }
                 _ => continue,

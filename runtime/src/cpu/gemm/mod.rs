@@ -71,7 +71,7 @@ impl Tiles {
 
     /// Elements that [`Tiles::multiply`] packs rows into.
     pub fn room(&self, k: usize) -> usize {
-        k.min(DEPTH) * 8
+        2 * k.min(DEPTH) * 8
     }
 
     /// c = start + a b for m rows, k elements along the sum, n columns, which are part of a product with `of` columns.
@@ -95,8 +95,15 @@ impl Tiles {
                     unsafe {
                         let mut a = (a.0.offset(top as isize * a.1 + first as isize * a.2), a.1, a.2);
                         if packs {
-                            pack::pack((a.0, a.2, a.1), depth, rows, 8, room);
-                            a = (room, 1, 8);
+                            // Two blocks at once; the second is used in the next turn.
+                            let own = room.add(block % 2 * depth * 8);
+                            if a.1 != 1 {
+                                pack::pack((a.0, a.2, a.1), depth, rows, 8, own);
+                            } else if block % 2 == 0 {
+                                let next = if block + 1 < blocks { (block + 2) * m / blocks - bottom } else { 0 };
+                                pack::pack_two((a.0, a.2), depth, (rows, next), (own, own.add(depth * 8)));
+                            }
+                            a = (own, 1, 8);
                         }
                         for column in (left..right).step_by(width) {
                             let columns = width.min(right - column);

@@ -58,3 +58,26 @@ pub(crate) unsafe fn pack(from: (*const f32, isize, isize), k: usize, n: usize, 
         }
     }
 }
+
+/// Packs two groups of up to 8 neighbouring columns, which lie by rows, as [`pack`] does with a width of 8: what is read
+/// of a row is then most often a whole line of the cache.
+///
+/// # Safety
+/// The processor has AVX2; the columns are inside their memory, and each place has room.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn pack_two(
+    (x, down): (*const f32, isize),
+    k: usize,
+    columns: (usize, usize),
+    to: (*mut f32, *mut f32),
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let masks = (Narrow::mask(columns.0), Narrow::mask(columns.1));
+        for i in 0..k {
+            let x = x.offset(i as isize * down);
+            Narrow::store(to.0.add(i * 8), Narrow::load_some(x, masks.0));
+            Narrow::store(to.1.add(i * 8), Narrow::load_some(x.add(columns.0), masks.1));
+        }
+    }
+}

@@ -15,6 +15,8 @@ pub(crate) trait Simd: Copy + 'static {
     type M: Copy;
     /// Elements of a vector.
     const LANES: usize;
+    /// True where reading with a mask takes longer.
+    const MASKS_COST: bool;
 
     unsafe fn zero() -> Self::V;
     unsafe fn splat(x: *const f32) -> Self::V;
@@ -43,6 +45,7 @@ impl Simd for Wide {
     type V = __m512;
     type M = __mmask16;
     const LANES: usize = 16;
+    const MASKS_COST: bool = false;
 
     #[inline(always)]
     unsafe fn zero() -> __m512 {
@@ -98,6 +101,7 @@ impl Simd for Narrow {
     type V = __m256;
     type M = __m256i;
     const LANES: usize = 8;
+    const MASKS_COST: bool = true;
 
     #[inline(always)]
     unsafe fn zero() -> __m256 {

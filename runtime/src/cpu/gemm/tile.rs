@@ -46,12 +46,13 @@ impl<const LANES: usize> Rows for Strided<LANES> {
     }
 }
 
-/// Adds the products of R rows with V vectors of columns to the sums; the last vector is masked.
+/// Adds the products of R rows with V vectors of columns to the sums; the last vector is masked
+/// where that is said.
 ///
 /// # Safety
 /// The processor has the instructions, and the operands are inside their memory.
 #[inline(always)]
-pub(super) unsafe fn multiply<S: Simd, B: Rows, const R: usize, const V: usize>(
+unsafe fn multiply<S: Simd, B: Rows, const R: usize, const V: usize, const MASKED: bool>(
     k: usize,
     a: (*const f32, isize, isize),
     b: B,
@@ -70,7 +71,7 @@ pub(super) unsafe fn multiply<S: Simd, B: Rows, const R: usize, const V: usize>(
         for i in 0..k {
             let mut y = [S::zero(); V];
             for v in 0..V {
-                y[v] = if v + 1 == V { S::load_some(b.at(i, v), last) } else { S::load(b.at(i, v)) };
+                y[v] = if MASKED && v + 1 == V { S::load_some(b.at(i, v), last) } else { S::load(b.at(i, v)) };
             }
             if V > 1 {
                 for v in 0..V {
@@ -117,7 +118,11 @@ unsafe fn tile<S: Simd, B: Rows, const R: usize, const V: usize>(t: &Tile, b: B)
                 }
             }
         }
-        multiply::<S, B, R, V>(t.k, t.a, b, last, &mut sums);
+        if S::MASKS_COST && t.columns == V * S::LANES {
+            multiply::<S, B, R, V, false>(t.k, t.a, b, last, &mut sums);
+        } else {
+            multiply::<S, B, R, V, true>(t.k, t.a, b, last, &mut sums);
+        }
         if t.transposed {
             return turned::<S, R, V>(t, &sums);
         }

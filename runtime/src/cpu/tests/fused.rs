@@ -21,7 +21,7 @@ fn program(shape: &[usize]) -> Fused {
         instruction("where", &[6, 5, 0], DType::Bool, F),
         instruction("add", &[2, 2], F, F),
     ];
-    Fused { shape: shape.to_vec(), inputs: 2, instructions, outputs: vec![7, 6, 0, 8] }
+    Fused { shape: shape.to_vec(), row: 0, inputs: 2, instructions, outputs: vec![7, 6, 0, 8] }
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn constants_of_every_dtype() {
     for dtype in [DType::F64, F, DType::I64, DType::I32, DType::I8, DType::U8, DType::Bool] {
         for (value, want) in [(Value::Float(3.0), 3.0), (Value::Int(1), 1.0), (Value::Bool(true), 1.0)] {
             let instructions = vec![constant(value, dtype)];
-            let fused = Fused { shape: vec![3, 200], inputs: 0, instructions, outputs: vec![0] };
+            let fused = Fused { shape: vec![3, 200], row: 0, inputs: 0, instructions, outputs: vec![0] };
             let y = run(&Kernel::Fused(fused), &[], &[(dtype, &[3, 200])]).expect("constant");
             let want = if dtype == DType::Bool { 1.0 } else { want };
             close(&y[0], &vec![want; 600], 0.0);
@@ -65,7 +65,7 @@ fn whole_powers_are_products() {
     for (dtype, exponent) in [(F, 2.0), (F, -2.0), (F, 3.0), (DType::F64, -1.0), (DType::F64, 4.0), (F, 5.0), (F, 0.5)]
     {
         let instructions = vec![constant(Value::Float(exponent), dtype), instruction("power", &[0, 1], dtype, dtype)];
-        let fused = Fused { shape: vec![n], inputs: 1, instructions, outputs: vec![2] };
+        let fused = Fused { shape: vec![n], row: 0, inputs: 1, instructions, outputs: vec![2] };
         let x = random(dtype, &[n], 3);
         let y = run(&Kernel::Fused(fused), &[&x], &[(dtype, &[n])]).expect("power");
         close(&y[0], &x.values().iter().map(|x| x.powf(exponent)).collect::<Vec<_>>(), 8.0);
@@ -90,6 +90,7 @@ fn results_over_inputs() {
             // b + a is written over a, then (b + a) * a over b.
             let fused = Fused {
                 shape: vec![n],
+                row: 0,
                 inputs: 2,
                 instructions: vec![instruction("add", &[0, 1], F, F), instruction("multiply", &[2, 0], F, F)],
                 outputs: vec![2, 3],

@@ -4,6 +4,7 @@
 mod conv;
 mod draw;
 mod elementwise;
+mod folding;
 mod fused;
 mod matmul;
 mod movement;
@@ -147,6 +148,7 @@ fn run_on(
     }
     let scratch = match kernel {
         Kernel::Primitive(name, attrs) => cpu.scratch(name, attrs, &views, &made),
+        Kernel::Fused(fused) => fused.scratch(),
         _ => 0,
     };
     let step = Step {

@@ -18,6 +18,29 @@ const SIZES: [(usize, usize, usize); 6] =
     [(1, 1, 1), (5, 3, 4), (65, 128, 768), (100, 1, 5000), (90, 16, 9000), (3, 700, 200)];
 
 #[test]
+fn large_numbers_are_sorted() {
+    for below in [2000, 5000, 5_000_000, 1 << 30] {
+        let ids = ids(DType::I32, 3000, below, 5);
+        let mut want: Vec<f64> = ids.values();
+        want.sort_by(f64::total_cmp);
+        want.dedup();
+        let unique = apply("unique", &[], &[&ids], DType::I32, &[3000]);
+        let mut all = want.clone();
+        all.resize(3000, -1.0);
+        close(&unique, &all, 0.0);
+        let rows = random(DType::F64, &[3000, 2], 6);
+        let y = apply("merge_rows", &[], &[&ids, &Operand::dense(unique), &rows], DType::F64, &[3000, 2]);
+        let mut sums = vec![0.0; 6000];
+        for (i, (id, row)) in ids.values().iter().zip(rows.values().chunks(2)).enumerate() {
+            let at = want.iter().position(|u| u == id).unwrap_or_else(|| panic!("number {i}"));
+            sums[2 * at] += row[0];
+            sums[2 * at + 1] += row[1];
+        }
+        close(&y, &sums, 1.0);
+    }
+}
+
+#[test]
 fn gather_and_scatter_add() {
     for (rows, width, n) in SIZES {
         for id_type in [DType::I64, DType::I32, DType::I8, DType::U8] {

@@ -15,24 +15,32 @@ use std::path::Path;
 /// # Errors
 /// When the file cannot be read, or has no form that is known.
 pub fn inspect(path: &Path) -> Result<String, DataError> {
+    inspect_for(path, None)
+}
+
+/// [`inspect`] with the column that is to be predicted; without one it is the last, where a file does not say.
+///
+/// # Errors
+/// Those of [`inspect`], and where there is no such column.
+pub fn inspect_for(path: &Path, label: Option<&str>) -> Result<String, DataError> {
     let at = quoted(&path.display().to_string());
     let name = name_of(path);
     if path.is_dir() {
-        return folder(path, &at).map(|source| format!("data {name} = {source}\n"));
+        return folder(path, &at, label).map(|source| format!("data {name} = {source}\n"));
     }
     let bytes = files::read(path)?;
     let ending = ending(path);
     let source = if bytes.starts_with(b"\x93NUMPY") || bytes.starts_with(b"PK\x03\x04") {
-        arrays(path, &at)?
+        arrays(path, &at, label)?
     } else if bytes.starts_with(&[0, 0, 8]) {
         idx(path, &bytes)?
     } else if bytes.starts_with(b"PAR1") {
         return Err(DataError::of(path, "the columns of a Parquet file are not guessed")
             .help(format!("write `parquet({at}) {{ name: f32 }}` with a line for each column")));
     } else if ["jsonl", "ndjson"].contains(&ending.as_str()) {
-        rows::json(path, &at)?
+        rows::json(path, &at, label)?
     } else {
-        rows::text(path, &at)?
+        rows::text(path, &at, label)?
     };
     Ok(format!("data {name} = {source}\n"))
 }
@@ -65,7 +73,7 @@ fn quoted(text: &str) -> String {
     out + "\""
 }
 
-fn folder(path: &Path, at: &str) -> Result<String, DataError> {
+fn folder(path: &Path, at: &str, label: Option<&str>) -> Result<String, DataError> {
     let inside = entries(path)?;
     let begins =
         |with: &str| inside.iter().any(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with(with)));
@@ -79,7 +87,7 @@ fn folder(path: &Path, at: &str) -> Result<String, DataError> {
         let arrays = listed(path, &["npy"])?;
         let named = |p: &Path| p.file_stem().map_or(String::new(), |n| n.to_string_lossy().into_owned());
         let arrays = arrays.iter().map(|p| Ok((named(p), npy::read(p)?))).collect::<Result<Vec<_>, DataError>>()?;
-        return Ok(array_columns(at, &arrays));
+        return Ok(array_columns(at, &arrays, label));
     }
     let classes: Vec<_> = inside.iter().filter(|p| p.is_dir()).collect();
     let names: Vec<String> = classes
@@ -123,15 +131,15 @@ fn folder(path: &Path, at: &str) -> Result<String, DataError> {
         .help("a folder for each class with PNG, JPEG or WAV files, `.npy` files, or the files of MNIST or CIFAR-10"))
 }
 
-fn arrays(path: &Path, at: &str) -> Result<String, DataError> {
+fn arrays(path: &Path, at: &str, label: Option<&str>) -> Result<String, DataError> {
     Ok(match npy::open(path)? {
-        npy::Found::Archive(arrays) => array_columns(at, &arrays),
-        npy::Found::One(array) => array_columns(at, &[("x".to_string(), array)]),
+        npy::Found::Archive(arrays) => array_columns(at, &arrays, label),
+        npy::Found::One(array) => array_columns(at, &[("x".to_string(), array)], label),
     })
 }
 
-/// A column for each array.
-fn array_columns(at: &str, arrays: &[(String, Array)]) -> String {
+/// A column for each array; where a label is named, other classes are categories.
+fn array_columns(at: &str, arrays: &[(String, Array)], label: Option<&str>) -> String {
     let columns: Vec<(String, String)> = arrays
         .iter()
         .map(|(name, array)| {
@@ -139,6 +147,7 @@ fn array_columns(at: &str, arrays: &[(String, Array)]) -> String {
             let classes =
                 columns::classes((0..array.records()).map(|i| if array.width() == 1 { array.whole(i) } else { None }));
             let kind = match (classes, sizes.is_empty()) {
+                (Some(n), _) if label.is_some_and(|l| l != name) => format!("category({n})"),
                 (Some(n), _) => format!("label({n})"),
                 (None, true) => array.dtype().to_string(),
                 (None, false) => format!("{}[{}]", array.dtype(), sizes.join(", ")),

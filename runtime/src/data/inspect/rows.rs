@@ -10,7 +10,7 @@ use std::path::Path;
 const SAMPLE: usize = 50;
 
 /// A text: a table where every line has as many cells, else lines of text.
-pub(super) fn text(path: &Path, at: &str) -> Result<String, DataError> {
+pub(super) fn text(path: &Path, at: &str, label: Option<&str>) -> Result<String, DataError> {
     let text = files::read_text(path)?;
     let rows_by = |separator: u8| -> Vec<Vec<String>> {
         let reader = csv::ReaderBuilder::new()
@@ -37,7 +37,7 @@ pub(super) fn text(path: &Path, at: &str) -> Result<String, DataError> {
         even(&rows).map(|width| (width, s, rows))
     });
     match found.max_by_key(|(width, s, _)| (*width, std::cmp::Reverse(*s))) {
-        Some((width, separator, rows)) => table(path, at, width, separator, rows),
+        Some((width, separator, rows)) => table(path, (at, label), width, separator, rows),
         None => Ok(running(&text, at)),
     }
 }
@@ -60,7 +60,13 @@ fn running(text: &str, at: &str) -> String {
     }
 }
 
-fn table(path: &Path, at: &str, width: usize, separator: u8, rows: Vec<Vec<String>>) -> Result<String, DataError> {
+fn table(
+    path: &Path,
+    (at, label): (&str, Option<&str>),
+    width: usize,
+    separator: u8,
+    rows: Vec<Vec<String>>,
+) -> Result<String, DataError> {
     let odd = rows.iter().find(|r| r.len() != width);
     let comment = odd.filter(|r| r.len() == 1).and_then(|r| r[0].chars().next()).filter(char::is_ascii_punctuation);
     let rows: Vec<Vec<String>> = rows.into_iter().filter(|r| r.len() == width).collect();
@@ -83,10 +89,11 @@ fn table(path: &Path, at: &str, width: usize, separator: u8, rows: Vec<Vec<Strin
         }
         names.push(name);
     }
+    let label = label_of(path, &names, label)?;
     // A header whose words were changed would not be found by them.
     let by_name = header && names.iter().zip(first).all(|(n, h)| *n == identifier(h));
     let columns: Vec<(String, String)> =
-        names.into_iter().enumerate().map(|(c, name)| (name, kind(&column(c), missing, c + 1 == width))).collect();
+        names.into_iter().enumerate().map(|(c, name)| (name, kind(&column(c), missing, c == label))).collect();
     let mut arguments = at.to_string();
     match (header, by_name) {
         (true, true) => {}
@@ -111,8 +118,17 @@ fn operators(in_time: bool) -> &'static str {
     if in_time { " |> split(0.8) // |> windows(past: 96, next: 24)" } else { " |> shuffle(seed: 1) |> split(0.9)" }
 }
 
+/// The number of the column that is to be predicted: the last where none is named.
+fn label_of(path: &Path, names: &[String], label: Option<&str>) -> Result<usize, DataError> {
+    let Some(label) = label else { return Ok(names.len().saturating_sub(1)) };
+    names
+        .iter()
+        .position(|n| n == label)
+        .ok_or_else(|| DataError::of(path, format!("there is no column `{label}`; there are {}", names.join(", "))))
+}
+
 /// A JSON object in each line.
-pub(super) fn json(path: &Path, at: &str) -> Result<String, DataError> {
+pub(super) fn json(path: &Path, at: &str, label: Option<&str>) -> Result<String, DataError> {
     let text = files::read_text(path)?;
     let mut names: Vec<String> = Vec::new();
     let mut rows: Vec<serde_json::Map<String, serde_json::Value>> = Vec::new();
@@ -132,11 +148,9 @@ pub(super) fn json(path: &Path, at: &str) -> Result<String, DataError> {
     if rows.is_empty() {
         return Err(DataError::of(path, "there are no rows in it"));
     }
-    let columns: Vec<(String, String)> = names
-        .iter()
-        .enumerate()
-        .map(|(c, name)| (name.clone(), json_kind(&rows, name, c + 1 == names.len())))
-        .collect();
+    let label = label_of(path, &names, label)?;
+    let columns: Vec<(String, String)> =
+        names.iter().enumerate().map(|(c, name)| (name.clone(), json_kind(&rows, name, c == label))).collect();
     Ok(format!("jsonl({at}) {}{}", block(&columns), operators(false)))
 }
 

@@ -1,0 +1,134 @@
+//! How the inputs of a program reach its registers.
+
+use crate::cpu::view::{Walk, contiguous, place};
+
+/// How an input reaches its register.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Load {
+    /// Contiguous: the register points into it.
+    Direct,
+    /// One element, repeated.
+    Scalar,
+    /// One row, repeated, and a tile is a number of whole rows: every tile is the same.
+    Row,
+    /// Pointed into where a tile lies in one run, else copied run by run.
+    Strided,
+}
+
+/// An input of a program: one number for each element, or for each row.
+pub(super) struct Input {
+    pub load: Load,
+    pub bytes: usize,
+    /// What it is walked over, axes merged; and its steps.
+    pub shape: Vec<usize>,
+    pub strides: Vec<isize>,
+    /// Where its buffer is in the thread's memory; none where it is read where it lies.
+    pub buffer: usize,
+}
+
+impl Input {
+    /// An input that is walked over `shape` in tiles of `tile` elements.
+    pub fn new(shape: &[usize], strides: Vec<isize>, bytes: usize, tile: usize) -> Input {
+        let inner = shape[shape.len() - 1];
+        let load = if contiguous(shape) == strides {
+            Load::Direct
+        } else if strides.iter().all(|&s| s == 0) && shape.iter().product::<usize>() > 1 {
+            Load::Scalar
+        } else if tile.is_multiple_of(inner) && strides[..shape.len() - 1].iter().all(|&s| s == 0) {
+            Load::Row
+        } else {
+            Load::Strided
+        };
+        Input { load, bytes, shape: shape.to_vec(), strides, buffer: 0 }
+    }
+
+    /// The elements from number `start` on: where they lie in order, or a copy of them in `buffer`.
+    ///
+    /// # Safety
+    /// The view is inside its space, and the buffer has room.
+    #[inline]
+    pub unsafe fn at(&self, from: *const u8, start: usize, n: usize, buffer: *mut u8) -> *mut u8 {
+        let last = self.shape.len() - 1;
+        let inner = self.shape[last];
+        // SAFETY: the caller's promise.
+        unsafe {
+            if self.load == Load::Direct {
+                return from.add(start * self.bytes).cast_mut();
+            }
+            if self.strides[last] == 1 && start % inner + n <= inner {
+                let at = place(&self.shape, &self.strides, start);
+                return from.offset(at * self.bytes as isize).cast_mut();
+            }
+            self.copy(from, start, n, buffer);
+        }
+        buffer
+    }
+
+    /// Copies `n` elements from number `start` on.
+    ///
+    /// # Safety
+    /// As for [`Input::at`].
+    pub unsafe fn copy(&self, from: *const u8, start: usize, n: usize, to: *mut u8) {
+        let (shape, strides) = (&self.shape, &self.strides);
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.bytes {
+                1 => copy(from, shape, strides, start, n, to),
+                2 => copy(from.cast::<u16>(), shape, strides, start, n, to.cast()),
+                4 => copy(from.cast::<u32>(), shape, strides, start, n, to.cast()),
+                _ => copy(from.cast::<u64>(), shape, strides, start, n, to.cast()),
+            }
+        }
+    }
+}
+
+/// Repeats each of `rows` elements `n` times.
+///
+/// # Safety
+/// There are so many elements of so many bytes, and room.
+pub(super) unsafe fn repeat(from: *const u8, bytes: usize, rows: usize, n: usize, to: *mut u8) {
+    unsafe fn of<T: Copy>(from: *const u8, rows: usize, n: usize, to: *mut u8) {
+        for row in 0..rows {
+            // SAFETY: the caller's promise; a literal may lie anywhere.
+            unsafe {
+                let x = from.cast::<T>().add(row).read_unaligned();
+                std::slice::from_raw_parts_mut(to.cast::<T>().add(row * n), n).fill(x);
+            }
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        match bytes {
+            1 => of::<u8>(from, rows, n, to),
+            2 => of::<u16>(from, rows, n, to),
+            4 => of::<u32>(from, rows, n, to),
+            _ => of::<u64>(from, rows, n, to),
+        }
+    }
+}
+
+/// Copies `n` elements of a strided view, from number `start` on.
+///
+/// # Safety
+/// The view is inside its space, and there is room.
+unsafe fn copy<T: Copy>(from: *const T, shape: &[usize], strides: &[isize], start: usize, n: usize, to: *mut T) {
+    let last = shape.len() - 1;
+    let (inner, step) = (shape[last], strides[last]);
+    let mut row = Walk::from(&shape[..last], &strides[..last], start / inner);
+    let (mut column, mut done) = (start % inner, 0);
+    while done < n {
+        let run = (inner - column).min(n - done);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (from, to) = (from.offset(row.offset + column as isize * step), to.add(done));
+            match step {
+                0 => std::slice::from_raw_parts_mut(to, run).fill(*from),
+                1 => (0..run).for_each(|i| *to.add(i) = *from.add(i)),
+                _ => (0..run).for_each(|i| *to.add(i) = *from.offset(i as isize * step)),
+            }
+        }
+        done += run;
+        column = 0;
+        row.advance();
+    }
+}

@@ -1,0 +1,263 @@
+//! Running a compiled program.
+
+use super::load::{Load, repeat};
+use super::{Micro, Op, Phase, Program, Total};
+use crate::cpu::kernels::Run;
+use crate::cpu::view::Walk;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// What a thread works with.
+struct Local {
+    /// Where each register is.
+    table: *mut *mut u8,
+    base: *mut u8,
+}
+
+/// A part of the iteration space.
+#[derive(Clone, Copy)]
+struct Part {
+    start: usize,
+    n: usize,
+}
+
+/// The number of the name of the operation that could not be done.
+type Failed = usize;
+
+impl Program {
+    pub fn run(&self, run: &Run<'_>) -> Result<(), String> {
+        let failed = AtomicUsize::new(usize::MAX);
+        let blocks = self.total.div_ceil(self.block);
+        let chunks = if self.totals.is_empty() { blocks.div_ceil(self.chunk) } else { self.pieces };
+        run.parallel(chunks, |chunk, thread| {
+            let blocks = match self.totals.is_empty() {
+                true => (chunk * self.chunk)..blocks.min((chunk + 1) * self.chunk),
+                false => (chunk * blocks / chunks)..((chunk + 1) * blocks / chunks),
+            };
+            let (first, last) = (blocks.start * self.block, self.total.min(blocks.end * self.block));
+            // SAFETY: the step was checked, and the thread's memory is as large as `prepare` asked.
+            if let Err(op) = unsafe { self.chunk(run, chunk, thread, first, last) } {
+                failed.fetch_min(op, Relaxed);
+            }
+        });
+        if let Some(name) = self.names.get(failed.into_inner()) {
+            return Err(format!("`{name}` of a whole number by zero"));
+        }
+        for total in &self.totals {
+            run.pieces(total.results, 1 << 12, |from, to| {
+                // SAFETY: every piece was cleared, and the output has room for all results.
+                unsafe {
+                    let sums = run.scratch::<u8>().add(total.scratch + 8 * from);
+                    let out = run.output::<u8>(total.output).add(from * total.bytes);
+                    (total.folder.merge)(run.path, sums, total.results, self.pieces, to - from, out);
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Computes a chunk.
+    ///
+    /// # Safety
+    /// Registers have an entry in the thread's table, buffers hold a tile of any dtype, views are inside their spaces,
+    /// the scratch has room for the sums of each piece.
+    unsafe fn chunk(
+        &self,
+        run: &Run<'_>,
+        chunk: usize,
+        thread: usize,
+        first: usize,
+        last: usize,
+    ) -> Result<(), Failed> {
+        let base = run.local(thread);
+        let local = Local { table: base.cast(), base };
+        // SAFETY: the caller's promise.
+        unsafe {
+            for &(register, offset) in &self.buffers {
+                *local.register(register) = base.add(offset);
+            }
+            for total in &self.totals {
+                (total.folder.clear)(total.sums(run, chunk), total.results);
+            }
+            for (register, bytes, size) in &self.constants {
+                repeat(bytes.as_ptr(), *size, 1, self.tile, *local.register(*register));
+            }
+            for (i, input) in self.inputs.iter().enumerate() {
+                match input.load {
+                    Load::Scalar => repeat(run.input(i), input.bytes, 1, self.tile, *local.table.add(i)),
+                    Load::Row => input.copy(run.input(i), 0, self.tile, *local.table.add(i)),
+                    Load::Direct | Load::Strided => {}
+                }
+            }
+            for op in &self.fixed {
+                op.call(&local, self.tile)?;
+            }
+            for start in (first..last).step_by(self.block) {
+                self.block(run, chunk, &local, Part { start, n: self.block.min(last - start) })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Computes a block: all phases of its rows, or of a tile where there are no rows.
+    ///
+    /// # Safety
+    /// As for `chunk`, which has filled what is the same everywhere.
+    #[inline]
+    unsafe fn block(&self, run: &Run<'_>, chunk: usize, local: &Local, block: Part) -> Result<(), Failed> {
+        let rows = Part { start: block.start / self.length, n: block.n / self.length };
+        // SAFETY: the caller's promise.
+        unsafe {
+            for phase in &self.phases {
+                self.begin(run, local, phase, rows)?;
+                for at in (0..block.n).step_by(self.tile) {
+                    let tile = Part { start: block.start + at, n: self.tile.min(block.n - at) };
+                    self.tile(run, chunk, local, phase, tile, at)?;
+                }
+                if self.tile < self.block {
+                    for (folder, state, to) in phase.row_folds() {
+                        (folder.finish)(local.base.add(state), *local.register(to));
+                    }
+                }
+            }
+            for narrow in &self.narrow_outputs {
+                let to = run.output::<u8>(narrow.output).add(rows.start * narrow.bytes);
+                std::ptr::copy(*local.register(narrow.register), to, rows.n * narrow.bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a phase does by rows, before it goes through their elements.
+    ///
+    /// # Safety
+    /// As for `block`.
+    #[inline]
+    unsafe fn begin(&self, run: &Run<'_>, local: &Local, phase: &Phase, rows: Part) -> Result<(), Failed> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            for &i in &phase.row_loads {
+                let input = &self.inputs[i];
+                *local.table.add(i) = input.at(run.input(i), rows.start, rows.n, local.base.add(input.buffer));
+            }
+            for op in &phase.by_row {
+                op.call(local, rows.n)?;
+            }
+            for &(from, to, bytes) in &phase.repeats {
+                let n = self.length.min(self.tile);
+                repeat(*local.register(from), bytes, rows.n, n, *local.register(to));
+            }
+            if self.tile < self.block {
+                for (folder, state, _) in phase.row_folds() {
+                    (folder.start)(local.base.add(state));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Computes a tile, which begins `at` elements behind the start of its block.
+    ///
+    /// # Safety
+    /// As for `block`.
+    #[inline]
+    unsafe fn tile(
+        &self,
+        run: &Run<'_>,
+        chunk: usize,
+        local: &Local,
+        phase: &Phase,
+        tile: Part,
+        at: usize,
+    ) -> Result<(), Failed> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            for &i in &phase.loads {
+                let input = &self.inputs[i];
+                *local.table.add(i) = input.at(run.input(i), tile.start, tile.n, local.base.add(input.buffer));
+            }
+            for &(register, offset, bytes) in &self.whole_rows {
+                *local.register(register) = local.base.add(offset + at * bytes);
+            }
+            for output in self.outputs.iter().filter(|o| o.direct) {
+                *local.register(output.register) = run.output::<u8>(output.output).add(tile.start * output.bytes);
+            }
+            for micro in &phase.micros {
+                match micro {
+                    Micro::Op(op) => op.call(local, tile.n)?,
+                    Micro::Row { folder, from, state, .. } if self.tile < self.block => {
+                        (folder.take)(run.path, local.base.add(*state), *local.register(*from), tile.n);
+                    }
+                    Micro::Row { folder, from, to, .. } => {
+                        let rows = tile.n / self.length;
+                        (folder.rows)(run.path, *local.register(*from), rows, self.length, *local.register(*to));
+                    }
+                    Micro::Total { from, total } => {
+                        self.totals[*total].take(run, chunk, &self.shape, *local.register(*from), tile);
+                    }
+                }
+            }
+            for output in phase.copies.iter().map(|o| &self.outputs[*o]) {
+                let to = run.output::<u8>(output.output).add(tile.start * output.bytes);
+                std::ptr::copy(*local.register(output.register), to, tile.n * output.bytes);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Local {
+    /// # Safety
+    /// The table has an entry for the register.
+    #[inline(always)]
+    unsafe fn register(&self, register: u16) -> *mut *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { self.table.add(register.into()) }
+    }
+}
+
+impl Op {
+    /// # Safety
+    /// The table points at `n` elements for each argument and the result.
+    #[inline]
+    unsafe fn call(&self, local: &Local, n: usize) -> Result<(), Failed> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let args = self.args.map(|a| (*local.register(a)).cast_const());
+            if (self.tile)(n, args, *local.register(self.out)) { Ok(()) } else { Err(self.name) }
+        }
+    }
+}
+
+impl Total {
+    /// The sums of a piece.
+    fn sums(&self, run: &Run<'_>, piece: usize) -> *mut u8 {
+        run.scratch::<u8>().wrapping_add(self.scratch + 8 * piece * self.results)
+    }
+
+    /// Puts the elements of a tile into the sums they belong to.
+    ///
+    /// # Safety
+    /// The register holds the tile, and the scratch has room for the sums of the piece.
+    unsafe fn take(&self, run: &Run<'_>, piece: usize, shape: &[usize], from: *const u8, tile: Part) {
+        let sums = self.sums(run, piece);
+        let last = shape.len() - 1;
+        let (inner, each) = (shape[last], self.strides[last] != 0);
+        let mut row = Walk::from(&shape[..last], &self.strides[..last], tile.start / inner);
+        let (mut column, mut done) = (tile.start % inner, 0);
+        while done < tile.n {
+            let n = (inner - column).min(tile.n - done);
+            // SAFETY: the caller's promise.
+            unsafe {
+                let from = from.add(done * self.bytes);
+                let to = sums.add(8 * row.offset as usize);
+                match each {
+                    true => (self.folder.into_each)(run.path, from, n, to.add(8 * column)),
+                    false => (self.folder.into_one)(run.path, from, n, to),
+                }
+            }
+            done += n;
+            column = 0;
+            row.advance();
+        }
+    }
+}
