@@ -30,10 +30,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Commands that the tour does not show, with the reason.
-const UNTOLD: [&str; 8] = [
-    "bench", // takes minutes
-    "lsp",   // is spoken to by editors
-    "watch", // ends when it is told to
+const UNTOLD: [&str; 9] = [
+    "bench",  // takes minutes
+    "config", // docs/config.md shows it
+    "lsp",    // is spoken to by editors
+    "watch",  // ends when it is told to
     "fmt", "lint", "graph", "plot", "cost", // to be written
 ];
 
