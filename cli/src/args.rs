@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::commands::{Command, GROUPS};
+use crate::config::defaults;
 use crate::output::Color;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
@@ -27,15 +28,17 @@ pub struct Arguments {
 /// Reads a command line, the first word of which is the program. `Err` is the exit status when there is nothing
 /// to run: help was asked for, or the usage is wrong. The user has been told.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, u8> {
-    read(with_train(words.into_iter().collect())).map_err(|e| {
+    let words = with_train(words.into_iter().collect());
+    let command = defaults::apply(command(), &words).map_err(|failure| crate::finish(Err(failure)))?;
+    read(command, words).map_err(|e| {
         // Nobody may be listening, and then nothing is lost.
         let _ = e.print();
         u8::from(e.use_stderr()) * 2
     })
 }
 
-fn read(words: Vec<OsString>) -> Result<Arguments, clap::Error> {
-    let matches = command().try_get_matches_from(words)?;
+fn read(command: clap::Command, words: Vec<OsString>) -> Result<Arguments, clap::Error> {
+    let matches = command.try_get_matches_from(words)?;
     Arguments::from_arg_matches(&matches)
 }
 
@@ -85,7 +88,7 @@ mod tests {
 
     fn parse(line: &str) -> Result<Command, ErrorKind> {
         let words = line.split(' ').map(OsString::from).collect();
-        read(with_train(words)).map(|a| a.command).map_err(|e| e.kind())
+        read(command(), with_train(words)).map(|a| a.command).map_err(|e| e.kind())
     }
 
     #[test]

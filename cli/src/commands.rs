@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod completions;
+mod config;
 mod cost;
 mod data;
 mod doc;
@@ -70,6 +71,8 @@ pub enum Command {
     Init(init::Init),
     /// Look whether everything here is as it should be
     Doctor(doctor::Doctor),
+    /// Show the settings of a folder and where each comes from, or their schema
+    Config(config::Settings),
     /// Write the completions of a shell
     Completions(completions::Completions),
     /// Write manual pages
@@ -116,6 +119,7 @@ pub fn run(args: Arguments) -> Result<(), Failure> {
         Command::New(c) => c.run(),
         Command::Init(c) => c.run(color),
         Command::Doctor(c) => c.run(color),
+        Command::Config(c) => c.run(),
         Command::Completions(c) => c.run(),
         Command::Man(c) => c.run(),
         Command::Eval(c) => c.run(color),

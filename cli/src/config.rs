@@ -2,42 +2,69 @@
 //!
 //! A key that there is not is an error with its line, and with the name that may be meant.
 
+pub mod defaults;
+pub mod section;
+
+use crate::output::Format;
+use clap::ValueEnum;
+use section::{section, word};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use tfm_lang::check::near;
 
 /// The name of the file.
 pub const NAME: &str = "tfm.toml";
 
-/// Everything that a `tfm.toml` may say.
-#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// `[lint]`
-    pub lint: Lint,
-    /// The folder that the file lies in; paths in it begin there.
-    #[serde(skip)]
-    pub folder: PathBuf,
+/// Where the folders of runs are, when nothing is said.
+pub const RUNS: &str = "runs";
+
+section! {
+    /// What a folder says of itself; it holds for those below it too
+    pub struct Config {
+        /// What flags are when they are not given
+        train: Train = "",
+        /// What `tfm lint` does here
+        lint: Lint = "",
+    }
+    skip {
+        /// The folder that the file lies in; paths in it begin there.
+        folder: PathBuf,
+    }
 }
 
-/// `[lint]`: what `tfm lint` does here.
-#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Lint {
-    /// What is done about groups and lints, by name or code: `suspicious = "deny"`, `log_of_zero = "allow"`. What says
-    /// more wins: a lint over its group, a group over `all`.
-    pub levels: BTreeMap<String, Level>,
-    /// Bytes of the device, `"8 GB"`: what a step may need.
-    pub memory: Option<Bytes>,
-    /// Files and folders that are left out, with `*` for a part of a name and `**` for any folders.
-    pub exclude: Vec<String>,
-    /// A file of findings that are known and not shown, as `--write-baseline` makes it.
-    pub baseline: Option<PathBuf>,
+section! {
+    /// What flags are when they are not given
+    pub struct Train {
+        /// The folder where the folders of runs are made and looked for
+        runs: Option<PathBuf> = format!("{RUNS:?}"),
+        /// The folder in which relative paths of data are looked for first; `TFM_DATA` goes before
+        data: Option<PathBuf> = "beside the .tfm file",
+        /// Threads to compute with; the numbers do not depend on it
+        threads: Option<NonZeroU16> = "all cores",
+        /// The form of the output of `tfm train`
+        format: Option<Format> = format!("{:?}", word(&Format::default())),
+    }
+}
+
+section! {
+    /// What `tfm lint` does here
+    pub struct Lint {
+        /// What is done about groups and lints, by name or code: `suspicious = "deny"`, `log_of_zero = "allow"`. What
+        /// says more wins: a lint over its group, a group over `all`
+        levels: BTreeMap<String, Level> = "as each lint has it",
+        /// Bytes of the device, `"8 GB"`: what a step may need
+        memory: Option<Bytes> = "any",
+        /// Files and folders that are left out, with `*` for a part of a name and `**` for any folders
+        exclude: Vec<String> = "[]",
+        /// A file of findings that are known and not shown, as `--write-baseline` makes it
+        baseline: Option<PathBuf> = "none",
+    }
 }
 
 /// A level, `"allow"`, `"warn"` or `"deny"`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum Level {
@@ -75,11 +102,19 @@ impl TryFrom<String> for Bytes {
 /// # Errors
 /// What is wrong in the file, with its line.
 pub fn closest(folder: &Path) -> Result<Config, String> {
-    let start = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
-    match start.ancestors().map(|f| f.join(NAME)).find(|p| p.is_file()) {
+    match find(folder) {
         Some(path) => load(&path),
-        None => Ok(Config { folder: start, ..Config::default() }),
+        None => {
+            let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+            Ok(Config { folder, ..Config::default() })
+        }
     }
+}
+
+/// The closest `tfm.toml` from a place upwards.
+pub fn find(place: &Path) -> Option<PathBuf> {
+    let start = std::path::absolute(place).unwrap_or_else(|_| place.to_path_buf());
+    start.ancestors().map(|f| f.join(NAME)).find(|p| p.is_file())
 }
 
 /// Reads one file.
@@ -95,7 +130,7 @@ pub fn load(path: &Path) -> Result<Config, String> {
 }
 
 /// A path as it is told: from the working directory, where it lies below.
-fn shown(path: &Path) -> String {
+pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(&here).unwrap_or(path).display().to_string()
 }
@@ -120,7 +155,10 @@ fn told(message: &str) -> String {
     } else {
         return lower(message);
     };
-    let help = match near(wrong, known.iter().copied()) {
+    // `warning` for `warn` is further than a slip of the fingers.
+    let begins = |k: &&str| !wrong.is_empty() && (k.starts_with(wrong) || wrong.starts_with(*k));
+    let meant = near(wrong, known.iter().copied()).or_else(|| known.iter().copied().find(begins));
+    let help = match meant {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there are {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")),
     };

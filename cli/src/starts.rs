@@ -8,7 +8,6 @@ use tfm_lang::diagnostic::Diagnostic;
 use tfm_lang::model::{Start, Train};
 use tfm_lowering::graph::Variable;
 use tfm_runtime::checkpoint::{CheckpointError, Wanted, Weights};
-use tfm_runtime::data::Options;
 use tfm_runtime::run::Engine;
 use tfm_runtime::session::Session;
 
@@ -66,7 +65,7 @@ fn wanted(start: &Start, variables: &[Variable]) -> Vec<Wanted> {
 
 /// The file or folder that is meant, or the places that were searched.
 fn locate(file: &str, directory: &Path) -> Result<PathBuf, Vec<String>> {
-    let roots = Options::beside(&directory.join("file.tfm")).roots;
+    let roots = crate::target::places(directory).roots;
     // An absolute path replaces the root it is joined to.
     let found = roots.iter().map(|root| root.join(file)).find(|path| path.exists());
     found.ok_or_else(|| {

@@ -1,5 +1,6 @@
 //! What a command is about: a file, or the folder of a run.
 
+use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::output::{Color, show_diagnostics};
 use crate::pipeline::{Compiled, compile_file};
@@ -112,7 +113,17 @@ pub fn parent(file: &Path) -> PathBuf {
     file.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
-/// Opens data declarations by their index. Relative paths start at `TFM_DATA`, the file's folder, or here.
+/// Where relative paths of data start for a file in this folder: at `TFM_DATA`, else `data` of its settings, beside it,
+/// here. Settings that are wrong name no folder: whoever reads the command line, or opens the data, tells of them.
+pub fn places(directory: &Path) -> Options {
+    beside(directory, &config::closest(directory).unwrap_or_default())
+}
+
+fn beside(directory: &Path, config: &Config) -> Options {
+    Options::beside(&directory.join("file.tfm"), config.train.data.as_ref().map(|d| config.folder.join(d)))
+}
+
+/// Opens data declarations by their index. Relative paths start at the [`places`] of the folder.
 pub fn open_data(
     model: &Model,
     indices: impl IntoIterator<Item = usize>,
@@ -120,12 +131,13 @@ pub fn open_data(
     learned: Option<&LearnedByName>,
 ) -> Result<BTreeMap<usize, Dataset>, Failure> {
     let mut opened = BTreeMap::new();
+    let config = config::closest(directory).map_err(Failure::Usage)?;
     for i in indices {
         let spec = &model.data[i];
         if opened.contains_key(&i) {
             continue;
         }
-        let mut options = Options::beside(&directory.join("file.tfm"));
+        let mut options = beside(directory, &config);
         options.learned = learned.and_then(|l| l.get(&spec.name)).cloned();
         let dataset = data::open(spec, &options).map_err(|e| Failure::Message(format!("data {}: {e}", spec.name)))?;
         opened.insert(i, dataset);

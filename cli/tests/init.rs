@@ -25,6 +25,10 @@ fn draft(dir: &Path, from: &str, more: &str) -> String {
         "{}\n{text}",
         String::from_utf8_lossy(&checked.stderr)
     );
+    // Every lint there is, also those that are off where nothing is said.
+    let linted = common::run(dir, "lint --isolated draft.tfm");
+    let found = String::from_utf8_lossy(&linted.stdout) + String::from_utf8_lossy(&linted.stderr);
+    assert!(linted.status.success() && !found.contains("[L"), "{found}\n{text}");
     let trained = good(dir, "train draft.tfm --fast-dev-run 2");
     assert!(trained.contains("2 steps; nothing was kept"), "{trained}\n{text}");
     text

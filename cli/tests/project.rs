@@ -63,6 +63,13 @@ fn what_is_amiss_is_found() {
     let said = common::run(dir, "doctor");
     assert_eq!(said.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&said.stdout).contains("nothing can be written to runs"));
+    // What is looked at is what the settings name.
+    fs::write(dir.join("tfm.toml"), "[train]\ndata = \"gone\"\nruns = \"out\"\n").unwrap();
+    let said = String::from_utf8(common::run(dir, "doctor").stdout).unwrap();
+    assert!(said.contains("bad   data         data of tfm.toml is ") && said.contains("none yet in out;"), "{said}");
+    fs::write(dir.join("tfm.toml"), "[trian]\n").unwrap();
+    let said = String::from_utf8(common::run(dir, "doctor").stdout).unwrap();
+    assert!(said.contains("bad   data         tfm.toml:1: there is no key `trian`"), "{said}");
 }
 
 #[test]

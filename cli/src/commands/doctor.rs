@@ -1,5 +1,6 @@
 //! `tfm doctor`: whether everything here is as it should be.
 
+use crate::config::{self, Config, RUNS};
 use crate::failure::Failure;
 use crate::machine;
 use crate::output::{Color, say};
@@ -61,8 +62,10 @@ const STEPS: u64 = 30;
 impl Doctor {
     /// Looks at everything.
     pub fn run(&self, color: Color) -> Result<(), Failure> {
+        let config = config::closest(Path::new("."));
+        let (data, runs) = (data(&config), runs(&config.unwrap_or_default()));
         let findings =
-            [version(), processor(), kernels(), memory(), data(), runs(), environment(), python(), self_test(color)];
+            [version(), processor(), kernels(), memory(), data, runs, environment(), python(), self_test(color)];
         let good = findings.iter().all(|f| f.status != Status::Bad);
         if self.json {
             let checks: Vec<_> = findings
@@ -139,8 +142,15 @@ fn memory() -> Finding {
     }
 }
 
-fn data() -> Finding {
-    let Some(folder) = std::env::var_os("TFM_DATA").filter(|v| !v.is_empty()).map(PathBuf::from) else {
+fn data(config: &Result<Config, String>) -> Finding {
+    let bad = |text: String| Finding { name: "data", status: Status::Bad, text };
+    let config = match config {
+        Ok(config) => config,
+        Err(e) => return bad(e.clone()),
+    };
+    let variable = std::env::var_os("TFM_DATA").filter(|v| !v.is_empty()).map(|v| ("TFM_DATA", PathBuf::from(v)));
+    let key = || config.train.data.as_ref().map(|d| ("data of tfm.toml", config.folder.join(d)));
+    let Some((what, folder)) = variable.or_else(key) else {
         return good("data", "TFM_DATA is not set: files are looked for beside the .tfm file");
     };
     match std::fs::read_dir(&folder) {
@@ -150,15 +160,16 @@ fn data() -> Finding {
             names.sort();
             let shown = names.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
             let more = if names.len() > 8 { ", …" } else { "" };
-            good("data", format!("TFM_DATA is {}: {shown}{more}", folder.display()))
+            good("data", format!("{what} is {}: {shown}{more}", folder.display()))
         }
-        Err(e) => Finding { name: "data", status: Status::Bad, text: format!("TFM_DATA is {}: {e}", folder.display()) },
+        Err(e) => bad(format!("{what} is {}: {e}", folder.display())),
     }
 }
 
 /// Whether runs can be written here.
-fn runs() -> Finding {
-    let folder = Path::new("runs");
+fn runs(config: &Config) -> Finding {
+    let folder = config.train.runs.as_ref().map_or_else(|| RUNS.into(), |r| config::shown(&config.folder.join(r)));
+    let folder = Path::new(&folder);
     let bad = |e: std::io::Error| Finding {
         name: "runs",
         status: Status::Bad,
@@ -179,9 +190,9 @@ fn runs() -> Finding {
         Ok(()) => {
             let broken = found.iter().filter(|r| r.found.is_err()).count();
             let text = match (found.len(), broken) {
-                (0, _) => "none yet in runs; it can be written to".to_string(),
-                (n, 0) => format!("{n} in runs"),
-                (n, broken) => format!("{n} in runs, {broken} broken: `tfm runs list`"),
+                (0, _) => format!("none yet in {}; it can be written to", folder.display()),
+                (n, 0) => format!("{n} in {}", folder.display()),
+                (n, broken) => format!("{n} in {}, {broken} broken: `tfm runs list`", folder.display()),
             };
             Finding { name: "runs", status: if broken > 0 { Status::Note } else { Status::Good }, text }
         }

@@ -41,7 +41,7 @@ pub struct Plot {
     confusion: bool,
 
     /// Where the folders of runs are
-    #[arg(long, default_value = "runs", value_name = "DIR")]
+    #[arg(long, default_value = crate::config::RUNS, value_name = "DIR")]
     runs: PathBuf,
 }
 

@@ -46,7 +46,7 @@ pub struct Predict {
     checkpoint: String,
 
     /// Where the runs are
-    #[arg(long, default_value = "runs", value_name = "DIR")]
+    #[arg(long, default_value = crate::config::RUNS, value_name = "DIR")]
     runs: PathBuf,
 
     #[command(flatten)]

@@ -23,7 +23,7 @@ pub struct Runs {
     what: What,
 
     /// Where the runs are
-    #[arg(long, default_value = "runs", value_name = "DIR", global = true)]
+    #[arg(long, default_value = crate::config::RUNS, value_name = "DIR", global = true)]
     runs: PathBuf,
 
     /// JSON in place of lines for people

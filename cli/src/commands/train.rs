@@ -64,7 +64,7 @@ pub struct Train {
     pub no_sanity: bool,
 
     /// Where the folders of runs are made
-    #[arg(long, default_value = "runs", value_name = "DIR")]
+    #[arg(long, default_value = crate::config::RUNS, value_name = "DIR")]
     pub runs: PathBuf,
 
     /// Go on with the newest run: from its last or best checkpoint, or the folder of one

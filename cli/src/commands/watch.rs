@@ -37,7 +37,7 @@ pub struct Watch {
     pub settings: Settings,
 
     /// Where the folders of runs are made
-    #[arg(long, default_value = "runs", value_name = "DIR")]
+    #[arg(long, default_value = crate::config::RUNS, value_name = "DIR")]
     pub runs: PathBuf,
 
     /// Serve a page with curves, errors and edits, for a browser on this machine

@@ -102,7 +102,7 @@ impl Maker {
     }
 
     fn roots(&self) -> Vec<PathBuf> {
-        data::Options::beside(&self.directory.join("file.tfm")).roots
+        crate::target::places(&self.directory).roots
     }
 
     /// True when nothing that the last version was made from has another content.

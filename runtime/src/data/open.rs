@@ -22,9 +22,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// Searches the folder of `TFM_DATA`, the folder of this file, and the working directory.
-    pub fn beside(file: &Path) -> Options {
-        let data = std::env::var_os("TFM_DATA").filter(|v| !v.is_empty()).map(PathBuf::from);
+    /// Searches the folder of `TFM_DATA`, or `data` where that is not set, the folder of this file, and the working
+    /// directory.
+    pub fn beside(file: &Path, data: Option<PathBuf>) -> Options {
+        let data = std::env::var_os("TFM_DATA").filter(|v| !v.is_empty()).map(PathBuf::from).or(data);
         let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).map(Path::to_path_buf);
         Options { roots: data.into_iter().chain(folder).chain([PathBuf::from(".")]).collect(), learned: None }
     }

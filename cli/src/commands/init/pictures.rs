@@ -53,8 +53,8 @@ pub fn images(spec: &DataSpec, image: &FieldSpec, target: &FieldSpec) -> Sketch 
         dims.join(", ")
     );
     let given = if image.ty.dtype == DType::F32 { name.clone() } else { given };
-    sketch.forward = format!("  let {} = {model}({given})", task.result());
-    task.finish(&mut sketch, target, 0);
+    sketch.forward = format!("  let {} = {model}({given})", task.result(&spec.fields));
+    task.finish(&mut sketch, &spec.fields, target, 0);
     sketch
 }
 
@@ -84,7 +84,7 @@ pub fn sounds(spec: &DataSpec, wave: &FieldSpec, target: &FieldSpec) -> Sketch {
         batched(wave),
         sizes(wave)[0]
     );
-    sketch.forward = format!("  let {} = {model}({})", task.result(), wave.name);
-    task.finish(&mut sketch, target, 0);
+    sketch.forward = format!("  let {} = {model}({})", task.result(&spec.fields), wave.name);
+    task.finish(&mut sketch, &spec.fields, target, 0);
     sketch
 }

@@ -81,18 +81,23 @@ impl Task {
         }
     }
 
-    /// What the model's result is called.
-    pub fn result(&self) -> &'static str {
-        match self {
+    /// What the model's result is called: no column has that name.
+    pub fn result(&self, fields: &[FieldSpec]) -> String {
+        let mut name = match self {
             Task::Classes(_) => "logits",
             Task::Binary => "logit",
             Task::Numbers(_) => "prediction",
         }
+        .to_string();
+        while fields.iter().any(|f| f.name == name) {
+            name.insert_str(0, "net_");
+        }
+        name
     }
 
     /// Sets loss, reports and the checkpoint that stays; AUC only where there is enough to be ordered.
-    pub fn finish(&self, sketch: &mut Sketch, target: &FieldSpec, rows: usize) {
-        let (result, field) = (self.result(), &target.name);
+    pub fn finish(&self, sketch: &mut Sketch, fields: &[FieldSpec], target: &FieldSpec, rows: usize) {
+        let (result, field) = (self.result(fields), &target.name);
         match self {
             Task::Classes(_) => {
                 sketch.loss = format!("{}({result}, {field})", sketch.uses("losses", "cross_entropy"));

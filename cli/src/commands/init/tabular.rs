@@ -49,10 +49,10 @@ pub fn sketch(spec: &DataSpec, inputs: &[&FieldSpec], target: &FieldSpec, rows: 
     let params = list(&format!("{opening}("), &params, &format!(") -> {result} {{"), 0, 0);
     sketch.model = format!("{params}\n{body}}}\n");
     let names: Vec<String> = inputs.iter().map(|f| f.name.clone()).collect();
-    let letting = format!("  let {} = ", task.result());
+    let letting = format!("  let {} = ", task.result(&spec.fields));
     sketch.forward = format!("{letting}{}", list(&format!("{model}("), &names, ")", 2, letting.len())) + "\n";
     sketch.forward.truncate(sketch.forward.trim_end().len());
-    task.finish(&mut sketch, target, rows);
+    task.finish(&mut sketch, &spec.fields, target, rows);
     sketch
 }
 

@@ -141,7 +141,7 @@ fn the_first_folder_that_has_a_file_wins() {
 
 #[test]
 fn options_search_beside_the_file() {
-    let options = Options::beside(Path::new("some/where/net.tfm"));
+    let options = Options::beside(Path::new("some/where/net.tfm"), None);
     assert!(options.roots.ends_with(&[PathBuf::from("some/where"), PathBuf::from(".")]));
-    assert!(Options::beside(Path::new("net.tfm")).roots.ends_with(&[PathBuf::from(".")]));
+    assert!(Options::beside(Path::new("net.tfm"), None).roots.ends_with(&[PathBuf::from(".")]));
 }
