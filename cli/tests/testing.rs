@@ -226,7 +226,7 @@ fn documentation_is_shown_found_and_written() {
     }
     let page = good("doc Dense");
     assert!(page.starts_with("std.layers.Dense  std/layers/dense.tfm:"), "{page}");
-    assert!(page.contains("  layer Dense(units: int, activation: fn = identity, bias: bool = true)\n"), "{page}");
+    assert!(page.contains("  layer Dense(units: int, activation: fn = identity, bias: bool = true)"), "{page}");
     assert!(page.contains("\nExamples:\n  shape(Dense(3)(zeros([2, 4]))) is [2, 3]\n"), "{page}");
     assert!(!page.contains("param w") && good("doc layers.dense --source").contains("\n    param w:"));
     assert!(good("doc losses").contains("\ncross_entropy"));

@@ -303,7 +303,8 @@ fn hints_change_no_number_and_are_noted() {
     assert!(notes.contains("`parameters: job(\"ps\")`"), "{notes}");
     assert_eq!(notes.matches("`on ").count(), 2, "{notes}");
     let bench = bench(&hinted);
-    assert!(good(bench.path(), "train net.tfm").contains("and `memory` says 1,000 bytes"));
+    let said = good(bench.path(), "train net.tfm");
+    assert!(said.contains("a step of `train net`") && said.contains("1,000 bytes"), "{said}");
     let graph = good(bench.path(), "graph net.tfm --text");
     assert!(
         graph.contains("variable Net.embedding_1.table : f32[10, 10] parameter on \"job:ps/task:1/cpu\""),

@@ -159,6 +159,80 @@ fn a_loss_that_is_no_number_waits_for_an_edit_that_goes_on_from_before() {
 }
 
 #[test]
+fn blocks_are_trained_in_the_order_of_the_file() {
+    let dir = bench();
+    let file = dir.path().join("net.tfm");
+    let second = NET[NET.find("train net").unwrap()..].replace("train net", "train more");
+    let text = format!("{}\n{}", NET.replace("1_000_000", "60"), second.replace("Adam(lr: 0.01)", "Adam(lr: 0.003)"));
+    fs::write(&file, &text).unwrap();
+    let mut run = Watched::start(dir.path(), "");
+    let told = run.events.until("the second block", |v| v["event"] == "run" && v["train"] == "more");
+    assert_eq!(last(&told, "step")["step"], 60, "the first block was trained to its end");
+    run.events.wait("step");
+
+    // An edit of the block that trains goes on with it, and not with the first one.
+    fs::write(&file, text.replace("0.003", "0.002")).unwrap();
+    let told = run.events.wait("next_step");
+    assert!(last(&told, "edited")["notes"].to_string().contains("Adam: lr 0.003 to 0.002"), "{told:?}");
+    let (before, after) = sums(&told);
+    assert_eq!(before, after);
+    run.events.wait("step");
+    assert_eq!(run.stop(), Some(128 + 15));
+    let first = fs::read_to_string(dir.path().join("runs/net/001/summary.json")).unwrap();
+    assert!(first.contains("\"done\""), "{first}");
+    assert!(dir.path().join("runs/more/001/edits/0001/net.tfm").exists());
+}
+
+#[test]
+fn data_that_changes_on_disk_is_read_anew() {
+    let dir = bench();
+    let table = |rows: usize, slope: f32| {
+        let row = |i: usize| format!("{},{}\n", i as f32 / rows as f32, slope * i as f32 / rows as f32);
+        "x,y\n".to_string() + &(0..rows).map(row).collect::<String>()
+    };
+    let text = "\
+import std.layers.Dense
+import std.losses.mse
+import std.optim.Sgd
+
+data line = csv(\"line.csv\") {
+  x: f32
+  y: f32
+}
+
+model Line(x: f32[B, 1]) -> f32[B, 1] { Dense(1)(x) }
+
+train net on line {
+  minimize mse(Line(reshape(x, [B, 1])), reshape(y, [B, 1]))
+  optimizer: Sgd(lr: 0.1)
+  batch:     8
+  steps:     1_000_000
+}
+";
+    fs::write(dir.path().join("net.tfm"), text).unwrap();
+    fs::write(dir.path().join("line.csv"), table(64, 2.0)).unwrap();
+    let mut run = Watched::start(dir.path(), "");
+    run.events.wait("step");
+    save_by_renaming(&dir.path().join("line.csv"), &table(96, -1.0));
+    let told = run.events.wait("next_step");
+    let edit = last(&told, "edited");
+    assert!(edit["notes"].to_string().contains("data `line` has changed"), "{edit}");
+    assert_eq!(rows(edit), ["kept"]);
+    let (before, after) = sums(&told);
+    assert_eq!(before, after);
+
+    // A table that cannot be read is no reason to stop, and one that is well again is gone on with.
+    fs::write(dir.path().join("line.csv"), "x,y\n1,none\n").unwrap();
+    let told = run.events.wait("rejected");
+    assert!(last(&told, "rejected")["text"].as_str().unwrap().contains("line.csv"), "{told:?}");
+    run.events.wait("step");
+    fs::write(dir.path().join("line.csv"), table(128, 3.0)).unwrap();
+    let told = run.events.wait("next_step");
+    assert!(last(&told, "edited")["notes"].to_string().contains("data `line` has changed"), "{told:?}");
+    assert_eq!(run.stop(), Some(128 + 15));
+}
+
+#[test]
 fn nothing_grows_over_two_hundred_edits() {
     let dir = bench();
     let file = dir.path().join("net.tfm");

@@ -188,6 +188,33 @@ fn a_session_of_edits_in_a_terminal() {
 }
 
 #[test]
+fn a_restart_saves_the_run_and_begins_another() {
+    if !has("tmux", "-V") {
+        return;
+    }
+    let dir = bench();
+    let terminal = Terminal::open(dir.path(), "watch net.tfm --threads 1 --events events.jsonl");
+    let mut events = Events::of(dir.path().join("events.jsonl"));
+    let first = last(&events.wait("step"), "step").clone();
+    events.wait("evaluated");
+    terminal.press("r");
+    let told = events.until("another run", |v| v["event"] == "run");
+    assert!(last(&told, "saved")["step"].as_u64() > Some(0), "{told:?}");
+    let again = events.wait("step");
+    let again = last(&again, "step");
+    assert_eq!(again["step"], 1);
+    // The same seed draws the same weights and the same order.
+    assert_eq!(again["values"], first["values"]);
+    terminal.shows(&["runs/net/002", "training"]);
+    let summary = fs::read_to_string(dir.path().join("runs/net/001/summary.json")).unwrap();
+    assert!(summary.contains("restarted"), "{summary}");
+    goes_on(&mut events);
+    terminal.press("q");
+    terminal.shows(&["ended 0", "icanon"]);
+    assert!(dir.path().join("runs/net/002/summary.json").exists());
+}
+
+#[test]
 fn lines_where_the_screen_is_not_wanted() {
     if !has("tmux", "-V") {
         return;

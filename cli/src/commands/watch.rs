@@ -174,7 +174,8 @@ fn first_version(maker: &mut Maker, board: &Board, orders: &Orders) -> Option<(V
     }
 }
 
-/// The first signal asks to save and end; the second ends at once, and leaves the terminal as it was.
+/// The first signal asks to save and end; the second ends at once, and leaves the terminal as it was. One that says that
+/// the terminal is gone never does: it comes from the system and from whoever kept the terminal, and the run is to be saved.
 #[cfg(unix)]
 fn listen_to_signals(orders: Arc<Orders>) -> std::io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -182,7 +183,7 @@ fn listen_to_signals(orders: Arc<Orders>) -> std::io::Result<()> {
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         let mut asked = false;
         for signal in signals.forever() {
-            if asked {
+            if asked && signal != SIGHUP {
                 screen::restore();
                 std::process::exit(128 + signal);
             }

@@ -4,8 +4,8 @@
 //! a name that resolves to this machine could let it read the answers: so a request is refused unless its `Host` is this
 //! address, and its `Origin`, where there is one, this page. The page loads nothing from anywhere else.
 //!
-//! `/events` sends the whole [`View`](super::board::View) first and whenever more than a point of a curve has changed,
-//! and `step` events in between.
+//! `/events` says `changed` first and whenever more than a point of a curve has changed, and the page then asks for the
+//! whole [`View`](super::board::View) as soon as it has drawn the one before. In between come `step` events.
 
 use super::board::{Board, News};
 use super::orders::{Order, Orders, QUIT};
@@ -25,7 +25,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 const PAGE: &str = include_str!("page.html");
 
-/// How many events a slow browser may be behind before it is sent everything anew.
+/// How many events a slow browser may be behind before it misses some.
 const BEHIND: usize = 256;
 
 /// Nothing from elsewhere, and no page of someone else around this one.
@@ -138,19 +138,19 @@ fn view(board: &Board) -> String {
 async fn events(State(served): State<Arc<Served>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let told = served.told.subscribe();
     let stream = unfold((served, told, true), |(served, mut told, first)| async move {
-        let everything = |served: &Served| Event::default().event("view").data(view(&served.board));
+        let changed = || Event::default().event("changed").data("now");
         if first {
-            return Some((Ok(everything(&served)), (served, told, false)));
+            return Some((Ok(changed()), (served, told, false)));
         }
         let event = match told.recv().await {
             Ok(found) => match &*found {
                 Told::Step(text) => Event::default().event("step").data(text),
-                Told::View => everything(&served),
+                Told::View => changed(),
             },
             Err(RecvError::Lagged(_)) => {
                 // What it missed is in the view; what is still queued would be told twice.
                 told = served.told.subscribe();
-                everything(&served)
+                changed()
             }
             Err(RecvError::Closed) => return None,
         };

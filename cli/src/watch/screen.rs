@@ -17,10 +17,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The time between two pictures.
 const TICK: Duration = Duration::from_millis(80);
+/// How long the thread that draws is waited for at the end.
+const PARTING: Duration = Duration::from_millis(500);
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -88,8 +90,11 @@ impl Drop for Screen {
     fn drop(&mut self) {
         self.done.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
-            // What it was doing does not matter any more.
-            let _ = thread.join();
+            // Reading from a terminal that is gone may never come back, and must not keep the command.
+            let start = Instant::now();
+            while !thread.is_finished() && start.elapsed() < PARTING {
+                std::thread::sleep(Duration::from_millis(2));
+            }
         }
         restore();
     }

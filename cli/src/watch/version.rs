@@ -79,6 +79,8 @@ pub struct Maker {
     pub settings: Settings,
     opened: Vec<(DataSpec, u64, Dataset)>,
     texts: Vec<(PathBuf, Option<Vec<u8>>)>,
+    /// Where the data of the last version lies, whether it could be opened or not, and the number for that.
+    places: Vec<PathBuf>,
     stamp: u64,
 }
 
@@ -87,7 +89,16 @@ impl Maker {
     pub fn new(file: &Path, name: Option<String>, settings: Settings) -> Result<Maker, Failure> {
         let directory = std::path::absolute(target::parent(file)).map_err(Failure::file(file))?;
         let file = file.to_path_buf();
-        Ok(Maker { file, directory, name, settings, opened: Vec::new(), texts: Vec::new(), stamp: 0 })
+        Ok(Maker {
+            file,
+            directory,
+            name,
+            settings,
+            opened: Vec::new(),
+            texts: Vec::new(),
+            places: Vec::new(),
+            stamp: 0,
+        })
     }
 
     fn roots(&self) -> Vec<PathBuf> {
@@ -97,22 +108,21 @@ impl Maker {
     /// True when nothing that the last version was made from has another content.
     pub fn is_current(&self) -> bool {
         let same = |(path, text): &(PathBuf, Option<Vec<u8>>)| std::fs::read(path).ok() == *text;
-        let places: Vec<PathBuf> =
-            self.opened.iter().flat_map(|(spec, ..)| data::places(spec, &self.roots())).collect();
-        !self.texts.is_empty() && self.texts.iter().all(same) && stamp(&places) == self.stamp
+        !self.texts.is_empty() && self.texts.iter().all(same) && stamp(&self.places) == self.stamp
     }
 
     /// Reads, checks and makes ready. `running` is the name of the block that trains now.
     pub fn make(&mut self, seen: Instant, running: Option<&str>) -> Made {
         let start = Instant::now();
         let folder = target::parent(&self.file);
+        self.look_at(Vec::new());
         // What the file cannot say itself: what else was looked at.
         self.texts =
             ["tfm.toml"].iter().map(|name| folder.join(name)).map(|path| (path.clone(), read(&path))).collect();
         let Some(bytes) = read(&self.file) else {
             self.texts.push((self.file.clone(), None));
             let text = format!("{} is not there; it is waited for\n", self.file.display());
-            return self.made(start.elapsed(), Err(Rejection::plain(text)), Vec::new());
+            return self.made(start.elapsed(), Err(Rejection::plain(text)));
         };
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let mut texts = vec![(self.file.clone(), Some(bytes))];
@@ -131,19 +141,25 @@ impl Maker {
         match compiled {
             Err(rejected) => {
                 let rejection = Rejection::of(&rejected.sources, &rejected.diagnostics);
-                self.made(checked, Err(rejection), Vec::new())
+                self.made(checked, Err(rejection))
             }
             Ok(compiled) => {
-                let places = compiled.model.data.iter().flat_map(|spec| data::places(spec, &self.roots())).collect();
+                let roots = self.roots();
+                let places = compiled.model.data.iter().flat_map(|spec| data::places(spec, &roots));
+                self.look_at(places.collect());
                 let version = self.ready(compiled, seen, checked, running);
-                self.made(checked, version, places)
+                self.made(checked, version)
             }
         }
     }
 
-    fn made(&mut self, checked: Duration, version: Result<Version, Rejection>, places: Vec<PathBuf>) -> Made {
-        self.stamp = stamp(&places);
-        let files = self.texts.iter().map(|(path, _)| path.clone()).chain(places).collect();
+    /// From here on another content of these files is a change; so they are named before they are read.
+    fn look_at(&mut self, places: Vec<PathBuf>) {
+        (self.stamp, self.places) = (stamp(&places), places);
+    }
+
+    fn made(&self, checked: Duration, version: Result<Version, Rejection>) -> Made {
+        let files = self.texts.iter().map(|(path, _)| path.clone()).chain(self.places.iter().cloned()).collect();
         Made { files, checked, version }
     }
 

@@ -398,7 +398,8 @@ impl Trainer<'_> {
             let Some((found, tables)) = found else { return Ok(false) };
             values.extend(found.into_iter().enumerate().map(|(i, v)| (name(i), v)));
             let step = self.progress.step;
-            for (table, found) in self.tables.iter().zip(&tables) {
+            // A trial on a few batches says nothing of all examples.
+            for (table, found) in self.tables.iter().zip(&tables).filter(|_| most.is_none()) {
                 let name = format!("{split}.{}", table.name);
                 self.observer.on(Event::Table { step, name: &name, values: found });
             }

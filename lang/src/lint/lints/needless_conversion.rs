@@ -14,7 +14,7 @@ pub const LINT: Lint = Lint {
     level: Level::Warn,
     title: "a conversion to the dtype that a value has",
     why: "\
-It does nothing, and a reader looks for why it is there.",
+It does nothing, and a reader looks for the integer that it seems to be about.",
     bad: &[
         "\
 minimize cross_entropy(f32(x) |> Dense(10), label)
