@@ -91,5 +91,6 @@ fn the_peak_of_a_run_is_as_predicted() {
     let summary = std::fs::read_to_string(dir.path().join("runs/net/001/summary.json")).unwrap();
     let summary: Value = serde_json::from_str(&summary).unwrap();
     let (told, was) = (costs["memory"]["peak"].as_f64().unwrap(), summary["peak_memory_bytes"].as_f64().unwrap());
-    assert!((told / was - 1.0).abs() < 0.05, "told {told}, was {was}: {:#}", costs["memory"]);
+    // Of a small net much is the process itself, which differs by some megabytes from build to build.
+    assert!((told - was).abs() < (0.05 * was).max(10e6), "told {told}, was {was}: {:#}", costs["memory"]);
 }
