@@ -3,7 +3,7 @@
 //! Operations of one iteration space that feed each other become one group: their values stay in
 //! registers, and what is needed outside is written once. Reductions end a group, or, along rows that
 //! stay in the cache, stand in the middle of it: a softmax and a normalisation are one group each. What makes
-//! items one program is said in [`crate::plan::form`]. A group never depends on itself through
+//! items one program is said in `crate::plan::form`. A group never depends on itself through
 //! another one. A cheap value that several groups need is computed again in each, where that costs
 //! no further memory traffic; transcendental functions and random draws are never repeated.
 

@@ -2,8 +2,8 @@
 //!
 //! A lint is one file in `lints/` with everything that is to be known of it: code, name, group, level, why, examples,
 //! its check. `tfm explain`, `docs/lints.md`, the settings and the tests come from that declaration. A check sees a
-//! [`Context`]: the tree of the user's files, the checked model, what was applied to what, and for each value of each
-//! body a [`Fact`](facts::Fact), its range among others. No I/O, and nothing here changes what a program does.
+//! `Context`: the tree of the user's files, the checked model, what was applied to what, and for each value of each
+//! body a `Fact`, its range among others. No I/O, and nothing here changes what a program does.
 //!
 //! `allow.rs` reads `// tfm: allow(name) reason`, `levels.rs` what groups, names and settings say, `page.rs` writes the
 //! pages.

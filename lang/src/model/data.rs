@@ -78,7 +78,7 @@ pub struct FieldSpec {
 /// A part of a data set, `digits.test |> take(240)`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct DataRef {
-    /// Index into [`Model::data`].
+    /// Index into `Model::data`.
     pub data: usize,
     /// The part; index into [`DataSpec::splits`].
     pub split: usize,

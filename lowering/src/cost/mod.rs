@@ -1,7 +1,7 @@
 //! What a step costs before it is run: floating operations, and bytes that are kept for the way back.
 //!
 //! All is symbolic: polynomials in the unknown sizes, `B` above all. The operations of a primitive are said by its
-//! declaration ([`rules`]); those of a step are of the graph as it is run, after equal nodes were merged.
+//! declaration (`rules`); those of a step are of the graph as it is run, after equal nodes were merged.
 
 mod rules;
 
