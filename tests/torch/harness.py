@@ -28,6 +28,7 @@ from typing import Any, Callable
 try:
     import numpy as np
     import torch
+    import torch.nn  # this folder is called torch too, and would be taken for the package where that is missing
 except ImportError as missing:
     print(f"skipped: {missing.name} is not installed for {sys.executable}")
     sys.exit(0)
