@@ -47,20 +47,20 @@ fn names(dir: &Path) -> Vec<String> {
 
 /// What TensorBoard's own reader finds in a run; `None`, with the reason, where it is not installed.
 fn tensorboard(run: &Path) -> Option<Value> {
-    let named = std::env::var_os("TFM_TENSORBOARD_PYTHON").filter(|p| !p.is_empty());
+    let named = std::env::var_os("PYTHON").filter(|p| !p.is_empty());
     let python = named.map_or_else(|| "python3".into(), PathBuf::from);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/read_events.py");
     let done = match Command::new(&python).arg(script).arg(run).output() {
         Ok(done) => done,
         Err(e) => {
-            println!("skipped: {}: {e}; TFM_TENSORBOARD_PYTHON names a Python with tensorboard", python.display());
+            println!("skipped: {}: {e}; PYTHON names a Python with tensorboard", python.display());
             return None;
         }
     };
     let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{out}{err}");
     if out.starts_with("skipped") {
-        println!("{out}; TFM_TENSORBOARD_PYTHON names a Python with tensorboard");
+        println!("{out}; PYTHON names a Python with tensorboard");
         return None;
     }
     Some(serde_json::from_str(out.trim_end().lines().last().unwrap()).unwrap())

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use tfm_tests::root;
 
-/// The Python of `TFM_PYTHON`, or `python3`; or why there is none with PyTorch.
+/// The Python of `PYTHON`, or `python3`; or why there is none with PyTorch.
 fn python() -> Result<PathBuf, String> {
-    let named = std::env::var_os("TFM_PYTHON").filter(|p| !p.is_empty());
+    let named = std::env::var_os("PYTHON").filter(|p| !p.is_empty());
     let python = named.map_or_else(|| "python3".into(), PathBuf::from);
     let shown = python.display();
     let asked = Command::new(&python).args(["-c", "import numpy, torch"]).output();
@@ -32,7 +32,7 @@ fn run(script: &str) -> Option<String> {
     let (python, tfm) = match (python(), tfm()) {
         (Ok(python), Some(tfm)) => (python, tfm),
         (Err(why), _) => {
-            println!("skipped: {why}; TFM_PYTHON names a Python with numpy and torch");
+            println!("skipped: {why}; PYTHON names a Python with numpy and torch");
             return None;
         }
         (_, None) => {

@@ -10,10 +10,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// A command line in a folder, without the program.
+/// A command line in a folder, without the program. Of the environment's `TFM_` variables it sees which kernels to take,
+/// since the tests run once for each; the rest are of whoever runs the tests.
 pub fn tfm(dir: &Path, line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tfm"));
-    command.current_dir(dir).args(line.split(' ')).env_remove("TFM_DATA").stdin(Stdio::null());
+    command.current_dir(dir).args(line.split(' ')).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("TFM_") && name != "TFM_CPU" {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
