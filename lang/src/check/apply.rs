@@ -197,6 +197,7 @@ impl Elab {
 
     /// Refuses to enter a declaration that is being applied already.
     fn enter(&mut self, id: CallableId, span: Span) -> Res<()> {
+        self.effort(super::expr::APPLICATION, span)?;
         self.applied.insert(id);
         let kind = self.program.callable(id).callable.kind;
         let wraps = matches!(kind, CallableKind::Optimizer | CallableKind::Schedule);
@@ -390,6 +391,7 @@ impl Elab {
         if let Some(path) = self.paths.get(&bound.id) {
             return path.clone();
         }
+        self.effort_later(super::expr::INSTANCE);
         let hint = self.hints.get(&bound.id).cloned();
         let Some(scope) = self.scopes.last_mut() else { return layer.into() };
         let mut name = match &hint {

@@ -274,6 +274,7 @@ impl Elab {
     }
 
     pub fn push(&mut self, op: Op, args: Vec<ValueId>, ty: TensorType, span: Span) -> ValueId {
+        self.effort_later(super::expr::NODE);
         let span = self.user_span(span);
         let scope = self.scopes.last().map_or_else(Word::default, |s| s.path);
         let device = match op {

@@ -15,8 +15,18 @@ use std::sync::Arc;
 /// How deep applications may nest; a cycle of calls ends here at the latest.
 const DEEPEST: u32 = 120;
 
-/// How many expressions are evaluated for one file; a net of a hundred blocks takes a fifth.
-const MOST: usize = 500_000;
+/// How much one file may ask for, in expressions evaluated; what takes longer than most of them counts for several. A
+/// Transformer of 300 blocks asks for 600,000; what asks for more is refused within 100 ms.
+const MOST: usize = 750_000;
+
+/// What a node written out counts for.
+pub(super) const NODE: usize = 2;
+
+/// What the body of something applied counts for, besides the expressions in it.
+pub(super) const APPLICATION: usize = 4;
+
+/// What a new instance of a layer counts for: its path, and a place in every table of instances.
+pub(super) const INSTANCE: usize = 12;
 
 impl Elab {
     pub fn eval(&mut self, env: &mut Env, e: &Expr) -> Res<Value> {
@@ -49,6 +59,11 @@ impl Elab {
             self.fail(d);
         }
         Err(Failed)
+    }
+
+    /// Counts what has no place of its own to show: the next expression ends it.
+    pub fn effort_later(&mut self, more: usize) {
+        self.effort = (self.effort + more).min(self.effort.max(MOST));
     }
 
     /// True where the file is too much to write out, which was said.

@@ -17,6 +17,10 @@ use crate::syntax::ast::{Callable, Expr, Name};
 use crate::types::{DType, TensorType};
 use std::sync::Arc;
 
+/// What an optimizer may ask for at each parameter in each round before it counts against the limit of a file, so that a
+/// deep net is not too much; those of the library take a fifth.
+const EFFORT: usize = 2_000;
+
 /// How often sums over all parameters may depend on each other.
 const ROUNDS: usize = 6;
 
@@ -96,6 +100,7 @@ impl Elab {
             self.totals.parts.clear();
             let mut done = Vec::new();
             for (target, value, gradient) in &mut targets {
+                self.effort = self.effort.saturating_sub(EFFORT);
                 for state in &mut target.states {
                     state.2 = state.1;
                 }
