@@ -9,7 +9,7 @@ fn python() -> Result<PathBuf, String> {
     let named = std::env::var_os("PYTHON").filter(|p| !p.is_empty());
     let python = named.map_or_else(|| "python3".into(), PathBuf::from);
     let shown = python.display();
-    let asked = Command::new(&python).args(["-c", "import numpy, torch"]).output();
+    let asked = Command::new(&python).args(["-c", "import numpy, torch.nn"]).output();
     match asked {
         Err(e) => Err(format!("{shown}: {e}")),
         Ok(done) if !done.status.success() => {
