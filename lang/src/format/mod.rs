@@ -26,7 +26,7 @@ mod tests;
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Sources};
 use crate::syntax;
-use crate::syntax::outline::Outline;
+use crate::syntax::outline::{self, Outline};
 
 /// How many characters a line has at most.
 pub const WIDTH: usize = 120;
@@ -46,14 +46,13 @@ pub enum Refused {
 ///
 /// A file that does not parse is not formatted.
 pub fn format(sources: &Sources, file: FileId) -> Result<String, Refused> {
-    let (_, diagnostics) = syntax::parse(sources, file);
-    if !diagnostics.is_empty() {
-        return Err(Refused::Broken(diagnostics));
-    }
+    let outline = syntax::parsed_outline(sources, file).map_err(Refused::Broken)?;
     let text = &sources.get(file).text;
-    let outline = syntax::outline::outline(text);
-    let made = styled(text, &outline);
-    if !tokens::same(text, &outline, &made) {
+    let tokens = tokens::read(text, &outline);
+    let words: Vec<_> = tokens::words(text, &tokens).collect();
+    let made = styled(text, tokens);
+    let again = tokens::read(&made, &outline::outline(&made));
+    if !tokens::words(&made, &again).eq(words) {
         return Err(Refused::Changed);
     }
     let windows = text.find('\n').is_some_and(|at| text[..at].ends_with('\r'));
@@ -62,7 +61,7 @@ pub fn format(sources: &Sources, file: FileId) -> Result<String, Refused> {
 
 /// Where the tokens of a text begin and end, comments left out; of any text.
 pub(crate) fn lexed(text: &str) -> Vec<(u32, u32)> {
-    let mut all = tokens::read(text);
+    let mut all = tokens::read(text, &Outline::default());
     all.pop();
     all.iter().map(|token| (token.start, token.end)).collect()
 }
@@ -70,8 +69,8 @@ pub(crate) fn lexed(text: &str) -> Vec<(u32, u32)> {
 /// Tokens and comments of any text: first byte, one past the last, whether it is a comment, whether a word of the
 /// language.
 pub(crate) fn lexed_kinds(text: &str) -> Vec<(u32, u32, bool, bool)> {
-    let mut all = tokens::read(text);
-    spaces::mark(text, &mut all, &syntax::outline::outline(text));
+    let mut all = tokens::read(text, &outline::outline(text));
+    spaces::mark(text, &mut all);
     let mut found = Vec::with_capacity(all.len());
     for token in &all {
         found.extend(token.before.iter().map(|c| (c.start, c.end, true, false)));
@@ -83,10 +82,9 @@ pub(crate) fn lexed_kinds(text: &str) -> Vec<(u32, u32, bool, bool)> {
     found
 }
 
-/// The text in the one style; it must parse.
-fn styled(text: &str, outline: &Outline) -> String {
-    let mut tokens = tokens::read(text);
-    spaces::mark(text, &mut tokens, outline);
-    let file = tree::build(text, &mut tokens, outline);
+/// The text of these tokens in the one style; it must parse.
+fn styled(text: &str, mut tokens: Vec<tokens::Token>) -> String {
+    spaces::mark(text, &mut tokens);
+    let file = tree::build(text, &mut tokens);
     write::write(text, tokens, &file)
 }

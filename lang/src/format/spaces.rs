@@ -1,7 +1,6 @@
 //! Where a blank stands between two tokens of a line, and which words and signs are operators.
 
 use super::tokens::{Level, PIPE, Token};
-use crate::syntax::outline::Outline;
 use crate::syntax::scan::{ITEM_WORDS, RESERVED, STATEMENT_WORDS, is_word};
 
 /// Words that belong to the command before them.
@@ -22,18 +21,18 @@ enum Open {
 }
 
 /// Sets `space`, `level` and `keyword` of every token.
-pub(super) fn mark(text: &str, tokens: &mut [Token], outline: &Outline) {
+pub(super) fn mark(text: &str, tokens: &mut [Token]) {
     let bytes = text.as_bytes();
     let mut open: Vec<Open> = Vec::new();
     for i in 0..tokens.len() - 1 {
         let token = &tokens[i];
         let word = token.text(text);
         let next = tokens[i + 1].text(text);
-        let begins = outline.starts.binary_search(&token.start).is_ok();
+        let begins = token.begins;
         let before = i.checked_sub(1).map(|p| &tokens[p]);
         let last = before.map_or("", |t| t.text(text));
         let value_before = !begins && before.is_some_and(|t| is_value(t, last));
-        let is_block = word == "{" && outline.opens.binary_search(&token.start).is_ok();
+        let is_block = token.opens;
         let wordy = is_word(word.as_bytes()[0]) && !word.as_bytes()[0].is_ascii_digit();
         let names = wordy && (last == "." && !begins || next == ":" && open.last() != Some(&Open::Index));
         let keyword = wordy && !names && {

@@ -1,6 +1,6 @@
 //! Tokens with the comments around them.
 
-use crate::syntax::outline::{Outline, outline};
+use crate::syntax::outline::Outline;
 use crate::syntax::scan;
 
 /// A comment, without the blanks after it.
@@ -29,6 +29,10 @@ pub(super) struct Token {
     pub(super) end: u32,
     /// Characters.
     pub(super) width: u32,
+    /// True when a statement, declaration or column begins with it.
+    pub(super) begins: bool,
+    /// True for the `{` of a block.
+    pub(super) opens: bool,
     /// Comments on lines of their own above it.
     pub(super) before: Vec<Comment>,
     /// The comment that ends its line.
@@ -55,9 +59,11 @@ impl Token {
 }
 
 /// Cuts a text that parses into tokens. `;` is none: it only parts statements. Comments around it go to its neighbours.
-pub(super) fn read(text: &str) -> Vec<Token> {
+pub(super) fn read(text: &str, outline: &Outline) -> Vec<Token> {
+    let (mut starts, mut opens) = (&outline.starts[..], &outline.opens[..]);
     let bytes = text.as_bytes();
-    let mut tokens: Vec<Token> = Vec::new();
+    // Few texts have more; to grow a long list costs more than to read it.
+    let mut tokens: Vec<Token> = Vec::with_capacity(text.len() / 3 + 1);
     let mut at = if text.starts_with('\u{feff}') { 3 } else { 0 };
     let (mut lines, mut before): (u32, Vec<Comment>) = (1, Vec::new());
     // Lines ended since the last token or comment; the start of a file counts as one.
@@ -86,6 +92,8 @@ pub(super) fn read(text: &str) -> Vec<Token> {
                     start: at as u32,
                     end: end as u32,
                     width: text[at..end].chars().count() as u32,
+                    begins: reaches(&mut starts, at as u32),
+                    opens: reaches(&mut opens, at as u32),
                     blank: lines > 1 && (!tokens.is_empty() || !comments.is_empty()),
                     fresh: lines > 0,
                     before: comments,
@@ -98,6 +106,13 @@ pub(super) fn read(text: &str) -> Vec<Token> {
     let end = text.len() as u32;
     tokens.push(Token { start: end, end, before, fresh: true, ..Token::default() });
     tokens
+}
+
+/// Leaves those of the places, which are sorted, that come before this one; true where this one is among them.
+fn reaches(places: &mut &[u32], at: u32) -> bool {
+    let before = places.iter().take_while(|place| **place < at).count();
+    *places = &places[before..];
+    places.first() == Some(&at)
 }
 
 fn token_end(text: &str, at: usize) -> usize {
@@ -133,23 +148,12 @@ fn number_end(bytes: &[u8], at: usize) -> usize {
     scan::word_end(bytes, end)
 }
 
-/// True when both texts have the same tokens and comments, and their statements and blocks begin at the same ones.
-/// `first` is the outline of the one.
-pub(super) fn same(one: &str, first: &Outline, other: &str) -> bool {
-    let (a, b, second) = (read(one), read(other), outline(other));
-    if a.len() != b.len() || first.starts.len() != second.starts.len() || first.opens.len() != second.opens.len() {
-        return false;
-    }
-    let words = |c: &Comment| c.start as usize..c.end as usize;
-    let comments = |tokens: &[Token]| -> Vec<Comment> {
-        tokens.iter().flat_map(|t| t.before.iter().chain(&t.after)).copied().collect()
-    };
-    let (left, right) = (comments(&a), comments(&b));
-    let told = left.len() == right.len() && left.iter().zip(&right).all(|(x, y)| one[words(x)] == other[words(y)]);
-    let begins = |offsets: &[u32], token: &Token| offsets.binary_search(&token.start).is_ok();
-    told && a.iter().zip(&b).all(|(x, y)| {
-        x.text(one) == y.text(other)
-            && begins(&first.starts, x) == begins(&second.starts, y)
-            && begins(&first.opens, x) == begins(&second.opens, y)
-    })
+/// What formatting leaves as it is: each token and comment, and whether a statement and whether a block begins with it.
+pub(super) fn words<'t, 'a>(
+    text: &'t str,
+    tokens: &'a [Token],
+) -> impl Iterator<Item = (&'t str, bool, bool)> + use<'t, 'a> {
+    let comments = tokens.iter().flat_map(|t| t.before.iter().chain(&t.after));
+    let comments = comments.map(|c| (&text[c.start as usize..c.end as usize], false, false));
+    tokens.iter().map(|t| (t.text(text), t.begins, t.opens)).chain(comments)
 }

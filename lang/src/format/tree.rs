@@ -1,7 +1,6 @@
 //! Tokens as a tree of statements, brackets and blocks, each with its width on one line.
 
 use super::tokens::{Comment, Token};
-use crate::syntax::outline::Outline;
 
 /// A token by its place in the list, or what stands between two brackets.
 #[derive(Debug)]
@@ -56,8 +55,8 @@ pub(super) struct File {
 }
 
 /// Builds the tree. Comments around statements are taken out of the tokens.
-pub(super) fn build(text: &str, tokens: &mut [Token], outline: &Outline) -> File {
-    let mut builder = Builder { text, tokens, outline, at: 0 };
+pub(super) fn build(text: &str, tokens: &mut [Token]) -> File {
+    let mut builder = Builder { text, tokens, at: 0 };
     let statements = builder.statements();
     let end = builder.tokens.len() - 1;
     File { statements, tail: std::mem::take(&mut builder.tokens[end].before) }
@@ -115,7 +114,6 @@ pub(super) fn breaks_chain(token: &Token) -> bool {
 struct Builder<'a> {
     text: &'a str,
     tokens: &'a mut [Token],
-    outline: &'a Outline,
     at: usize,
 }
 
@@ -135,15 +133,11 @@ impl Builder<'_> {
             let first = self.at;
             let lead = std::mem::take(&mut self.tokens[first].before);
             let blank = std::mem::take(&mut self.tokens[first].blank);
-            let nodes = self.nodes(|b, from| b.at > from && b.begins());
+            let nodes = self.nodes(|b, from| b.at > from && b.tokens[b.at].begins);
             let trail = self.tokens[self.at - 1].after.take();
             all.push(Statement { nodes, lead, trail, blank });
         }
         all
-    }
-
-    fn begins(&self) -> bool {
-        self.outline.starts.binary_search(&self.tokens[self.at].start).is_ok()
     }
 
     /// Nodes until the next one is a closing bracket, or `ends`.
@@ -157,7 +151,7 @@ impl Builder<'_> {
 
     fn node(&mut self) -> Node {
         match self.word() {
-            "{" if self.outline.opens.binary_search(&self.tokens[self.at].start).is_ok() => Node::Block(self.block()),
+            "{" if self.tokens[self.at].opens => Node::Block(self.block()),
             "(" | "[" | "{" => Node::Bracket(self.bracket()),
             _ => {
                 self.at += 1;

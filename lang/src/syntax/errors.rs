@@ -62,10 +62,10 @@ pub(super) fn explain(rule: Rule, error: Error<Rule>, text: &str, map: &Map, fil
         return too_deep(span(0, scan::token_end(text, 0)));
     }
     let (at, expected) = match detailed(rule, text) {
-        Some((at, tokens)) => (at, expected(&tokens)),
+        Some((at, tokens)) => (at, expected(&tokens, at > 0 && in_word(text, at - 1))),
         None => {
             let (InputLocation::Pos(at) | InputLocation::Span((at, _))) = error.location;
-            (at, expected(&[]))
+            (at, expected(&[], false))
         }
     };
     let at = token_start(text, at.min(text.len()), &expected);
@@ -104,9 +104,8 @@ fn detailed(rule: Rule, text: &str) -> Option<(usize, Vec<String>)> {
 /// when only more letters of that would have helped.
 fn token_start(text: &str, at: usize, expected: &Expected) -> usize {
     let bytes = text.as_bytes();
-    let in_word = |i: usize| bytes.get(i).is_some_and(|b| scan::is_word(*b));
-    if at > 0 && in_word(at - 1) && (in_word(at) || expected.words.is_empty() && expected.name) {
-        return (0..at).rev().take_while(|i| in_word(*i)).last().unwrap_or(at);
+    if at > 0 && in_word(text, at - 1) && (in_word(text, at) || expected.words.is_empty() && expected.name) {
+        return (0..at).rev().take_while(|i| in_word(text, *i)).last().unwrap_or(at);
     }
     let mut at = at;
     loop {
@@ -120,6 +119,10 @@ fn token_start(text: &str, at: usize, expected: &Expected) -> usize {
     (0..=at).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0)
 }
 
+fn in_word(text: &str, at: usize) -> bool {
+    text.as_bytes().get(at).is_some_and(|b| scan::is_word(*b))
+}
+
 fn last_token(text: &str) -> (usize, usize) {
     let end = text.trim_end().len();
     let bytes = text.as_bytes();
@@ -129,12 +132,13 @@ fn last_token(text: &str) -> (usize, usize) {
     (start.unwrap_or(end - length), end)
 }
 
-/// Sorts the strings that pest would have taken into words.
-fn expected(tokens: &[String]) -> Expected {
-    let ranges = ["a..z", "A..Z", "0..9", "BUILTIN_RULE"];
-    let signs: BTreeSet<&str> = tokens.iter().map(String::as_str).filter(|sign| !ranges.contains(sign)).collect();
+/// Sorts the strings that pest would have taken into words. `within` a word its letters are no names.
+fn expected(tokens: &[String], within: bool) -> Expected {
+    // Ranges of characters, as `b..d`, and what has no text.
+    let unsaid = |sign: &&str| sign.get(1..3) == Some("..") || *sign == "BUILTIN_RULE";
+    let signs: BTreeSet<&str> = tokens.iter().map(String::as_str).filter(|sign| !unsaid(sign)).collect();
     let letters = tokens.iter().any(|token| token == "A..Z");
-    let small = tokens.iter().any(|token| token == "a..z");
+    let small = !within && tokens.iter().any(|token| token == "a..z");
     let has = |sign: &str| signs.contains(sign);
     let value = has("true") || has("|>") && has("`");
     let operator = has("==") && has("@");
@@ -149,7 +153,7 @@ fn expected(tokens: &[String]) -> Expected {
     }
     let dull = |sign: &&&str| {
         let sign: &&str = sign;
-        let blank = matches!(*sign, "\t" | "\n" | "\r" | " " | "//" | "_");
+        let blank = matches!(*sign, "\t" | "\n" | "\r" | " " | "//" | "_" | "E");
         let of_value =
             value && (matches!(*sign, "\"" | "(" | "-" | "[" | "`") || sign.as_bytes()[0].is_ascii_lowercase());
         let of_type = small && has("[") && !operator && *sign == "[";

@@ -19,9 +19,8 @@ fn declares(chunk: &Chunk) -> bool {
 }
 
 impl Builder {
-    /// The declarations of a file.
-    pub(super) fn items(&mut self, cut: Cut) -> Vec<Item> {
-        let mut items: Vec<Item> = Vec::new();
+    /// The declarations of a file, handed over one after another.
+    pub(super) fn items(&mut self, cut: Cut, take: &mut dyn FnMut(Item)) {
         let mut strays = cut.stray.into_iter().peekable();
         let mut chunks = cut.chunks.into_iter().peekable();
         // The last declaration's end, and whether something is wrong with it: then what trails behind it
@@ -34,13 +33,13 @@ impl Builder {
             if !wrong {
                 self.between(&rest, &stray, closed);
             }
-            items.extend(rest.iter().map(|chunk| self.error_item(chunk)));
-            let Some(chunk) = chunks.next() else { return items };
+            rest.iter().for_each(|chunk| take(self.error_item(chunk)));
+            let Some(chunk) = chunks.next() else { return };
             let brace = u32::from(chunk.text.ends_with('}'));
             let item = self.declaration(chunk);
             wrong = matches!(item.kind, ItemKind::Error(_));
             closed = Some(Span { start: item.span.end - brace, ..item.span });
-            items.push(item);
+            take(item);
         }
     }
 

@@ -29,6 +29,7 @@ mod tests;
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Sources, Span};
 use build::Builder;
+use outline::Outline;
 use statements::Place;
 
 pub use late::{Late, late};
@@ -37,13 +38,32 @@ pub use late::{Late, late};
 ///
 /// Diagnostics are in the order of the text.
 pub fn parse(sources: &Sources, file: FileId) -> (ast::File, Vec<Diagnostic>) {
-    let mut cut = chunk::cut(file, &sources.get(file).text);
+    let mut items = Vec::new();
+    let diagnostics = build(file, chunk::cut(file, &sources.get(file).text), &mut |item| items.push(item));
+    (ast::File { id: file, items }, diagnostics)
+}
+
+/// Where statements and blocks begin in a file that parses.
+///
+/// # Errors
+///
+/// What [`parse`] says of the file.
+pub(crate) fn parsed_outline(sources: &Sources, file: FileId) -> Result<Outline, Vec<Diagnostic>> {
+    let cut = chunk::cut(file, &sources.get(file).text);
+    let outline = outline::of(&cut.chunks);
+    // Nobody needs the tree: each declaration goes once it is built, and its memory is taken again.
+    let diagnostics = build(file, cut, &mut drop);
+    if diagnostics.is_empty() { Ok(outline) } else { Err(diagnostics) }
+}
+
+/// Builds the declarations; gives what is wrong with them, in the order of the text.
+fn build(file: FileId, mut cut: chunk::Cut, take: &mut dyn FnMut(ast::Item)) -> Vec<Diagnostic> {
     let mut builder = Builder::new(file);
     builder.diagnostics.append(&mut cut.diagnostics);
-    let items = builder.items(cut);
+    builder.items(cut, take);
     let mut diagnostics = builder.diagnostics;
     diagnostics.sort_by_key(|d| d.span().start);
-    (ast::File { id: file, items }, diagnostics)
+    diagnostics
 }
 
 /// Parses the whole text of a file as one expression: a value on the command line, an example in a

@@ -14,8 +14,13 @@ pub(crate) struct Outline {
 
 /// Reads the outline of a text.
 pub(crate) fn outline(text: &str) -> Outline {
+    of(&chunk::cut(FileId::default(), text).chunks)
+}
+
+/// The outline of a text that has been cut.
+pub(super) fn of(chunks: &[Chunk]) -> Outline {
     let mut found = Outline::default();
-    walk(&chunk::cut(FileId::default(), text).chunks, &mut found);
+    walk(chunks, &mut found);
     found.starts.sort_unstable();
     found.opens.sort_unstable();
     found

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::files::{all, holds};
 use super::formatted;
 use crate::format::tokens::{PIPE, read};
-use crate::format::{Refused, spaces, tokens};
+use crate::format::{Refused, spaces};
 use crate::syntax::outline::outline;
 
 /// Random numbers from a counter.
@@ -121,17 +121,14 @@ fn program(dice: &mut Dice) -> String {
 /// The text with other blanks, and line breaks where they say nothing: brackets opened up or closed, blank lines
 /// doubled. Comments, the break before a `|>` and that after a block's `{` stay.
 fn mangled(text: &str, dice: &mut Dice) -> String {
-    let outline = outline(text);
-    let mut all = read(text);
-    spaces::mark(text, &mut all, &outline);
+    let mut all = read(text, &outline(text));
+    spaces::mark(text, &mut all);
     let mut made = String::new();
     let mut open: Vec<bool> = Vec::new();
     for i in 0..all.len() {
         let token = &all[i];
         let from = i.checked_sub(1).map_or(0, |p| all[p].end) as usize;
         let gap = &text[from..token.start as usize];
-        let begins = outline.starts.binary_search(&token.start).is_ok();
-        let is_block = |t: &tokens::Token| outline.opens.binary_search(&t.start).is_ok();
         let inside = open.last() == Some(&true);
         let last = i.checked_sub(1).map_or("", |p| all[p].text(text));
         let word = token.text(text);
@@ -140,7 +137,7 @@ fn mangled(text: &str, dice: &mut Dice) -> String {
             made.push_str(gap);
         } else if gap.contains(';') {
             made.push_str(dice.one_of(&[" ; ", ";", ";;\t"]));
-        } else if begins || token.level == Some(PIPE) || word == "}" {
+        } else if token.begins || token.level == Some(PIPE) || word == "}" {
             let lines = gap.matches('\n').count();
             match lines {
                 0 => made.push_str(gap),
@@ -162,7 +159,7 @@ fn mangled(text: &str, dice: &mut Dice) -> String {
         made.push_str(word);
         match word {
             "(" | "[" => open.push(true),
-            "{" => open.push(!is_block(token)),
+            "{" => open.push(!token.opens),
             ")" | "]" | "}" => drop(open.pop()),
             _ => {}
         }
