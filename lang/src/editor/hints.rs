@@ -4,7 +4,8 @@
 use super::{About, Analysis, Document, Library, Target};
 use crate::format::lexed;
 use crate::source::Span;
-use crate::syntax::ast::{Expr, ExprKind, Pattern, StmtKind};
+use crate::syntax::ast::{ExprKind, Pattern, StmtKind};
+use crate::syntax::walk;
 
 /// A text to show at a place that is not in the file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,21 +21,23 @@ pub fn hints(document: &Document, analysis: &Analysis, within: Span) -> Vec<Hint
     let text = document.text();
     let mut found = Vec::new();
     let mut named: Vec<Span> = Vec::new();
-    super::outline::each_statement(&document.file, &mut |s| {
-        let StmtKind::Let(pattern, value) = &s.kind else { return };
-        named.push(value.span);
-        let names = match pattern {
-            Pattern::Name(name, None) => std::slice::from_ref(name),
-            Pattern::Name(_, Some(_)) => &[],
-            Pattern::Tuple(names, _) => names.as_slice(),
-        };
-        for name in names.iter().filter(|n| n.text != "_") {
-            if let Some(seen) = analysis.record.at(name.span).filter(|seen| seen.tensor) {
-                found.push(Hint { offset: name.span.end, text: format!(": {}", seen.text) });
+    walk::blocks(&document.file, &mut |block| {
+        block.statements.iter().for_each(|s| {
+            let StmtKind::Let(pattern, value) = &s.kind else { return };
+            named.push(value.span);
+            let names = match pattern {
+                Pattern::Name(name, None) => std::slice::from_ref(name),
+                Pattern::Name(_, Some(_)) => &[],
+                Pattern::Tuple(names, _) => names.as_slice(),
+            };
+            for name in names.iter().filter(|n| n.text != "_") {
+                if let Some(seen) = analysis.record.at(name.span).filter(|seen| seen.tensor) {
+                    found.push(Hint { offset: name.span.end, text: format!(": {}", seen.text) });
+                }
             }
-        }
+        })
     });
-    super::outline::each_expr(&document.file, &mut |e: &Expr| {
+    walk::expressions(&document.file, &mut |e| {
         let ExprKind::Pipe(left, _) = &*e.kind else { return };
         // The value of a `let` is told at its name.
         let mut places = vec![e.span];

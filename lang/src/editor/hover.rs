@@ -7,6 +7,7 @@ use crate::check::record::Seen;
 use crate::check::setting_doc;
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind};
+use crate::syntax::walk;
 
 /// How many lines of a dimension's history are told.
 const HISTORY: usize = 4;
@@ -133,7 +134,7 @@ fn lives(said: &mut String, analysis: &Analysis, seen: &Seen) {
 /// The whole application whose callee's name stands at a place: for a stage the pipeline up to it.
 fn applied(document: &Document, name: Span) -> Option<Span> {
     let mut found = None;
-    super::outline::each_expr(&document.file, &mut |e: &Expr| {
+    walk::expressions(&document.file, &mut |e| {
         let callee = match &*e.kind {
             ExprKind::Pipe(_, stage) => Some(callee(stage)),
             ExprKind::Call(..) => Some(callee(e)),

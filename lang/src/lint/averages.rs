@@ -1,7 +1,9 @@
 //! What becomes of the examples of a batch on the way to a loss: averaged, summed, divided twice.
 
+use super::Context;
 use super::pass::{Pass, axes_of, is_batch, strip};
 use crate::model::{Literal, Op, ValueId};
+use crate::source::Span;
 
 /// What the walk from a loss ends at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,10 +14,14 @@ pub enum Leaf {
     Twice,
 }
 
-/// The places where a loss is no plain mean over the batch.
-pub fn leaves(pass: &Pass, loss: ValueId) -> Vec<(ValueId, Leaf)> {
+/// The places where a loss of some block is no plain mean over the batch, for this reason.
+pub fn places(cx: &Context, reason: Leaf) -> Vec<Span> {
     let mut out = Vec::new();
-    walk(pass, loss, None, &mut out, 0);
+    for pass in cx.training() {
+        let mut found = Vec::new();
+        pass.losses.iter().for_each(|loss| walk(pass, *loss, None, &mut found, 0));
+        out.extend(found.iter().filter(|(_, leaf)| *leaf == reason).map(|(v, _)| pass.node(*v).span));
+    }
     out
 }
 

@@ -1,13 +1,13 @@
 //! What a lint sees: the trees of the user's files, the checked model, what was applied, and what is known of values.
 
-use super::data;
 use super::pass::Pass;
-use super::{Settings, tree};
+use super::{Settings, data};
 use crate::check::Checked;
 use crate::check::trace::{Made, TracedTrain};
 use crate::model::{DataRef, DataSpec, Model, Train};
 use crate::source::{Sources, Span};
 use crate::syntax::ast::{Block, Expr, File, ItemKind, StmtKind};
+use crate::syntax::walk;
 
 /// What a lint sees.
 pub struct Context<'a> {
@@ -112,7 +112,7 @@ impl<'a> Context<'a> {
     pub fn expression(&self, place: Span) -> Option<&Expr> {
         let file = self.files.iter().find(|f| f.id == place.file)?;
         let mut found = None;
-        tree::expressions(file, &mut |e| {
+        walk::expressions(file, &mut |e| {
             if e.span == place && found.is_none() {
                 found = Some(e);
             }

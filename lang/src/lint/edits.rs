@@ -1,16 +1,16 @@
 //! Edits that several lints offer, found in the tree by the place of an application.
 
 use super::context::Context;
-use super::tree;
 use crate::source::Span;
 use crate::syntax::ast::{Arg, Expr, ExprKind};
+use crate::syntax::walk;
 
 /// Takes an application of `name` away: `softmax(x)` becomes `x`, `x |> softmax` too, `Dense(10, softmax)` becomes
 /// `Dense(10)`.
 pub fn without(cx: &Context, place: Span, name: &str) -> Option<(Span, String)> {
     let file = cx.files.iter().find(|f| f.id == place.file)?;
     let mut edit = None;
-    tree::expressions(file, &mut |e| {
+    walk::expressions(file, &mut |e| {
         if edit.is_some() {
             return;
         }

@@ -21,7 +21,6 @@ mod names;
 mod page;
 mod pass;
 mod transfer;
-mod tree;
 
 pub use levels::{Group, Level, Selector, Settings};
 pub use lints::ALL;

@@ -1,16 +1,17 @@
 //! Which names are used: every word that stands in an expression, whatever it means there.
 
-use super::tree;
+use super::Context;
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, File, ItemKind, Name, Pattern, Stmt, StmtKind};
-use std::collections::BTreeMap;
+use crate::syntax::walk;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How often each word stands in a file, outside the place that declares it.
 pub fn used(file: &File) -> BTreeMap<String, usize> {
     let mut out: BTreeMap<String, usize> = BTreeMap::new();
     let mut count = |w: &str| *out.entry(w.to_string()).or_default() += 1;
-    tree::expressions(file, &mut |e| word(e).into_iter().for_each(&mut count));
-    tree::blocks(file, &mut |b| b.statements.iter().for_each(|s| outside(s, &mut count)));
+    walk::expressions(file, &mut |e| word(e).into_iter().for_each(&mut count));
+    walk::blocks(file, &mut |b| b.statements.iter().for_each(|s| outside(s, &mut count)));
     // A doc comment may speak of a name, its examples use it.
     let docs = file.items.iter().flat_map(|i| &i.doc).filter(|line| line.starts_with("example:"));
     docs.for_each(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_').for_each(&mut count));
@@ -21,7 +22,7 @@ pub fn used(file: &File) -> BTreeMap<String, usize> {
 pub fn mentions(statements: &[Stmt], name: &str) -> bool {
     let mut found = false;
     for s in statements {
-        tree::statement(s, &mut |e| found |= word(e) == Some(name));
+        walk::statement(s, &mut |e| found |= word(e) == Some(name));
         each_statement(s, &mut |s| outside(s, &mut |w| found |= w == name));
     }
     found
@@ -53,8 +54,28 @@ fn outside(s: &Stmt, f: &mut dyn FnMut(&str)) {
     }
 }
 
+/// The names of declarations, those that `pick` gives, which nothing uses: in the experiment that they stand in, and by
+/// `import` elsewhere. What begins with `_` is meant not to be used.
+pub fn unused<'a>(cx: &'a Context, pick: fn(&ItemKind) -> Option<&Name>) -> Vec<&'a Name> {
+    let items = cx.files.iter().flat_map(|file| &file.items);
+    let imported: BTreeSet<&str> = items
+        .filter_map(|item| if let ItemKind::Import { names, .. } = &item.kind { Some(names) } else { None })
+        .flat_map(|names| names.iter().map(|name| name.text.as_str()))
+        .collect();
+    let mut out = Vec::new();
+    for file in cx.files.iter().filter(|f| is_experiment(f)) {
+        let used = used(file);
+        let unused = |name: &&Name| {
+            let word = name.text.as_str();
+            !used.contains_key(word) && !imported.contains(word) && !word.starts_with('_')
+        };
+        out.extend(file.items.iter().filter_map(|item| pick(&item.kind)).filter(unused));
+    }
+    out
+}
+
 /// Whether a file has a `train` block: a name that it does not use then is of no use, where a module may be imported.
-pub fn is_experiment(file: &File) -> bool {
+fn is_experiment(file: &File) -> bool {
     file.items.iter().any(|i| matches!(i.kind, ItemKind::Train { .. }))
 }
 
@@ -62,7 +83,7 @@ pub fn is_experiment(file: &File) -> bool {
 /// meant not to be used.
 pub fn unused_lets(file: &File) -> Vec<(Name, Span)> {
     let mut out = Vec::new();
-    tree::blocks(file, &mut |b| {
+    walk::blocks(file, &mut |b| {
         for (i, s) in b.statements.iter().enumerate() {
             let StmtKind::Let(pattern, e) = &s.kind else { continue };
             let names: &[Name] = match pattern {

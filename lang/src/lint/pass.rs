@@ -145,6 +145,12 @@ impl<'a> Pass<'a> {
         by(1).or_else(|| by(0).filter(|_| self.is(v, "matmul")))
     }
 
+    /// The products and convolutions with weights that are trained, and from the values that their declaration gives.
+    pub fn first_weights(&self) -> impl Iterator<Item = (ValueId, &'a Variable)> + '_ {
+        let learned = |id: VarId| self.train.is_some_and(|(t, _)| t.frozen.contains(&id) || !t.starts.is_empty());
+        self.values().filter_map(move |v| self.linear(v).filter(|(_, id, _)| !learned(*id)).map(|(.., w)| (v, w)))
+    }
+
     /// A product's result without the bias that is added to it: the value behind `y + b`.
     pub fn without_bias(&self, v: ValueId) -> ValueId {
         let v = strip(self.body, v);

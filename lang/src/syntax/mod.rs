@@ -21,6 +21,7 @@ pub(crate) mod outline;
 pub(crate) mod scan;
 mod statements;
 mod types;
+pub(crate) mod walk;
 mod words;
 
 #[cfg(test)]

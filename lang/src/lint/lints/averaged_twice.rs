@@ -1,7 +1,7 @@
 //! `averaged_twice`: a loss that is divided by the batch twice.
 
 use crate::diagnostic::Diagnostic;
-use crate::lint::averages::{Leaf, leaves};
+use crate::lint::averages::{Leaf, places};
 use crate::lint::{Context, Fixes, Group, Level, Lint, finding};
 
 /// The declaration.
@@ -34,18 +34,11 @@ minimize cross_entropy(logits, label)
 };
 
 fn check(cx: &Context) -> Vec<Diagnostic> {
-    let mut out = Vec::new();
-    for pass in cx.training() {
-        for loss in &pass.losses {
-            for (v, kind) in leaves(pass, *loss) {
-                if kind == Leaf::Twice {
-                    let d = finding(pass.node(v).span, "this loss is divided by the batch twice")
-                        .says("its mean is taken elsewhere")
-                        .help("leave this division out");
-                    out.push(d);
-                }
-            }
-        }
-    }
-    out
+    let found = places(cx, Leaf::Twice).into_iter();
+    let say = |place| {
+        finding(place, "this loss is divided by the batch twice")
+            .says("its mean is taken elsewhere")
+            .help("leave this division out")
+    };
+    found.map(say).collect()
 }

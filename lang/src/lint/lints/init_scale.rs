@@ -52,11 +52,7 @@ model Net(x: f32[B, 784]) -> f32[B, 10] { x |> Wide(512) |> relu |> Wide(10) }
 fn check(cx: &Context) -> Vec<Diagnostic> {
     let mut out = Vec::new();
     for pass in cx.models() {
-        for v in pass.values() {
-            let Some((_, id, w)) = pass.linear(v) else { continue };
-            if pass.train.is_some_and(|(t, _)| t.frozen.contains(&id) || !t.starts.is_empty()) {
-                continue;
-            }
+        for (v, w) in pass.first_weights() {
             let dims: Option<Vec<i64>> = w.ty.shape.iter().map(|a| a.dim.as_constant()).collect();
             let Some(dims) = dims.filter(|d| d.len() >= 2) else { continue };
             let fan_in: i64 = if pass.is(v, "matmul") { dims[dims.len() - 2] } else { dims[1..].iter().product() };

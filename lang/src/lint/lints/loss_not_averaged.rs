@@ -1,7 +1,7 @@
 //! `loss_not_averaged`: a loss that grows with the batch.
 
 use crate::diagnostic::Diagnostic;
-use crate::lint::averages::{Leaf, leaves};
+use crate::lint::averages::{Leaf, places};
 use crate::lint::{Context, Fixes, Group, Level, Lint, finding};
 
 /// The declaration.
@@ -33,18 +33,11 @@ minimize mean(sum((rebuilt - x) ^ 2, axis: -1))
 };
 
 fn check(cx: &Context) -> Vec<Diagnostic> {
-    let mut out = Vec::new();
-    for pass in cx.training() {
-        for loss in &pass.losses {
-            for (v, kind) in leaves(pass, *loss) {
-                if kind == Leaf::Summed {
-                    let d = finding(pass.node(v).span, "this loss is a sum over the batch")
-                        .says("it grows with the number of examples")
-                        .help("take the `mean` over the examples; a sum over what is in one example may stay");
-                    out.push(d);
-                }
-            }
-        }
-    }
-    out
+    let found = places(cx, Leaf::Summed).into_iter();
+    let say = |place| {
+        finding(place, "this loss is a sum over the batch")
+            .says("it grows with the number of examples")
+            .help("take the `mean` over the examples; a sum over what is in one example may stay")
+    };
+    found.map(say).collect()
 }

@@ -1,9 +1,9 @@
 //! `shadowed_name`: a name that hides a field of the data or an import.
 
 use crate::diagnostic::Diagnostic;
-use crate::lint::tree;
 use crate::lint::{Context, Fixes, Group, Level, Lint, finding};
 use crate::syntax::ast::{Block, ItemKind, Name, Pattern, StmtKind};
+use crate::syntax::walk;
 
 /// The declaration.
 pub const LINT: Lint = Lint {
@@ -45,7 +45,7 @@ fn check(cx: &Context) -> Vec<Diagnostic> {
             })
             .collect();
         let mut lets = Vec::new();
-        tree::blocks(file, &mut |b| lets.extend(bound(b)));
+        walk::blocks(file, &mut |b| lets.extend(bound(b)));
         for name in lets {
             if let Some(import) = imports.iter().find(|i| i.text == name.text) {
                 let d = finding(name.span, format!("`{}` hides what is imported under this name", name.text))

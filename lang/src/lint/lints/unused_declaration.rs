@@ -1,10 +1,9 @@
 //! `unused_declaration`: a declaration that nothing in the experiment uses.
 
 use crate::diagnostic::Diagnostic;
-use crate::lint::names::{is_experiment, used};
+use crate::lint::names::unused;
 use crate::lint::{Context, Fixes, Group, Level, Lint, finding};
-use crate::syntax::ast::ItemKind;
-use std::collections::BTreeSet;
+use crate::syntax::ast::{ItemKind, Name};
 
 /// The declaration.
 pub const LINT: Lint = Lint {
@@ -59,28 +58,14 @@ train net on digits.train {
 };
 
 fn check(cx: &Context) -> Vec<Diagnostic> {
-    let mut out = Vec::new();
-    let imported: BTreeSet<&str> = cx
-        .files
-        .iter()
-        .flat_map(|f| &f.items)
-        .flat_map(|i| match &i.kind {
-            ItemKind::Import { names, .. } => names.iter().map(|n| n.text.as_str()).collect(),
-            _ => Vec::new(),
-        })
-        .collect();
-    for file in cx.files.iter().filter(|f| is_experiment(f)) {
-        let used = used(file);
-        for item in &file.items {
-            let name = match &item.kind {
-                ItemKind::Const(name, _) | ItemKind::Data { name, .. } => name,
-                ItemKind::Callable(c) => &c.name,
-                _ => continue,
-            };
-            if !used.contains_key(name.text.as_str()) && !imported.contains(name.text.as_str()) && !name.text.starts_with('_') {
-                out.push(finding(name.span, format!("nothing uses `{}`", name.text)).help("use it, or take it out"));
-            }
-        }
+    let say = |name: &Name| finding(name.span, format!("nothing uses `{}`", name.text)).help("use it, or take it out");
+    unused(cx, declared).into_iter().map(say).collect()
+}
+
+fn declared(kind: &ItemKind) -> Option<&Name> {
+    match kind {
+        ItemKind::Const(name, _) | ItemKind::Data { name, .. } => Some(name),
+        ItemKind::Callable(c) => Some(&c.name),
+        _ => None,
     }
-    out
 }

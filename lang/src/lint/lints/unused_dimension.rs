@@ -1,9 +1,9 @@
 //! `unused_dimension`: a `dim` that no type names.
 
 use crate::diagnostic::Diagnostic;
-use crate::lint::names::{is_experiment, used};
+use crate::lint::names::unused;
 use crate::lint::{Context, Fixes, Group, Level, Lint, finding};
-use crate::syntax::ast::ItemKind;
+use crate::syntax::ast::{ItemKind, Name};
 
 /// The declaration.
 pub const LINT: Lint = Lint {
@@ -58,19 +58,12 @@ train net on digits.train {
 };
 
 fn check(cx: &Context) -> Vec<Diagnostic> {
-    let mut out = Vec::new();
-    for file in cx.files.iter().filter(|f| is_experiment(f)) {
-        let used = used(file);
-        for item in &file.items {
-            if let ItemKind::Dim(name, _) = &item.kind
-                && !used.contains_key(name.text.as_str())
-            {
-                out.push(
-                    finding(name.span, format!("nothing uses the dimension `{}`", name.text))
-                        .help("use it in a type, or take it out"),
-                );
-            }
-        }
-    }
-    out
+    let say = |name: &Name| {
+        finding(name.span, format!("nothing uses the dimension `{}`", name.text)).help("use it in a type, or take it out")
+    };
+    unused(cx, declared).into_iter().map(say).collect()
+}
+
+fn declared(kind: &ItemKind) -> Option<&Name> {
+    if let ItemKind::Dim(name, _) = kind { Some(name) } else { None }
 }

@@ -1,10 +1,10 @@
 //! `wrong_direction`: the worst checkpoint is kept for the best.
 
 use crate::diagnostic::Diagnostic;
-use crate::lint::tree;
 use crate::lint::{Context, Fixes, Group, Level, Lint, finding};
 use crate::source::Span;
 use crate::syntax::ast::{CallableKind, StmtKind};
+use crate::syntax::walk;
 
 /// The declaration.
 pub const LINT: Lint = Lint {
@@ -55,7 +55,7 @@ const LOWEST: [&str; 6] = ["mae", "mse", "rmse", "perplexity", "bits_per_charact
 fn check(cx: &Context) -> Vec<Diagnostic> {
     let mut out = Vec::new();
     for file in &cx.files {
-        tree::blocks(file, &mut |b| {
+        walk::blocks(file, &mut |b| {
             for s in &b.statements {
                 let StmtKind::CheckpointBest(highest, metric) = &s.kind else { continue };
                 let Some(name) = metric.last() else { continue };
