@@ -1,11 +1,9 @@
 //! Pictures of a step: every form, and the page in a browser.
 
 mod common;
-#[path = "common/page.rs"]
-mod page;
 
+use common::browser::Browser;
 use common::{bad, good};
-use page::Browser;
 use std::path::Path;
 use std::process::Command;
 

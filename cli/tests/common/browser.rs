@@ -1,11 +1,14 @@
-//! A headless Chromium, driven by chromedriver over the WebDriver protocol.
+//! A browser without a window, driven through chromedriver's WebDriver interface; a page is asked what it shows, and
+//! clicked where a person would click.
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-/// A browser with one page. It ends with the value.
+/// A session with a browser. Both end when it is dropped.
 pub struct Browser {
     driver: Child,
     port: u16,
@@ -13,101 +16,211 @@ pub struct Browser {
     _profile: tempfile::TempDir,
 }
 
+/// The first of these programs on the path.
+fn program(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let mut found = std::env::split_paths(&path).flat_map(|dir| names.iter().map(move |n| dir.join(n)));
+    found.find(|p| p.is_file())
+}
+
 impl Browser {
-    /// Starts one; nothing, with the reason printed, where that cannot be.
-    pub fn start() -> Option<Browser> {
-        if !super::watching::has("chromedriver", "--version") || !super::watching::has("chromium", "--version") {
+    /// Starts one; `None`, with the reason on standard error, where there is none.
+    pub fn start(dark: bool) -> Option<Browser> {
+        let Some(driver) = program(&["chromedriver"]) else {
+            eprintln!("skipped: chromedriver is not installed");
             return None;
-        }
-        let mut driver =
-            Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
-        let mut lines = BufReader::new(driver.stdout.take()?).lines();
-        let said = lines.by_ref().map_while(Result::ok).find(|l| l.contains("started successfully on port"))?;
-        let port = said.rsplit(' ').next()?.trim_end_matches('.').parse().ok()?;
-        // What else it says is not wanted, and must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
+        };
+        let Some(chromium) = program(&["chromium", "chromium-browser", "google-chrome", "chrome"]) else {
+            eprintln!("skipped: chromium is not installed");
+            return None;
+        };
+        let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+        let driver = Command::new(driver)
+            .arg(format!("--port={port}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let driver = match driver {
+            Ok(driver) => driver,
+            Err(e) => {
+                eprintln!("skipped: chromedriver does not start: {e}");
+                return None;
+            }
+        };
         let profile = tempfile::tempdir().unwrap();
-        let mut browser = Browser { driver, port, session: String::new(), _profile: profile };
-        let data = format!("--user-data-dir={}", browser._profile.path().display());
-        let args = [
-            "--headless",
+        let mut args: Vec<String> = [
+            "--headless=new",
             "--no-sandbox",
             "--disable-gpu",
             "--disable-quic",
             "--no-first-run",
-            "--window-size=1200,900",
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            &data,
-        ];
-        let wanted = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": { "args": args } } } });
-        let made = browser.ask("POST", "", Some(&wanted));
-        browser.session = made["sessionId"].as_str().unwrap_or_else(|| panic!("no browser: {made}")).to_string();
-        Some(browser)
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            "--window-size=1500,980",
+        ]
+        .map(String::from)
+        .to_vec();
+        args.push(format!("--user-data-dir={}", profile.path().display()));
+        if dark {
+            args.push("--blink-settings=preferredColorScheme=0".into());
+        }
+        let mut browser = Browser { driver, port, session: String::new(), _profile: profile };
+        let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "browserName": "chrome", "goog:chromeOptions": { "binary": chromium, "args": args },
+        } } });
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            match browser.send("POST", "/session", &wanted) {
+                Ok(value) => {
+                    browser.session =
+                        format!("/session/{}", value["sessionId"].as_str().expect("a session has a name"));
+                    return Some(browser);
+                }
+                Err(e) if Instant::now() > until => {
+                    eprintln!("skipped: the browser does not start: {e}");
+                    return None;
+                }
+                Err(_) => std::thread::sleep(Duration::from_millis(100)),
+            }
+        }
+    }
+
+    /// One request of HTTP/1.1; the `value` of the answer.
+    fn send(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
+        let text = if method == "GET" { String::new() } else { body.to_string() };
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).map_err(|e| e.to_string())?;
+        stream.set_read_timeout(Some(Duration::from_secs(120))).map_err(|e| e.to_string())?;
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            self.port,
+            text.len()
+        );
+        stream
+            .write_all(head.as_bytes())
+            .and_then(|()| stream.write_all(text.as_bytes()))
+            .map_err(|e| e.to_string())?;
+        let mut reader = BufReader::new(stream);
+        let (mut line, mut length) = (String::new(), 0);
+        loop {
+            line.clear();
+            reader.read_line(&mut line).map_err(|e| e.to_string())?;
+            let lower = line.to_ascii_lowercase();
+            if let Some(n) = lower.strip_prefix("content-length:") {
+                length = n.trim().parse().map_err(|_| line.clone())?;
+            }
+            if line.trim().is_empty() {
+                break;
+            }
+        }
+        let mut bytes = vec![0; length];
+        reader.read_exact(&mut bytes).map_err(|e| e.to_string())?;
+        let answer: Value = serde_json::from_slice(&bytes).map_err(|e| e.to_string())?;
+        let value = answer["value"].clone();
+        if value["error"].is_string() { Err(value.to_string()) } else { Ok(value) }
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
+        let answer = self.send(method, &format!("{}{path}", self.session), body);
+        answer.unwrap_or_else(|e| panic!("{method} {path}: {e}"))
     }
 
     /// Opens a page.
     pub fn open(&self, url: &str) {
-        self.ask("POST", "/url", Some(&json!({ "url": url })));
+        self.ask("POST", "/url", &json!({ "url": url }));
     }
 
-    /// Runs a script, `return …`.
-    pub fn run(&self, script: &str) -> Value {
-        self.ask("POST", "/execute/sync", Some(&json!({ "script": script, "args": [] })))
+    /// Runs a script in the page, `return …`.
+    pub fn script(&self, script: &str) -> Value {
+        self.ask("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
+    }
+
+    /// Waits until a script gives `true`.
+    pub fn wait(&self, script: &str) {
+        self.until(script, |value| *value == Value::Bool(true));
     }
 
     /// Waits until a script gives something that is meant.
     pub fn until(&self, script: &str, is_meant: impl Fn(&Value) -> bool) -> Value {
-        let start = std::time::Instant::now();
+        let until = Instant::now() + Duration::from_secs(40);
         loop {
-            let found = self.run(script);
+            let found = self.script(script);
             if is_meant(&found) {
                 return found;
             }
-            assert!(
-                start.elapsed().as_secs() < 40,
-                "`{script}` stays {found}; {}",
-                self.run("return document.body.innerText")
-            );
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            let shown = || self.script("return document.body.innerText");
+            assert!(Instant::now() < until, "`{script}` stays {found}; {}", shown());
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 
-    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
-        let session = if self.session.is_empty() { String::new() } else { format!("/{}", self.session) };
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let request = format!(
-            "{method} /session{session}{path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            self.port,
-            body.len()
+    fn element(&self, selector: &str) -> String {
+        let found = self.ask("POST", "/element", &json!({ "using": "css selector", "value": selector }));
+        let id = found.as_object().and_then(|o| o.values().next()).and_then(Value::as_str);
+        id.unwrap_or_else(|| panic!("{selector}: {found}")).to_string()
+    }
+
+    /// Moves the mouse to the middle of an element's box, down by `above` pixels from its top, and clicks.
+    pub fn click_at(&self, selector: &str, above: f64) {
+        let place = self.script(&format!(
+            "const r = document.querySelector({}).getBoundingClientRect(); return [r.left + r.width / 2, r.top + {above}];",
+            Value::from(selector)
+        ));
+        let at = |i: usize| place[i].as_f64().unwrap_or_default().round();
+        self.ask(
+            "POST",
+            "/actions",
+            &json!({ "actions": [{ "type": "pointer", "id": "mouse", "actions": [
+            { "type": "pointerMove", "duration": 0, "x": at(0), "y": at(1) },
+            { "type": "pointerDown", "button": 0 }, { "type": "pointerUp", "button": 0 },
+        ] }] }),
         );
-        stream.write_all(request.as_bytes()).unwrap();
-        // The driver may keep the connection open whatever it is asked: the length says where the answer ends.
-        stream.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
-        let (mut reader, mut length, mut line) = (BufReader::new(stream), 0, String::new());
-        while reader.read_line(&mut line).unwrap() > 2 {
-            if let Some(n) = line.to_lowercase().strip_prefix("content-length:") {
-                length = n.trim().parse().unwrap();
-            }
-            line.clear();
-        }
-        let mut answer = vec![0; length];
-        reader.read_exact(&mut answer).unwrap();
-        let answer: Value = serde_json::from_slice(&answer).unwrap();
-        answer["value"].clone()
+    }
+
+    /// Clicks an element.
+    pub fn click(&self, selector: &str) {
+        let id = self.element(selector);
+        self.ask("POST", &format!("/element/{id}/click"), &json!({}));
+    }
+
+    /// Types into an element; `\u{e007}` is Enter.
+    pub fn keys(&self, selector: &str, text: &str) {
+        let id = self.element(selector);
+        self.ask("POST", &format!("/element/{id}/value"), &json!({ "text": text }));
+    }
+
+    /// Writes a picture of the page to a file.
+    pub fn photograph(&self, file: &Path) {
+        let picture = self.ask("GET", "/screenshot", &Value::Null);
+        std::fs::write(file, base64(picture.as_str().unwrap_or_default())).unwrap();
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        if !self.session.is_empty() && !std::thread::panicking() {
-            self.ask("DELETE", "", None);
+        if !self.session.is_empty() {
+            let _ = self.send("DELETE", &self.session, &Value::Null);
         }
-        // It may have ended already.
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
+}
+
+/// The bytes that base64 stands for.
+fn base64(text: &str) -> Vec<u8> {
+    const SIGNS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = Vec::new();
+    let (mut bits, mut count) = (0u32, 0);
+    for sign in text.bytes().filter_map(|b| SIGNS.iter().position(|s| *s == b)) {
+        bits = bits << 6 | sign as u32;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count) as u8);
+        }
+    }
+    out
 }
