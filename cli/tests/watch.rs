@@ -37,12 +37,23 @@ impl Drop for Watched {
     }
 }
 
+/// The name of a file in the folder of a run; `events` for one that TensorBoard reads.
+fn kind(path: &Path) -> String {
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    if name.starts_with("events.out.tfevents.") { "events".into() } else { name }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    fs::read_dir(folder).unwrap().map(|entry| kind(&entry.unwrap().path())).collect()
+}
+
 #[test]
 fn edits_keep_what_is_the_same_and_a_run_can_be_gone_on_with() {
     let dir = bench();
     let file = dir.path().join("net.tfm");
     let mut run = Watched::start(dir.path(), "");
     run.events.wait("evaluated");
+    assert!(dir.path().join("runs/net/001/running").exists());
 
     // Settings alone: everything stays, bit for bit.
     let slower = NET.replace("lr: 0.01", "lr: 0.002").replace("every 40", "every 50");
@@ -107,7 +118,19 @@ fn edits_keep_what_is_the_same_and_a_run_can_be_gone_on_with() {
     run.events.wait("evaluated");
     assert_eq!(run.stop(), Some(128 + 15));
 
+    // What a viewer reads is there as after any run: one file over all edits, with the text of each version.
     let folder = dir.path().join("runs/net/001");
+    good(dir.path(), "train net.tfm --quiet --threads 1 --max-steps 3 --runs plain");
+    let (watched, plain) = (names(&folder), names(&dir.path().join("plain/net/001")));
+    assert!(plain.iter().all(|name| watched.contains(name)), "{watched:?}\n{plain:?}");
+    let events: Vec<&String> = watched.iter().filter(|name| *name == "events").collect();
+    assert_eq!(events.len(), 1, "{watched:?}");
+    let written = fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path());
+    let written = written.filter(|path| kind(path) == "events").map(|path| fs::read(path).unwrap()).next().unwrap();
+    let says = |text: &str| written.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    assert!(says("Dense(16, relu)") && says("Dense(20, relu)") && says("test/accuracy"));
+    assert!(!folder.join("running").exists());
+
     let kept = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
     assert_eq!(kept("source/net.tfm"), kept("edits/0005/net.tfm"));
     assert!(kept("edits/0002/net.tfm").contains("trunk") && !kept("edits/0001/net.tfm").contains("trunk"));

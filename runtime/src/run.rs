@@ -35,7 +35,7 @@ pub use event::{Event, Observer, Started, Stepped};
 pub use feed::DataFeed;
 pub use folder::{Folder, RUNNING, RunInfo, Summary};
 pub use metrics::{is_lower_better, json_number};
-pub use record::{About, Recorder};
+pub use record::{About, Recorder, Recording};
 pub use step::Step;
 pub use table::{Table, class_names};
 pub use tensorboard::TensorBoard;

@@ -121,7 +121,7 @@ impl Graph {
         let picture = Picture::of(compiled, self.block(compiled)?, self.train);
         Ok(match form {
             Form::Svg => picture::svg(&picture, self.depth),
-            Form::Html => picture::html(&picture, &|name| Some(std::path::absolute(name).ok()?.display().to_string())),
+            Form::Html => picture::html(&picture),
             Form::Dot => picture::dot(&picture, self.depth),
             Form::Mermaid => picture::mermaid(&picture, self.depth),
             Form::Json => picture::json(&picture).to_string(),

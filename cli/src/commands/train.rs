@@ -12,7 +12,7 @@ use crate::target::{block, compile, open_data, parent};
 use crate::values::{bytes, count};
 use crate::{notes, progress, starts};
 use block::Block;
-pub(crate) use block::{ending, explain, run_files, run_info};
+pub(crate) use block::{Running, about, ending, explain, run_files, run_info};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -12,10 +12,10 @@ const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// Writes the page. The texts of the user's files are in it; `path` gives where such a file is, for an editor to open.
-pub fn html(picture: &Picture, path: &dyn Fn(&str) -> Option<String>) -> String {
+/// Writes the page. The texts of the user's files are in it, and where they are, for an editor to open.
+pub fn html(picture: &Picture) -> String {
     // A text must not end the element that it stands in.
-    let data = data(picture, path).to_string().replace("</", "<\\/").replace("<!--", "<\\!--");
+    let data = data(picture).to_string().replace("</", "<\\/").replace("<!--", "<\\!--");
     let title = escape(&picture.title());
     let parts = [("{{title}}", title.as_str()), ("{{style}}", STYLE), ("{{script}}", SCRIPT), ("{{data}}", &data)];
     // Each mark once and in the order of the page, so that nothing within a part is taken for one.
@@ -30,14 +30,15 @@ pub fn html(picture: &Picture, path: &dyn Fn(&str) -> Option<String>) -> String 
     out + rest
 }
 
-fn data(picture: &Picture, path: &dyn Fn(&str) -> Option<String>) -> Value {
+fn data(picture: &Picture) -> Value {
     let outline = &picture.outline;
     // Files by their new numbers: the library's texts stay out.
     let mut numbers: BTreeMap<u64, usize> = BTreeMap::new();
     let mut sources = Vec::new();
     for (id, file) in picture.sources.iter().filter(|(_, f)| !f.library && !f.name.starts_with("--set ")) {
         numbers.insert(id.0.into(), sources.len());
-        sources.push(json!({ "name": file.name, "text": file.text, "path": path(&file.name) }));
+        let path = std::path::absolute(&file.name).ok().map(|path| path.display().to_string());
+        sources.push(json!({ "name": file.name, "text": file.text, "path": path }));
     }
     let placed = |mut value: Value| {
         let file = value["place"]["file"].as_u64().and_then(|f| numbers.get(&f));

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 use tfm_lang::model::{Instance, VariableKind};
 use tfm_lowering::graph::Variable;
@@ -43,9 +43,9 @@ pub enum Activity {
 #[derive(Clone, Debug)]
 pub enum News {
     /// A run begins, or a block of it.
-    Run { train: String, folder: PathBuf, greeting: String },
-    /// The model, as it is from now on.
-    Model(Vec<Layer>),
+    Run { train: String, folder: PathBuf },
+    /// The model, as it is from now on; what is trained on what; its graph as a page.
+    Model { layers: Vec<Layer>, greeting: String, picture: Arc<str> },
     /// The loop begins, or goes on.
     Started { step: u64, total: Option<u64>, steps_per_epoch: u64, names: Vec<String> },
     /// A step. Values are named; those of a step that is not shown are the losses.
@@ -138,6 +138,11 @@ pub struct View {
     pub images: Vec<PathBuf>,
     /// The model.
     pub model: Vec<Layer>,
+    /// Its graph as a page.
+    #[serde(skip)]
+    pub picture: Arc<str>,
+    /// Counts the pictures, so that a reader knows whether to look at another.
+    pub pictured: u64,
     /// Counts what was told, so that a reader knows whether to look again.
     #[serde(skip)]
     pub told: u64,
@@ -182,14 +187,20 @@ impl View {
     fn take(&mut self, news: &News) {
         self.told += 1;
         match news {
-            News::Run { train, folder, greeting } => {
+            News::Run { train, folder } => {
                 self.curves.clear();
                 self.images.clear();
                 self.last.clear();
-                (self.train, self.folder, self.greeting) = (train.clone(), folder.clone(), greeting.clone());
+                (self.train, self.folder) = (train.clone(), folder.clone());
                 self.step = 0;
             }
-            News::Model(layers) => self.model = layers.clone(),
+            News::Model { layers, greeting, picture } => {
+                (self.model, self.greeting) = (layers.clone(), greeting.clone());
+                if self.picture != *picture {
+                    self.picture = picture.clone();
+                    self.pictured += 1;
+                }
+            }
             News::Started { step, total, names, .. } => {
                 if *step < self.step {
                     self.curves.values_mut().for_each(|c| c.cut(*step));
@@ -325,7 +336,7 @@ impl News {
     pub fn json(&self) -> Option<Value> {
         Some(match self {
             News::Run { train, folder, .. } => json!({ "event": "run", "train": train, "path": folder }),
-            News::Model(layers) => json!({ "event": "model", "layers": layers }),
+            News::Model { layers, .. } => json!({ "event": "model", "layers": layers }),
             News::Started { step, total, steps_per_epoch, names } => json!({
                 "event": "started", "step": step, "total": total, "steps_per_epoch": steps_per_epoch, "names": names,
             }),

@@ -35,12 +35,17 @@ pub fn log(path: &Path) -> std::io::Result<Listener> {
 pub fn plain(color: bool) -> Listener {
     let mut last: Option<Instant> = None;
     let mut titled: Option<Edit> = None;
+    let mut begins = false;
     Box::new(move |news| {
         let pairs = |values: &[(String, f32)]| {
             values.iter().map(|(name, x)| format!("{name} {}", value(*x))).collect::<Vec<_>>().join("  ")
         };
         let line = match news {
-            News::Run { greeting, .. } => greeting.clone(),
+            News::Run { .. } => {
+                begins = true;
+                return;
+            }
+            News::Model { greeting, .. } if std::mem::take(&mut begins) => greeting.clone(),
             News::Step { step, epoch, shown: true, values, .. } => {
                 let now = Instant::now();
                 if last.is_some_and(|last| now.duration_since(last) < PAUSE) {
@@ -77,7 +82,7 @@ pub fn plain(color: bool) -> Listener {
                 format!("{} {}: next step after {after_ms:.0} ms", edit.kind, edit.number)
             }
             News::Step { .. }
-            | News::Model(_)
+            | News::Model { .. }
             | News::Started { .. }
             | News::Evaluating { .. }
             | News::Activity(_)

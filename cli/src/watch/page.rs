@@ -5,7 +5,8 @@
 //! address, and its `Origin`, where there is one, this page. The page loads nothing from anywhere else.
 //!
 //! `/events` says `changed` first and whenever more than a point of a curve has changed, and the page then asks for the
-//! whole [`View`](super::board::View) as soon as it has drawn the one before. In between come `step` events.
+//! whole [`View`](super::board::View) as soon as it has drawn the one before. In between come `step` events. `/graph` is
+//! the page that `tfm graph --format html` writes, asked for anew with each version.
 
 use super::board::{Board, News};
 use super::orders::{Order, Orders, QUIT};
@@ -30,7 +31,11 @@ const BEHIND: usize = 256;
 
 /// Nothing from elsewhere, and no page of someone else around this one.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self'; \
-                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                      connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The graph is a page in this page, and asks for nothing.
+const POLICY_WITHIN: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+                             base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 struct Served {
     board: Arc<Board>,
@@ -72,6 +77,7 @@ pub fn serve(port: u16, board: Arc<Board>, orders: Arc<Orders>) -> Result<Socket
     let router = Router::new()
         .route("/", get(page))
         .route("/view", get(async |State(s): State<Arc<Served>>| json(view(&s.board))))
+        .route("/graph", get(graph))
         .route("/events", get(events))
         .route("/images/{number}", get(image))
         .route("/order/{name}", post(order))
@@ -109,15 +115,25 @@ fn is_ours(headers: &HeaderMap, ours: &[String]) -> bool {
 
 /// The page with what is known now in it, so that it is whole at once.
 async fn page(State(served): State<Arc<Served>>) -> Response {
+    // In a script, `<` could begin the end of it.
+    let view = view(&served.board).replace('<', "\\u003c");
+    html(POLICY, PAGE.replacen("/* view */null", &view, 1))
+}
+
+/// The graph of the version that trains.
+async fn graph(State(served): State<Arc<Served>>) -> Response {
+    let picture = served.board.view().picture.to_string();
+    html(POLICY_WITHIN, picture)
+}
+
+fn html(policy: &'static str, text: String) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_SECURITY_POLICY, policy),
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    // In a script, `<` could begin the end of it.
-    let view = view(&served.board).replace('<', "\\u003c");
-    (headers, PAGE.replacen("/* view */null", &view, 1)).into_response()
+    (headers, text).into_response()
 }
 
 fn json(text: String) -> Response {

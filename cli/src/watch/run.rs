@@ -5,7 +5,7 @@ use super::edit::{Edit, Facts};
 use super::files::milliseconds;
 use super::orders::{Order, Orders, QUIT};
 use super::version::{Files, Version, warnings};
-use crate::commands::train;
+use crate::commands::train::{self, Running};
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::values::count;
@@ -19,7 +19,9 @@ use tfm_lang::model::Instance;
 use tfm_lowering::graph::Variable;
 use tfm_runtime::carry::{self, Carry};
 use tfm_runtime::checkpoint::{Progress, Store};
-use tfm_runtime::run::{self, Ended, Engine, Event, Folder, Job, Observer, Outcome, RunError, Summary};
+use tfm_runtime::run::{
+    self, About, Ended, Engine, Event, Folder, Job, Observer, Outcome, Recorder, RunError, Summary,
+};
 use tfm_runtime::tensor::Tensor;
 
 /// How many edits can be undone, and the bytes of weights that are kept for that; one always can.
@@ -115,6 +117,7 @@ pub struct Runner {
     running: Version,
     block: usize,
     folder: Folder,
+    recorder: Option<Recorder>,
     facts: Facts,
     progress: Option<Progress>,
     before: VecDeque<Before>,
@@ -140,6 +143,7 @@ impl Runner {
             running: first,
             block,
             folder,
+            recorder: None,
             facts,
             progress: None,
             before: VecDeque::new(),
@@ -194,11 +198,11 @@ impl Runner {
         (self.progress, self.edits, self.save_soon, self.saved) = (None, 0, false, false);
         self.before.clear();
         (self.rest, self.later) = (Rest::No, None);
-        self.board.tell(News::Run {
-            train: train.name.clone(),
-            folder: self.folder.path().to_path_buf(),
-            greeting: self.greeting(),
-        });
+        let about = train::about(&self.running.compiled, &train, &self.options.settings);
+        let mut recorder = Recorder::open(&self.folder, about.data, None);
+        recorder.describe(0, &about);
+        self.recorder = Some(recorder);
+        self.board.tell(News::Run { train: train.name.clone(), folder: self.folder.path().to_path_buf() });
         self.tell_model();
         notes::of(&self.running.compiled, [&train]).into_iter().for_each(|note| self.board.tell(News::Note(note)));
         Ok(())
@@ -224,7 +228,8 @@ impl Runner {
 
     fn tell_model(&self) {
         let layers = layers(&self.running.compiled.model.instances, &self.running.session.graph().variables);
-        self.board.tell(News::Model(layers));
+        let picture = self.running.pictures.get(&self.block).cloned().unwrap_or_default();
+        self.board.tell(News::Model { layers, greeting: self.greeting(), picture });
     }
 
     /// Runs the loop until it ends or someone has an order.
@@ -255,8 +260,13 @@ impl Runner {
         let train = &model.trains[self.block];
         let feed = train::feed(&self.running.datasets, train, &self.running.session)?;
         let splits: Vec<Vec<String>> = model.data.iter().map(|d| d.splits.clone()).collect();
+        let about = |later: &Later| {
+            later.files.is_some().then(|| train::about(&self.running.compiled, train, &self.options.settings))
+        };
         let mut teller = Teller {
             board: &self.board,
+            recorder: self.recorder.as_mut().expect("a run that has begun has one"),
+            about: self.later.as_ref().and_then(about),
             names: Vec::new(),
             later: &mut self.later,
             save_soon: &mut self.save_soon,
@@ -274,7 +284,9 @@ impl Runner {
             sanity: 0,
             trial: None,
         };
+        let running = Running::begin(&self.folder)?;
         let outcome = run::train(&mut self.running.session, &feed, job, &mut teller);
+        drop(running);
         outcome.map_err(|e| Failure::Message(train::explain(&e, &self.running.compiled.sources)))
     }
 
@@ -522,6 +534,9 @@ fn checksums(when: &'static str, step: u64, variables: &[Variable], tensors: &[T
 /// Tells the board what the loop tells.
 struct Teller<'a> {
     board: &'a Board,
+    recorder: &'a mut Recorder,
+    /// A version that is not yet described in the run's folder.
+    about: Option<About<'a>>,
     names: Vec<String>,
     later: &'a mut Option<Later>,
     save_soon: &'a mut bool,
@@ -530,6 +545,10 @@ struct Teller<'a> {
 
 impl Observer for Teller<'_> {
     fn on(&mut self, event: Event<'_>) {
+        self.recorder.record(&event);
+        if let Some(complaint) = self.recorder.complaint() {
+            self.board.tell(News::Note(complaint));
+        }
         match event {
             Event::Started(s) => {
                 self.names = s.names.clone();
@@ -555,6 +574,9 @@ impl Observer for Teller<'_> {
                     }
                     if let Err(e) = later.write() {
                         self.board.tell(News::Note(e.to_string()));
+                    }
+                    if let Some(about) = self.about.take() {
+                        self.recorder.describe(s.step, &about);
                     }
                 }
             }

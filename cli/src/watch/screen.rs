@@ -313,7 +313,7 @@ mod tests {
         let board = Board::new("net.tfm".into(), Vec::new());
         let first = |board: &Board| picture().lines(&board.view(), 90, 24)[0].clone();
         assert_eq!(first(&board), "tfm watch net.tfm  waiting for a fix");
-        board.tell(News::Run { train: "net".into(), folder: "runs/net/001".into(), greeting: String::new() });
+        board.tell(News::Run { train: "net".into(), folder: "runs/net/001".into() });
         let names = vec!["loss".to_string()];
         board.tell(News::Started { step: 0, total: Some(9), steps_per_epoch: 3, names });
         for step in 1..=5u64 {

@@ -4,6 +4,7 @@
 use crate::commands::train;
 use crate::failure::Failure;
 use crate::output::diagnostics_json;
+use crate::picture::{self, Picture};
 use crate::pipeline::{Compiled, compile};
 use crate::settings::Settings;
 use crate::{starts, target};
@@ -40,6 +41,8 @@ pub struct Version {
     pub digest: u64,
     /// What the folder of a run keeps of it.
     pub files: Arc<Files>,
+    /// The graph of each block as a page, by the index of the block.
+    pub pictures: BTreeMap<usize, Arc<str>>,
     /// When the save was seen.
     pub seen: Instant,
     /// How long checking took, up to the graph.
@@ -200,7 +203,9 @@ impl Maker {
         compiled.graph.to_string().hash(&mut hasher);
         let files = Arc::new(train::run_files(&compiled, &datasets, &session));
         let digest = hasher.finish();
-        Ok(Version { compiled, datasets, stamps, session, epochs, digest, files, seen, checked })
+        let picture = |b: &usize| picture::html(&Picture::of(&compiled, &compiled.model.trains[*b], false)).into();
+        let pictures = blocks.iter().map(|b| (*b, picture(b))).collect();
+        Ok(Version { compiled, datasets, stamps, session, epochs, digest, files, pictures, seen, checked })
     }
 
     /// The blocks that are to be trained; the one that trains now must be among them.

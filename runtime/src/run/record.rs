@@ -6,14 +6,14 @@ use super::{Event, Folder, Observer, RunError};
 use tfm_lang::model::{DataSpec, Train, VariableKind};
 use tfm_lowering::graph::Graph;
 
-/// Writes down what it is told, and hands it on.
-pub struct Recorder<'a> {
-    next: &'a mut dyn Observer,
-    folder: &'a Folder,
-    data: &'a DataSpec,
+/// Writes down what a run tells, over all the loops that it has.
+pub struct Recorder {
+    folder: Folder,
+    data: DataSpec,
     board: Option<TensorBoard>,
     names: Vec<String>,
     histograms: Option<u64>,
+    complaint: Option<String>,
 }
 
 /// What a run is about, for those who look at it later.
@@ -26,36 +26,45 @@ pub struct About<'a> {
     pub graph: &'a Graph,
     /// Texts by their names: the sources, the settings.
     pub texts: Vec<(String, String)>,
-    /// The steps between two histograms of the parameters; `None` for no histograms.
-    pub histograms: Option<u64>,
-    /// True for a run that goes on: its texts and its graph are there.
-    pub goes_on: bool,
 }
 
-impl<'a> Recorder<'a> {
-    /// Opens an event file in the run's folder. What cannot be written there is told as a note, once; the run goes on.
-    pub fn new(next: &'a mut dyn Observer, folder: &'a Folder, about: &About<'a>) -> Recorder<'a> {
-        let mut recorder =
-            Recorder { next, folder, data: about.data, board: None, names: Vec::new(), histograms: about.histograms };
-        match TensorBoard::create(folder.path()) {
-            Ok(board) => recorder.board = Some(board),
-            Err(e) => recorder.failed(&e),
-        }
-        if !about.goes_on {
-            recorder.write(|board| {
-                for (name, text) in &about.texts {
-                    board.text(name, 0, text)?;
-                }
-                board.graph(about.graph, about.train)?;
-                board.flush()
-            });
-        }
-        recorder
+impl Recorder {
+    /// Opens an event file in the run's folder, for a block that trains on this data; `histograms` are the steps between
+    /// two histograms of the parameters, `None` for no histograms. What cannot be written is a [`Recorder::complaint`];
+    /// the run goes on.
+    pub fn open(folder: &Folder, data: &DataSpec, histograms: Option<u64>) -> Recorder {
+        let (board, complaint) = match TensorBoard::create(folder.path()) {
+            Ok(board) => (Some(board), None),
+            Err(e) => (None, Some(no_more(&e))),
+        };
+        Recorder { folder: folder.clone(), data: data.clone(), board, names: Vec::new(), histograms, complaint }
+    }
+
+    /// Writes what is run from this step on.
+    pub fn describe(&mut self, step: u64, about: &About<'_>) {
+        self.data = about.data.clone();
+        self.write(|board| {
+            for (name, text) in &about.texts {
+                board.text(name, step, text)?;
+            }
+            board.graph(about.graph, about.train)?;
+            board.flush()
+        });
+    }
+
+    /// What could not be written since this was last asked, in words.
+    pub fn complaint(&mut self) -> Option<String> {
+        self.complaint.take()
+    }
+
+    /// An observer that has everything written down, and hands it on.
+    pub fn before<'a>(&'a mut self, next: &'a mut dyn Observer) -> Recording<'a> {
+        Recording { recorder: self, next }
     }
 
     fn failed(&mut self, error: &RunError) {
         self.board = None;
-        self.next.on(Event::Note(&format!("note: there will be no further events for TensorBoard: {error}")));
+        self.complaint = Some(no_more(error));
     }
 
     fn write(&mut self, f: impl FnOnce(&mut TensorBoard) -> Result<(), RunError>) {
@@ -66,30 +75,21 @@ impl<'a> Recorder<'a> {
     }
 
     fn table(&mut self, step: u64, name: &str, values: &crate::tensor::Tensor) {
-        let table = Table::of(name, values, self.data);
+        let table = Table::of(name, values, &self.data);
         let kind = if table.is_square() { "confusion" } else { "tables" };
         let file = format!("{kind}/{name}-step-{step:06}");
         let written = self.folder.write(&format!("{file}.csv"), table.csv().as_bytes());
         let written = written.and_then(|()| self.folder.write(&format!("{file}.svg"), table.svg().as_bytes()));
         if let Err(e) = written {
-            self.next.on(Event::Note(&format!("note: {name} was not written: {e}")));
+            self.complaint = Some(format!("note: {name} was not written: {e}"));
         }
         let (tag, png) = (tag(name), table.png());
         self.write(|board| board.image(&tag, step, &png));
     }
-}
 
-/// `test/loss` for `test.loss`: what stands before the slash is a group.
-fn tag(metric: &str) -> String {
-    match metric.split_once('.') {
-        Some((split, name)) => format!("{split}/{name}"),
-        None => format!("train/{metric}"),
-    }
-}
-
-impl Observer for Recorder<'_> {
-    fn on(&mut self, event: Event<'_>) {
-        match event {
+    /// Writes down what is told.
+    pub fn record(&mut self, event: &Event<'_>) {
+        match *event {
             Event::Started(started) => self.names = started.names.iter().map(|n| tag(n)).collect(),
             Event::Step(stepped) => {
                 if let Some(values) = stepped.values {
@@ -124,16 +124,43 @@ impl Observer for Recorder<'_> {
             }),
             Event::Evaluating { .. } | Event::Saved { .. } | Event::Note(_) => {}
         }
+    }
+}
+
+/// `test/loss` for `test.loss`: what stands before the slash is a group.
+fn tag(metric: &str) -> String {
+    match metric.split_once('.') {
+        Some((split, name)) => format!("{split}/{name}"),
+        None => format!("train/{metric}"),
+    }
+}
+
+/// See [`Recorder::before`].
+pub struct Recording<'a> {
+    recorder: &'a mut Recorder,
+    next: &'a mut dyn Observer,
+}
+
+impl Observer for Recording<'_> {
+    fn on(&mut self, event: Event<'_>) {
+        self.recorder.record(&event);
+        if let Some(complaint) = self.recorder.complaint() {
+            self.next.on(Event::Note(&complaint));
+        }
         self.next.on(event);
     }
 
     fn wants_variables(&self, step: u64) -> bool {
-        let wanted = self.histograms.is_some_and(|every| step.is_multiple_of(every.max(1)));
-        (wanted && self.board.is_some()) || self.next.wants_variables(step)
+        let wanted = self.recorder.histograms.is_some_and(|every| step.is_multiple_of(every.max(1)));
+        (wanted && self.recorder.board.is_some()) || self.next.wants_variables(step)
     }
 }
 
-impl Drop for Recorder<'_> {
+fn no_more(error: &RunError) -> String {
+    format!("note: there will be no further events for TensorBoard: {error}")
+}
+
+impl Drop for Recorder {
     fn drop(&mut self) {
         self.write(TensorBoard::flush);
     }

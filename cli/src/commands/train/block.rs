@@ -82,9 +82,12 @@ impl Block<'_> {
         let (splits, stop, hand_over) = (&splits, &*stop, &AtomicBool::new(false));
         let save_soon = false;
         let job = Job { train, splits, folder: &folder, max_steps, from, stop, hand_over, save_soon, sanity, trial };
-        let about = self.about(goes_on);
-        let mut recorder = Recorder::new(&mut *observer, &folder, &about);
-        let outcome = run::train(session, &feed, job, &mut recorder);
+        let about = about(self.compiled, train, &command.settings);
+        let mut recorder = Recorder::open(&folder, about.data, command.histograms);
+        if !goes_on {
+            recorder.describe(0, &about);
+        }
+        let outcome = run::train(session, &feed, job, &mut recorder.before(&mut *observer));
         drop(recorder);
         drop(observer);
         drop(running);
@@ -171,33 +174,6 @@ impl Block<'_> {
         let info = run_info(self.compiled, train, self.directory, &self.command.settings);
         folder.write_json("run.json", &info)?;
         Ok(folder)
-    }
-
-    /// What the run is about, for who looks at it in a viewer.
-    fn about(&self, goes_on: bool) -> About<'_> {
-        let train = &self.compiled.model.trains[self.train];
-        let fenced = |text: &str| text.lines().map(|l| format!("    {l}\n")).collect::<String>();
-        let sources = self.compiled.source_files();
-        let mut texts: Vec<(String, String)> =
-            sources.iter().map(|(name, text)| (format!("source/{}", name.display()), fenced(text))).collect();
-        let set = self.command.settings.set.iter().map(|(name, value)| format!("| {name} | {value} |\n"));
-        let settings = format!(
-            "| setting | value |\n|---|---|\n| seed | {} |\n| batch | {} |\n| threads | {} |\n| parameters | {} |\n{}",
-            train.seed,
-            train.batch,
-            self.command.settings.threads(),
-            count(self.compiled.parameters()),
-            set.collect::<String>()
-        );
-        texts.push(("settings".into(), settings));
-        About {
-            train,
-            data: &self.compiled.model.data[train.data.data],
-            graph: &self.compiled.graph,
-            texts,
-            histograms: self.command.histograms,
-            goes_on,
-        }
     }
 
     /// What is trained, on what, where it goes.
@@ -320,6 +296,25 @@ pub fn run_files(
     files
 }
 
+/// What a run is about, for who looks at it in a viewer.
+pub fn about<'a>(compiled: &'a Compiled, train: &'a model::Train, settings: &Settings) -> About<'a> {
+    let fenced = |text: &str| text.lines().map(|l| format!("    {l}\n")).collect::<String>();
+    let sources = compiled.source_files();
+    let mut texts: Vec<(String, String)> =
+        sources.iter().map(|(name, text)| (format!("source/{}", name.display()), fenced(text))).collect();
+    let set = settings.set.iter().map(|(name, value)| format!("| {name} | {value} |\n"));
+    let table = format!(
+        "| setting | value |\n|---|---|\n| seed | {} |\n| batch | {} |\n| threads | {} |\n| parameters | {} |\n{}",
+        train.seed,
+        train.batch,
+        settings.threads(),
+        count(compiled.parameters()),
+        set.collect::<String>()
+    );
+    texts.push(("settings".into(), table));
+    About { train, data: &compiled.model.data[train.data.data], graph: &compiled.graph, texts }
+}
+
 /// `run.json` of a run that begins now.
 pub fn run_info(compiled: &Compiled, train: &model::Train, directory: &Path, settings: &Settings) -> RunInfo {
     let files = compiled.source_files();
@@ -337,16 +332,17 @@ pub fn run_info(compiled: &Compiled, train: &model::Train, directory: &Path, set
 
 /// The file `running` in a run's folder, with the number of the process: it is there while the run goes on, and after
 /// the process was killed.
-struct Running<'a>(&'a Folder);
+pub struct Running(Folder);
 
-impl Running<'_> {
-    fn begin(folder: &Folder) -> Result<Running<'_>, Failure> {
+impl Running {
+    /// Writes it.
+    pub fn begin(folder: &Folder) -> Result<Running, Failure> {
         folder.write(RUNNING, std::process::id().to_string().as_bytes())?;
-        Ok(Running(folder))
+        Ok(Running(folder.clone()))
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
         // At worst the run is taken for one that was killed.
         let _ = std::fs::remove_file(self.0.path().join(RUNNING));
