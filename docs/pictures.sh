@@ -20,7 +20,6 @@ photograph() {
 }
 
 "$tfm" graph examples/02_mnist_convnet.tfm --format svg --output "$to/convnet.svg"
-"$tfm" graph examples/09_vit.tfm --format svg --output "$to/vit.svg"
 "$tfm" graph examples/09_vit.tfm --format html --output "$work/vit.html"
 photograph "file://$work/vit.html" "$to/page.png" 1400,860
 photograph "file://$work/vit.html" "$to/page-dark.png" 1400,860 --blink-settings=preferredColorScheme=0
