@@ -85,6 +85,7 @@ fn sarif_holds_against_its_schema() {
     for result in results {
         let rule = &run["tool"]["driver"]["rules"][result["ruleIndex"].as_u64().unwrap() as usize];
         assert_eq!(rule["id"], result["ruleId"]);
+        assert_eq!(rule["defaultConfiguration"]["level"], result["level"], "nothing is set otherwise here");
         assert!(rule["shortDescription"]["text"].as_str().is_some_and(|t| !t.is_empty()));
     }
     // Nothing found is a report too.

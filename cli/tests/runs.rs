@@ -76,6 +76,12 @@ fn runs_are_listed_compared_and_shown() {
     assert_eq!(words(&text, "const width"), ["const", "width", "8", "12", "8"], "{text}");
     assert_eq!(words(&text, "seed"), ["seed", "0", "7", "0"], "{text}");
     assert!(!text.contains("\nepochs") && !text.contains("\noptimizer"), "what is the same is left out: {text}");
+    for (metric, sign) in [("test.loss", -1.0), ("test.accuracy", 1.0)] {
+        let cells = words(&text, &format!("best {metric}")).split_off(2);
+        let number = |cell: &str| sign * cell.trim_start_matches('*').parse::<f64>().unwrap();
+        let best = cells.iter().map(|c| number(c)).fold(f64::NEG_INFINITY, f64::max);
+        assert!(cells.iter().filter(|c| c.starts_with('*')).all(|c| number(c) == best), "{text}");
+    }
     assert_eq!(line(&text, "best test.loss").matches('*').count(), 1, "{text}");
 
     let text = good(dir, "runs show net");
