@@ -166,14 +166,52 @@ const CASES: &[(&str, &str, &str)] = &[
         "%n = negate(%x) : f32[B, 4]\n%y = sum(%n, axis: [0], keep: false) : f32[4]",
         "%t = sum(%x, axis: [0], keep: false) : f32[4]\n%y = negate(%t) : f32[4]",
     ),
+    ("add-twice", "%y = add(%s, %s) : f32[]", "%k = constant 2.0 : f32[]\n%y = multiply(%s, %k) : f32[]"),
+    (
+        "keep-later",
+        "%y = max(%x, axis: [0], keep: true) : f32[1, 4]",
+        "%m = max(%x, axis: [0], keep: false) : f32[4]\n%y = reshape(%m, to: [1, 4]) : f32[1, 4]",
+    ),
+    (
+        "ones-later",
+        "%r = reshape(%row, to: [1, 4]) : f32[1, 4]
+         %b = broadcast(%s, to: [1, 4]) : f32[1, 4]
+         %y = multiply(%r, %b) : f32[1, 4]",
+        "%b = broadcast(%s, to: [4]) : f32[4]
+         %m = multiply(%row, %b) : f32[4]
+         %y = reshape(%m, to: [1, 4]) : f32[1, 4]",
+    ),
+    (
+        "sum-of-deviations",
+        "%t = sum(%x, axis: [0], keep: true) : f32[1, 4]
+         %n = constant size B : f32[]
+         %k = broadcast(%n, to: [1, 4]) : f32[1, 4]
+         %m = divide(%t, %k) : f32[1, 4]
+         %r = broadcast(%m, to: [B, 4]) : f32[B, 4]
+         %d = subtract(%x, %r) : f32[B, 4]
+         %y = sum(%d, axis: [0], keep: false) : f32[4]",
+        "%z = constant 0.0 : f32[]\n%y = broadcast(%z, to: [4]) : f32[4]",
+    ),
+    (
+        "sum-of-deviations",
+        "%t = sum(%x, axis: [1], keep: false) : f32[B]
+         %k = constant 4.0 : f32[]
+         %b = broadcast(%k, to: [B]) : f32[B]
+         %m = divide(%t, %b) : f32[B]
+         %k1 = reshape(%m, to: [B, 1]) : f32[B, 1]
+         %r = broadcast(%k1, to: [B, 4]) : f32[B, 4]
+         %d = subtract(%x, %r) : f32[B, 4]
+         %y = sum(%d, axis: [1], keep: false) : f32[B]",
+        "%z = constant 0.0 : f32[]\n%y = broadcast(%z, to: [B]) : f32[B]",
+    ),
     (
         "sum-of-scaled",
         "%r = broadcast(%row, to: [B, 4]) : f32[B, 4]
          %p = multiply(%r, %x) : f32[B, 4]
          %y = sum(%p, axis: [0], keep: true) : f32[1, 4]",
-        "%t = sum(%x, axis: [0], keep: true) : f32[1, 4]
-         %k = reshape(%row, to: [1, 4]) : f32[1, 4]
-         %y = multiply(%t, %k) : f32[1, 4]",
+        "%t = sum(%x, axis: [0], keep: false) : f32[4]
+         %k = multiply(%t, %row) : f32[4]
+         %y = reshape(%k, to: [1, 4]) : f32[1, 4]",
     ),
     (
         "sum-of-scaled",

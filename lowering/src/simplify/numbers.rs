@@ -33,7 +33,7 @@ fn become_(rw: &mut Rewriter, node: &Node, name: &str, args: Vec<Value>) -> Opti
     Some(rw.primitive(name, args, Attrs::new(), node.ty.clone(), node))
 }
 
-fn zeros(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+pub(super) fn zeros(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let zero = rw.number(0.0, node);
     Some(rw.broadcast_like(zero, node))
 }
@@ -49,6 +49,16 @@ pub(super) fn add_negated(rw: &mut Rewriter, node: &Node) -> Option<Value> {
         (Some(x), None) => become_(rw, node, "subtract", vec![b, x]),
         (None, None) => None,
     }
+}
+
+pub(super) fn add_twice(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let [a, b] = node.args[..] else { return None };
+    if a != b || !node.ty.dtype.is_float() {
+        return None;
+    }
+    let two = rw.number(2.0, node);
+    let two = rw.broadcast_like(two, node);
+    become_(rw, node, "multiply", vec![a, two])
 }
 
 pub(super) fn subtract_zero(rw: &mut Rewriter, node: &Node) -> Option<Value> {

@@ -2,7 +2,8 @@
 //! [`super::rules`].
 
 use super::Rewriter;
-use super::shapes::axes;
+use super::numbers::zeros;
+use super::shapes::{axes, reduced};
 use crate::graph::make::{is_elementwise, sizes};
 use crate::graph::{Node, Op, Type, Value};
 use tfm_lang::dim::Dim;
@@ -68,10 +69,7 @@ pub(super) fn fold_repeated(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let source = repeated(rw, x)?;
     let shape = rw.graph.ty(x).shape.clone();
     let sizes_of = aligned(&rw.graph.ty(source).shape, shape.len());
-    let gone: Vec<usize> = match sizes(attrs, "axis") {
-        Some(given) if !given.is_empty() => axes(given, shape.len())?,
-        _ => (0..shape.len()).collect(),
-    };
+    let gone = reduced(attrs, shape.len())?;
     let one = Dim::constant(1);
     if &**name == "sum" && !node.ty.dtype.is_float() || gone.iter().any(|a| sizes_of[*a] != one) {
         return None;
@@ -100,16 +98,63 @@ pub(super) fn sum_of_negated(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     Some(rw.primitive("negate", vec![sum], Attrs::new(), node.ty.clone(), node))
 }
 
+pub(super) fn sum_of_deviations(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let Op::Primitive(_, attrs) = &node.op else { return None };
+    let (args, _) = rw.graph.is_primitive(*node.args.first()?, "subtract").filter(|_| node.ty.dtype.is_float())?;
+    let [x, mean] = args[..] else { return None };
+    let shape = &rw.graph.ty(x).shape;
+    let gone = reduced(attrs, shape.len())?;
+    let count = gone.iter().fold(Dim::constant(1), |n, a| n.mul(&shape[*a]));
+    let is_sum = |v: Value| {
+        let of = rw.graph.is_primitive(bare(rw, v), "sum").filter(|(args, _)| args[0] == x);
+        of.and_then(|(_, attrs)| reduced(attrs, shape.len())).as_ref() == Some(&gone)
+    };
+    let is_count = |v: Value| match (&rw.graph.node(v).op, count.as_constant()) {
+        (Op::Constant(Literal::Dim(n)), _) => *n == count,
+        (Op::Constant(Literal::Number(x)), Some(n)) => *x == n as f64,
+        _ => false,
+    };
+    let is_inverse = |v: Value| match (rw.graph.is_primitive(bare(rw, v), "divide"), count.as_constant()) {
+        (Some((args, _)), _) => rw.known(args[0]) == Some(1.0) && is_count(args[1]),
+        (None, Some(n)) => rw.known(v).is_some_and(|known| known as f32 == (1.0 / n as f64) as f32),
+        (None, None) => false,
+    };
+    let mean_of = bare(rw, mean);
+    let holds = match (rw.graph.is_primitive(mean_of, "multiply"), rw.graph.is_primitive(mean_of, "divide")) {
+        (Some((args, _)), _) => {
+            let (a, b) = (args[0], args[1]);
+            is_sum(a) && is_inverse(b) || is_sum(b) && is_inverse(a)
+        }
+        (_, Some((args, _))) => is_sum(args[0]) && is_count(bare(rw, args[1])),
+        _ => false,
+    };
+    // The mean of each place is that of its own elements where all other axes are as they were.
+    let aligned_to = |v: Value| {
+        let source = repeated(rw, v)?;
+        let sizes = aligned(&rw.graph.ty(source).shape, shape.len());
+        Some(
+            (0..shape.len())
+                .all(|a| if gone.contains(&a) { sizes[a] == Dim::constant(1) } else { sizes[a] == shape[a] }),
+        )
+    };
+    if holds && aligned_to(mean) == Some(true) { zeros(rw, node) } else { None }
+}
+
+/// What a value repeats or shows in another shape.
+fn bare(rw: &Rewriter, mut v: Value) -> Value {
+    while let Some((args, _)) = ["broadcast", "reshape"].iter().find_map(|name| rw.graph.is_primitive(v, name)) {
+        v = args[0];
+    }
+    v
+}
+
 pub(super) fn sum_of_scaled(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let Op::Primitive(_, attrs) = &node.op else { return None };
     let product = *node.args.first()?;
     let (args, _) = rw.graph.is_primitive(product, "multiply").filter(|_| node.ty.dtype.is_float())?;
     let [a, b] = args[..] else { return None };
     let shape = rw.graph.ty(product).shape.clone();
-    let gone: Vec<usize> = match sizes(attrs, "axis") {
-        Some(given) if !given.is_empty() => axes(given, shape.len())?,
-        _ => (0..shape.len()).collect(),
-    };
+    let gone = reduced(attrs, shape.len())?;
     let one = Dim::constant(1);
     // What is the same along the axes that go.
     let scale = |v: Value| {
@@ -269,10 +314,7 @@ pub(super) fn log_sum_exp(rw: &mut Rewriter, node: &Node) -> Option<Value> {
         return None;
     }
     let of = rw.graph.ty(x).clone();
-    let axis = match sizes(&attrs, "axis") {
-        Some(given) if !given.is_empty() => axes(given, of.shape.len())?,
-        _ => (0..of.shape.len()).collect(),
-    };
+    let axis = reduced(&attrs, of.shape.len())?;
     let mut shape = of.shape.clone();
     axis.iter().for_each(|a| shape[*a] = Dim::constant(1));
     let along = axis.iter().map(|a| Dim::constant(*a as i64)).collect();
@@ -291,11 +333,9 @@ pub(super) fn log_sum_exp(rw: &mut Rewriter, node: &Node) -> Option<Value> {
 /// True for a difference with the largest of something, which is how sums of exponentials are kept from overflowing.
 fn is_shifted(rw: &Rewriter, x: Value) -> bool {
     let Some((args, _)) = rw.graph.is_primitive(x, "subtract") else { return false };
-    let mut b = args[1];
-    while let Some((args, _)) =
-        ["broadcast", "reshape", "stop_gradient"].iter().find_map(|n| rw.graph.is_primitive(b, n))
-    {
-        b = args[0];
+    let mut b = bare(rw, args[1]);
+    if let Some((args, _)) = rw.graph.is_primitive(b, "stop_gradient") {
+        b = bare(rw, args[0]);
     }
     rw.graph.is_primitive(b, "max").is_some()
 }

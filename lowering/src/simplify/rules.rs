@@ -27,6 +27,8 @@ pub const RULES: &[Rule] = &[
     Rule { name: "add-zero", on: &["add"], apply: numbers::add_zero },
     // x + negate(y) → x - y
     Rule { name: "add-negated", on: &["add"], apply: numbers::add_negated },
+    // x + x → x * 2, for floating x
+    Rule { name: "add-twice", on: &["add"], apply: numbers::add_twice },
     // x - 0 → x
     Rule { name: "subtract-zero", on: &["subtract"], apply: numbers::subtract_zero },
     // 0 - x → negate(x), up to the sign of a zero
@@ -73,6 +75,9 @@ pub const RULES: &[Rule] = &[
     Rule { name: "move-scalar", on: &["reshape", "transpose", "reverse", "slice"], apply: shapes::move_scalar },
     // f(broadcast(a), broadcast(b)) → broadcast(f(a, b)), for elementwise f and scalars
     Rule { name: "scalars-stay-scalar", on: &[""], apply: shapes::scalars_stay_scalar },
+    // f(reshape(a), broadcast(s)) → reshape(f(a, broadcast(s))), for elementwise f, scalars and a reshape that only adds
+    // axes of size 1
+    Rule { name: "ones-later", on: &[""], apply: shapes::ones_later },
     // f(broadcast(a), broadcast(b)) → broadcast(f(a, b)) where both repeat along an axis, for elementwise f
     Rule { name: "repeat-later", on: &[""], apply: repeats::repeat_later },
     // x / broadcast(b) → x * broadcast(1 / b), up to a rounding, for floating b that is no literal and not so near 0
@@ -88,6 +93,10 @@ pub const RULES: &[Rule] = &[
     Rule { name: "log-sum-exp", on: &["log"], apply: repeats::log_sum_exp },
     // pick(f(x, broadcast(b)), i) → f(pick(x, i), b), for elementwise f and b the same along the last axis
     Rule { name: "pick-first", on: &["pick"], apply: repeats::pick_first },
+    // sum(x), max(x) and min(x) that keep their axes → reshape of those that do not, so that one serves both
+    Rule { name: "keep-later", on: &["sum", "max", "min"], apply: shapes::keep_later },
+    // sum(x - broadcast(mean(x))) → 0, the mean being taken along the axes that go: of what a variance sends back
+    Rule { name: "sum-of-deviations", on: &["sum"], apply: repeats::sum_of_deviations },
     // sum(negate(x)) → negate(sum(x))
     Rule { name: "sum-of-negated", on: &["sum"], apply: repeats::sum_of_negated },
     // sum(x * broadcast(b)) → sum(x) * b, up to rounding, for floating b the same along the axes that go

@@ -85,8 +85,40 @@ pub(super) fn scalars_stay_scalar(rw: &mut Rewriter, node: &Node) -> Option<Valu
     Some(rw.broadcast_like(value, node))
 }
 
-/// The axes that a `sum` runs over: all when none is named.
-fn summed(attrs: &Attrs, rank: usize) -> Option<Vec<usize>> {
+pub(super) fn ones_later(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let Op::Primitive(name, attrs) = &node.op else { return None };
+    if node.args.is_empty() || !is_elementwise(name) {
+        return None;
+    }
+    let one = Dim::constant(1);
+    let bare = |shape: &[Dim]| shape.iter().filter(|n| **n != one).cloned().collect::<Vec<_>>();
+    let source = |rw: &Rewriter, v: Value| rw.graph.is_primitive(v, "reshape").map(|(args, _)| args[0]);
+    let first = node.args.iter().find_map(|a| source(rw, *a))?;
+    let shape = rw.graph.ty(first).shape.clone();
+    if shape.len() >= node.ty.shape.len() || bare(&shape) != bare(&node.ty.shape) {
+        return None;
+    }
+    let fits = |rw: &Rewriter, v: Value| match source(rw, v) {
+        Some(from) => rw.graph.ty(from).shape == shape,
+        None => rw.scalar(v).is_some(),
+    };
+    if !node.args.iter().all(|a| fits(rw, *a)) {
+        return None;
+    }
+    let mut args = Vec::with_capacity(node.args.len());
+    for arg in &node.args {
+        let like = Node { ty: Type { dtype: rw.graph.ty(*arg).dtype, shape: shape.clone() }, ..node.clone() };
+        args.push(match (source(rw, *arg), rw.scalar(*arg)) {
+            (Some(from), _) => from,
+            (None, scalar) => rw.broadcast_like(scalar?, &like),
+        });
+    }
+    let value = rw.primitive(name, args, attrs.clone(), Type { dtype: node.ty.dtype, shape }, node);
+    Some(rw.reshape_like(value, node))
+}
+
+/// The axes that a reduction runs over: all when none is named.
+pub(super) fn reduced(attrs: &Attrs, rank: usize) -> Option<Vec<usize>> {
     match sizes(attrs, "axis") {
         Some(given) if !given.is_empty() => axes(given, rank),
         _ => Some((0..rank).collect()),
@@ -97,8 +129,22 @@ pub(super) fn sum_nothing(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let x = *node.args.first()?;
     let shape = &rw.graph.ty(x).shape;
     let one = Dim::constant(1);
-    let nothing = summed(attrs(node)?, shape.len())?.iter().all(|a| shape[*a] == one);
+    let nothing = reduced(attrs(node)?, shape.len())?.iter().all(|a| shape[*a] == one);
     if nothing { Some(rw.reshape_like(x, node)) } else { None }
+}
+
+pub(super) fn keep_later(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let Op::Primitive(name, attrs) = &node.op else { return None };
+    if attr(attrs, "keep") != Some(&Attr::Bool(true)) {
+        return None;
+    }
+    let x = *node.args.first()?;
+    let gone = reduced(attrs, rw.graph.ty(x).shape.len())?;
+    let shape = node.ty.shape.iter().enumerate().filter(|(a, _)| !gone.contains(a)).map(|(_, n)| n.clone()).collect();
+    let mut attrs = attrs.clone();
+    attrs.iter_mut().filter(|(name, _)| &**name == "keep").for_each(|(_, keep)| *keep = Attr::Bool(false));
+    let short = rw.primitive(name, vec![x], attrs, Type { dtype: node.ty.dtype, shape }, node);
+    Some(rw.reshape_like(short, node))
 }
 
 pub(super) fn sum_to(rw: &mut Rewriter, node: &Node) -> Option<Value> {

@@ -111,6 +111,10 @@ struct Program {
     /// Chunks where there are totals.
     pieces: usize,
     inputs: Vec<Input>,
+    /// How many registers there are.
+    registers: usize,
+    /// True where the coordinates of a tile's first element are asked for.
+    strided: bool,
     constants: Vec<(u16, [u8; 8], usize)>,
     /// From scalars alone: once per chunk.
     fixed: Vec<Op>,

@@ -11,9 +11,6 @@ use tfm_lang::types::DType;
 use tfm_lowering::plan::program::Width;
 use tfm_lowering::plan::{Fused, Instruction, Value};
 
-/// Bytes of a register's buffer.
-const SLOT: usize = TILE * 8;
-
 /// Compiles a program, and says how much memory of its own each thread needs.
 pub(super) fn compile(fused: &Fused, call: &Call<'_>) -> Result<(Program, usize), String> {
     let dtypes = register_types(fused, call)?;
@@ -129,6 +126,8 @@ impl<'a> Compiler<'a> {
             chunk: 1,
             pieces: fused.pieces(),
             inputs,
+            registers: 0,
+            strided: false,
             constants: Vec::new(),
             fixed: Vec::new(),
             phases,
@@ -228,15 +227,60 @@ impl<'a> Compiler<'a> {
     }
 
     fn finish(mut self) -> (Program, usize) {
+        self.pairs();
         self.outputs();
         self.loads();
-        let table = (self.registers * 8).next_multiple_of(64);
+        let table = ((self.registers + self.fused.inputs) * 8).next_multiple_of(64);
         let bytes = self.buffers(table);
         let program = &mut self.program;
+        program.registers = self.registers;
+        program.strided = !program.totals.is_empty() || program.inputs.iter().any(|i| i.load == Load::Strided);
         let ops: usize = program.phases.iter().map(|p| p.micros.len()).sum();
         let least = if program.block > TILE { 1 } else { 4 };
         program.chunk = (CHUNK_WORK / (ops + self.fused.inputs).max(1) / program.block).clamp(least, 64);
         (self.program, bytes)
+    }
+
+    /// Puts an operation whose result only one other reads into the loop of that one: a register less is written and read.
+    fn pairs(&mut self) {
+        let mut readers = vec![0; self.registers];
+        let phases = &self.program.phases;
+        let rows =
+            phases.iter().flat_map(|p| p.by_row.iter().flat_map(|op| op.args).chain(p.repeats.iter().map(|r| r.0)));
+        rows.chain(self.fused.outputs.iter().copied()).for_each(|r| readers[usize::from(r)] += 2);
+        for micro in phases.iter().flat_map(|p| &p.micros) {
+            let mut read = reads(micro).to_vec();
+            read.sort_unstable();
+            read.dedup();
+            read.into_iter().for_each(|r| readers[usize::from(r)] += 1);
+        }
+        let names = &self.program.names;
+        for phase in &mut self.program.phases {
+            // The operations so far that are no pair, by the register that they make.
+            let mut single: Vec<Option<usize>> = vec![None; self.registers];
+            let mut gone = vec![false; phase.micros.len()];
+            for at in 0..phase.micros.len() {
+                let Micro::Op(op) = &phase.micros[at] else { continue };
+                let [a, b, _] = op.args;
+                let join = |from: u16, other: u16, behind: bool| {
+                    let made = single[usize::from(from)].filter(|_| readers[usize::from(from)] == 1 && a != b)?;
+                    let Micro::Op(first) = &phase.micros[made] else { return None };
+                    let whole = [from, op.out].iter().all(|r| self.dtypes[usize::from(*r)] == DType::F32);
+                    let tile = elementwise::pair(&names[first.name], &names[op.name], behind, self.call.path);
+                    let args = [first.args[0], first.args[1], other];
+                    tile.filter(|_| whole).map(|tile| (made, Op { tile, args, out: op.out, name: op.name }))
+                };
+                match join(a, b, false).or_else(|| join(b, a, true)) {
+                    Some((made, both)) => {
+                        gone[made] = true;
+                        phase.micros[at] = Micro::Op(both);
+                    }
+                    None => single[usize::from(op.out)] = Some(at),
+                }
+            }
+            let mut gone = gone.into_iter();
+            phase.micros.retain(|_| !gone.next().unwrap_or(false));
+        }
     }
 
     /// Results are written in place when an instruction makes them for each tile anew and nothing that is still read
@@ -295,13 +339,15 @@ impl<'a> Compiler<'a> {
     /// thread's memory.
     fn buffers(&mut self, table: usize) -> usize {
         let Compiler { program, dtypes, .. } = self;
+        // No larger than they need be: buffers 4096 bytes apart share the sets of the first cache when half of each is used.
+        let slot = TILE * dtypes.iter().map(|d| d.bytes()).max().unwrap_or(1);
         let mut end = table;
         let mut take = |bytes: usize| {
             end += bytes.next_multiple_of(64);
             end - bytes.next_multiple_of(64)
         };
         for (i, input) in program.inputs.iter_mut().enumerate().filter(|(_, input)| input.load != Load::Direct) {
-            input.buffer = take(SLOT);
+            input.buffer = take(slot);
             program.buffers.push((i as u16, input.buffer));
         }
         let fixed = program.fixed.iter().map(|op| op.out).chain(program.constants.iter().map(|c| c.0));
@@ -309,7 +355,7 @@ impl<'a> Compiler<'a> {
         let by_row = program.phases.iter().flat_map(|p| p.by_row.iter().map(|op| op.out));
         let folded = program.phases.iter().flat_map(|p| p.row_folds().map(|f| f.2));
         let kept: Vec<u16> = fixed.chain(repeats).chain(by_row).chain(folded).collect();
-        program.buffers.extend(kept.into_iter().map(|r| (r, take(SLOT))));
+        program.buffers.extend(kept.into_iter().map(|r| (r, take(slot))));
         for phase in &mut program.phases {
             for micro in &mut phase.micros {
                 if let Micro::Row { state, .. } = micro {
@@ -350,7 +396,7 @@ impl<'a> Compiler<'a> {
                     program.whole_rows.push((op.out, take(program.length * bytes), bytes));
                 } else {
                     // Taken before those of the arguments are given back: a loop never writes what it reads.
-                    let buffer = free.pop().unwrap_or_else(|| take(SLOT));
+                    let buffer = free.pop().unwrap_or_else(|| take(slot));
                     held.push((op.out, buffer));
                     program.buffers.push((op.out, buffer));
                 }

@@ -1,6 +1,6 @@
 //! How the inputs of a program reach its registers.
 
-use crate::cpu::view::{Walk, contiguous, place};
+use crate::cpu::view::{MAX_RANK, Walk, contiguous, coordinates};
 
 /// How an input reaches its register.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -14,6 +14,9 @@ pub(super) enum Load {
     /// Pointed into where a tile lies in one run, else copied run by run.
     Strided,
 }
+
+/// No place of an element: offsets are within a space.
+pub(super) const NOTHING: isize = isize::MIN;
 
 /// An input of a program: one number for each element, or for each row.
 pub(super) struct Input {
@@ -42,32 +45,59 @@ impl Input {
         Input { load, bytes, shape: shape.to_vec(), strides, buffer: 0 }
     }
 
-    /// The elements from number `start` on: where they lie in order, or a copy of them in `buffer`.
+    /// The elements from number `start` on: where they lie in order, or a copy of them in `buffer`. `filled` is the
+    /// place of the one element that fills the buffer, [`NOTHING`] where it holds something else.
     ///
     /// # Safety
-    /// The view is inside its space, and the buffer has room.
+    /// The view is inside its space, the buffer has room for `room` elements, no less than `n`, and the coordinates are
+    /// those of the first element.
     #[inline]
-    pub unsafe fn at(&self, from: *const u8, start: usize, n: usize, buffer: *mut u8) -> *mut u8 {
+    pub unsafe fn at(
+        &self,
+        from: *const u8,
+        (start, n): (usize, usize),
+        coordinates: &[usize; MAX_RANK],
+        (buffer, room, filled): (*mut u8, usize, &mut isize),
+    ) -> *mut u8 {
         let last = self.shape.len() - 1;
-        let inner = self.shape[last];
         // SAFETY: the caller's promise.
         unsafe {
             if self.load == Load::Direct {
                 return from.add(start * self.bytes).cast_mut();
             }
-            if self.strides[last] == 1 && start % inner + n <= inner {
-                let at = place(&self.shape, &self.strides, start);
-                return from.offset(at * self.bytes as isize).cast_mut();
+            let step = self.strides[last];
+            if (step == 0 || step == 1) && coordinates[last] + n <= self.shape[last] {
+                let place = offset(&self.strides, coordinates);
+                let first = from.offset(place * self.bytes as isize);
+                if step == 1 {
+                    return first.cast_mut();
+                }
+                if *filled != place {
+                    repeat(first, self.bytes, 1, room, buffer);
+                    *filled = place;
+                }
+                return buffer;
             }
+            *filled = NOTHING;
             self.copy(from, start, n, buffer);
         }
         buffer
     }
 
+    /// As [`Input::at`], for the numbers of rows.
+    ///
+    /// # Safety
+    /// The view is inside its space, and the buffer has room.
+    pub unsafe fn rows(&self, from: *const u8, start: usize, n: usize, buffer: *mut u8) -> *mut u8 {
+        let at = coordinates(&self.shape, start);
+        // SAFETY: the caller's promise.
+        unsafe { self.at(from, (start, n), &at, (buffer, n, &mut { NOTHING })) }
+    }
+
     /// Copies `n` elements from number `start` on.
     ///
     /// # Safety
-    /// As for [`Input::at`].
+    /// As for [`Input::rows`].
     pub unsafe fn copy(&self, from: *const u8, start: usize, n: usize, to: *mut u8) {
         let (shape, strides) = (&self.shape, &self.strides);
         // SAFETY: the caller's promise.
@@ -80,6 +110,12 @@ impl Input {
             }
         }
     }
+}
+
+/// Where the element with these coordinates lies, in elements from the first.
+#[inline]
+pub(super) fn offset(strides: &[isize], coordinates: &[usize; MAX_RANK]) -> isize {
+    strides.iter().zip(coordinates).map(|(s, c)| *c as isize * s).sum()
 }
 
 /// Repeats each of `rows` elements `n` times.

@@ -1,9 +1,9 @@
 //! Running a compiled program.
 
-use super::load::{Load, repeat};
+use super::load::{Load, NOTHING, offset, repeat};
 use super::{Micro, Op, Phase, Program, Total};
 use crate::cpu::kernels::Run;
-use crate::cpu::view::Walk;
+use crate::cpu::view::{MAX_RANK, Walk, coordinates};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// What a thread works with.
@@ -82,6 +82,7 @@ impl Program {
                 repeat(bytes.as_ptr(), *size, 1, self.tile, *local.register(*register));
             }
             for (i, input) in self.inputs.iter().enumerate() {
+                *local.filled(self, i) = NOTHING;
                 match input.load {
                     Load::Scalar => repeat(run.input(i), input.bytes, 1, self.tile, *local.table.add(i)),
                     Load::Row => input.copy(run.input(i), 0, self.tile, *local.table.add(i)),
@@ -137,7 +138,7 @@ impl Program {
         unsafe {
             for &i in &phase.row_loads {
                 let input = &self.inputs[i];
-                *local.table.add(i) = input.at(run.input(i), rows.start, rows.n, local.base.add(input.buffer));
+                *local.table.add(i) = input.rows(run.input(i), rows.start, rows.n, local.base.add(input.buffer));
             }
             for op in &phase.by_row {
                 op.call(local, rows.n)?;
@@ -171,9 +172,11 @@ impl Program {
     ) -> Result<(), Failed> {
         // SAFETY: the caller's promise.
         unsafe {
+            let first = if self.strided { coordinates(&self.shape, tile.start) } else { [0; MAX_RANK] };
             for &i in &phase.loads {
                 let input = &self.inputs[i];
-                *local.table.add(i) = input.at(run.input(i), tile.start, tile.n, local.base.add(input.buffer));
+                let buffer = (local.base.add(input.buffer), self.tile, &mut *local.filled(self, i));
+                *local.table.add(i) = input.at(run.input(i), (tile.start, tile.n), &first, buffer);
             }
             for &(register, offset, bytes) in &self.whole_rows {
                 *local.register(register) = local.base.add(offset + at * bytes);
@@ -192,7 +195,7 @@ impl Program {
                         (folder.rows)(run.path, *local.register(*from), rows, self.length, *local.register(*to));
                     }
                     Micro::Total { from, total } => {
-                        self.totals[*total].take(run, chunk, &self.shape, *local.register(*from), tile);
+                        self.totals[*total].take(run, chunk, &self.shape, *local.register(*from), (tile, &first));
                     }
                 }
             }
@@ -212,6 +215,16 @@ impl Local {
     unsafe fn register(&self, register: u16) -> *mut *mut u8 {
         // SAFETY: the caller's promise.
         unsafe { self.table.add(register.into()) }
+    }
+
+    /// What fills the buffer of an input, behind the table.
+    ///
+    /// # Safety
+    /// There is room behind the table for each input.
+    #[inline(always)]
+    unsafe fn filled(&self, program: &Program, input: usize) -> *mut isize {
+        // SAFETY: the caller's promise.
+        unsafe { self.table.add(program.registers + input).cast() }
     }
 }
 
@@ -237,13 +250,26 @@ impl Total {
     /// Puts the elements of a tile into the sums they belong to.
     ///
     /// # Safety
-    /// The register holds the tile, and the scratch has room for the sums of the piece.
-    unsafe fn take(&self, run: &Run<'_>, piece: usize, shape: &[usize], from: *const u8, tile: Part) {
+    /// The register holds the tile, which begins at these coordinates, and the scratch has room for the sums of the
+    /// piece.
+    unsafe fn take(
+        &self,
+        run: &Run<'_>,
+        piece: usize,
+        shape: &[usize],
+        from: *const u8,
+        (tile, first): (Part, &[usize; MAX_RANK]),
+    ) {
         let sums = self.sums(run, piece);
         let last = shape.len() - 1;
         let (inner, each) = (shape[last], self.strides[last] != 0);
+        let (mut column, mut done) = (first[last], 0);
+        if !each && column + tile.n <= inner {
+            let to = sums.wrapping_offset(8 * offset(&self.strides, first));
+            // SAFETY: the caller's promise.
+            return unsafe { (self.folder.into_one)(run.path, from, tile.n, to) };
+        }
         let mut row = Walk::from(&shape[..last], &self.strides[..last], tile.start / inner);
-        let (mut column, mut done) = (tile.start % inner, 0);
         while done < tile.n {
             let n = (inner - column).min(tile.n - done);
             // SAFETY: the caller's promise.

@@ -46,6 +46,42 @@ fn programs_on_every_layout() {
     }
 }
 
+/// Two operations that share a loop give the bits of one after the other, also where the first is read twice.
+#[test]
+fn pairs_are_one_after_the_other() {
+    type Of = fn(f32, f32) -> f32;
+    let simple: [(&str, Of); 6] = [
+        ("add", |a, b| a + b),
+        ("subtract", |a, b| a - b),
+        ("multiply", |a, b| a * b),
+        ("maximum", f32::max),
+        ("minimum", f32::min),
+        ("divide", |a, b| a / b),
+    ];
+    let (n, shape) = (1100, [1100]);
+    let inputs = [1, 2, 3].map(|seed| random(F, &[n], seed));
+    let [a, b, c] = inputs.each_ref().map(|x| x.values());
+    for (first, f) in simple {
+        for (second, g) in simple {
+            for (args, twice) in [([3, 2], false), ([2, 3], false), ([3, 3], false), ([3, 2], true)] {
+                let instructions = vec![instruction(first, &[0, 1], F, F), instruction(second, &args, F, F)];
+                let outputs = if twice { vec![4, 3] } else { vec![4] };
+                let shapes = vec![(F, &shape[..]); outputs.len()];
+                let fused = Fused { shape: vec![n], row: 0, inputs: 3, instructions, outputs };
+                let y = run(&Kernel::Fused(fused), &inputs.each_ref(), &shapes).expect("a program");
+                let (made, kept) = (y[0].elements::<f32>(), y.get(1).map(|y| y.elements::<f32>()));
+                for i in 0..n {
+                    let [a, b, c] = [&a, &b, &c].map(|x| x[i] as f32);
+                    let x = f(a, b);
+                    let of = |r: u16| if r == 3 { x } else { c };
+                    assert_eq!(made[i], g(of(args[0]), of(args[1])), "{second} of {first}, {args:?}");
+                    assert!(kept.is_none_or(|kept| kept[i] == x));
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn constants_of_every_dtype() {
     for dtype in [DType::F64, F, DType::I64, DType::I32, DType::I8, DType::U8, DType::Bool] {
