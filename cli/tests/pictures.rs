@@ -91,6 +91,18 @@ fn svg_is_drawn_without_overlaps() {
     }
 }
 
+#[test]
+fn a_depth_opens_so_many_layers_in_svg() {
+    let dir = bench();
+    // The net; its layers; what is in the layers of the file.
+    let within = ["Net", "conv2d_1", "x + (x"];
+    for depth in 0..3 {
+        let svg = good(dir.path(), &format!("graph net.tfm --format svg --depth {depth}"));
+        let shown = within.map(|name| svg.contains(&format!(">{name}")));
+        assert_eq!(shown, [true, depth > 0, depth > 1], "{depth}: {svg}");
+    }
+}
+
 /// Left, top, width and height of the boxes of a drawing.
 fn boxes(svg: &str) -> Vec<[f64; 4]> {
     let number =

@@ -189,6 +189,7 @@ fn curves_are_drawn_and_compared() {
         both.contains("net/001 test.accuracy") && both.contains("net/002 test.accuracy") && both.contains("epoch"),
         "{both}"
     );
+    assert_ne!(good(bench.path(), "plot net --metric loss --smooth 0.9"), one, "a smooth curve is another one");
     assert!(good(bench.path(), "plot net --x time").contains("seconds"));
     good(bench.path(), "plot net/001 net/002 --svg curves.svg --smooth --log");
     let svg = std::fs::read_to_string(bench.path().join("curves.svg")).unwrap();

@@ -175,6 +175,10 @@ fn a_session_of_edits_in_a_terminal() {
     terminal.press("p");
     terminal.shows(&["training"]);
     goes_on(&mut events);
+    // Another metric, on another scale.
+    terminal.press("m");
+    terminal.press("l");
+    terminal.shows(&["accuracy, logarithmic"]);
     terminal.press("?");
     terminal.shows(&["u  go back to the weights"]);
 
