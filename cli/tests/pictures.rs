@@ -165,6 +165,9 @@ fn the_page_folds_searches_and_counts_in_a_browser() {
     };
     let conv = "[data-path='Net.conv2d_1']";
     assert_eq!(shown(&format!("{conv}.open")), 0, "layers of the library begin folded");
+    let wires = "return [...document.querySelectorAll('#view .wire title')].map(t => t.textContent)";
+    let types = browser.script(wires);
+    assert!(types.as_array().unwrap().contains(&"f32[B, 16]".into()), "a line says what flows along it: {types}");
 
     // A click opens a layer, a click on its title closes it again.
     browser.click_at(&format!("{conv} rect"), 10.0);
