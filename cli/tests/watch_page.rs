@@ -63,17 +63,20 @@ fn a_browser_sees_the_curve_grow_and_the_edits_come() {
     browser.until(graph, |t| t.to_string().contains("f32[B, 16]"));
     assert_eq!(browser.script(&text("greeting")), GREETING);
 
-    fs::write(&file, NET.replace("Dense(16", "Dense(18")).unwrap();
+    let wider = NET.replace("Dense(16", "Dense(18").replace("seed:      1", "seed:      2");
+    fs::write(&file, &wider).unwrap();
     browser.until(&text("edits"), |t| t.to_string().contains("f32[24, 16] to f32[24, 18]"));
     browser.until(&text("model"), |t| t.to_string().contains("f32[24, 18]"));
     browser.until(graph, |t| t.to_string().contains("f32[B, 18]"));
     browser.until(&text("greeting"), |t| *t == GREETING.replace("19,434", "19,504"));
+    // The order of the data and the draws go on as they began.
+    assert!(browser.script("return view.greeting").as_str().unwrap().contains("\nseed 1, "));
     // What was there keeps its colour.
     assert_eq!(browser.until(colours, pairs), shown);
     fs::write(&file, NET.replace("Dense(10)", "Dnse(10)")).unwrap();
     browser.until(&text("errors"), |t| t.to_string().contains("Dnse"));
     browser.until(&text("state"), |t| t.to_string().contains("the version before goes on"));
-    fs::write(&file, NET.replace("Dense(16", "Dense(18")).unwrap();
+    fs::write(&file, &wider).unwrap();
     browser.until("return document.getElementById('errors').hidden", |h| h == true);
 
     browser.script("document.getElementById('pause').click()");
