@@ -95,6 +95,9 @@ fn products(b: &Bench) -> Result<(), KernelError> {
         (128, 512, 512),
         (784, 128, 512),
         (768, 128, 384),
+        (512, 768, 128),
+        (128, 768, 512),
+        (512, 512, 512),
         (768, 128, 65),
         (128, 512, 10),
         (1024, 1024, 1024),
@@ -176,6 +179,14 @@ fn programs(b: &Bench) -> Result<(), KernelError> {
         run(&format!("add {n}"), vec![x(), x()], vec![instruction("add", &[0, 1])], vec![2])?;
         for op in ["exp", "log", "tanh", "sigmoid", "sin", "sqrt", "floor"] {
             run(&format!("{op} {n}"), vec![x()], vec![instruction(op, &[0])], vec![1])?;
+        }
+        for op in ["subtract", "multiply", "divide", "maximum", "minimum", "power", "remainder"] {
+            run(&format!("{op} {n}"), vec![x(), x()], vec![instruction(op, &[0, 1])], vec![2])?;
+        }
+        for op in ["greater", "less_equal", "equal"] {
+            let mask = Instruction { to: DType::Bool, ..instruction(op, &[0, 1]) };
+            let choice = Instruction { from: DType::Bool, ..instruction("where", &[2, 0, 1]) };
+            run(&format!("where {op} {n}"), vec![x(), x()], vec![mask, choice], vec![3])?;
         }
         let adam = vec![
             constant(0.9),

@@ -81,30 +81,27 @@ fn round(c: [u32; 4], k: [u32; 2]) -> [u32; 4] {
     [(b >> 32) as u32 ^ c[1] ^ k[0], b as u32, (a >> 32) as u32 ^ c[3] ^ k[1], a as u32]
 }
 
-/// Blocks made side by side.
-const LANES: usize = 16;
+/// Blocks made side by side: so many that the compiler keeps the loops over them, and makes vectors of them.
+const LANES: usize = 64;
 
 /// Blocks `b..b + LANES`, the words of each in one column.
 #[inline(always)]
 fn philox_lanes(b: u64, step: u64, key: [u32; 2]) -> [[u32; LANES]; 4] {
-    let mut c = [[0; LANES]; 4];
-    c[0] = std::array::from_fn(|lane| (b + lane as u64) as u32);
-    c[1] = std::array::from_fn(|lane| ((b + lane as u64) >> 32) as u32);
-    c[2] = [step as u32; LANES];
-    c[3] = [(step >> 32) as u32; LANES];
+    let [mut c0, mut c1] = [[0; LANES]; 2];
+    for lane in 0..LANES {
+        let counter = b + lane as u64;
+        (c0[lane], c1[lane]) = (counter as u32, (counter >> 32) as u32);
+    }
+    let (mut c2, mut c3) = ([step as u32; LANES], [(step >> 32) as u32; LANES]);
     let mut k = key;
     for _ in 0..ROUNDS {
-        let mut next = [[0; LANES]; 4];
         for lane in 0..LANES {
-            let column = round([c[0][lane], c[1][lane], c[2][lane], c[3][lane]], k);
-            for (w, word) in column.into_iter().enumerate() {
-                next[w][lane] = word;
-            }
+            let next = round([c0[lane], c1[lane], c2[lane], c3[lane]], k);
+            [c0[lane], c1[lane], c2[lane], c3[lane]] = next;
         }
-        c = next;
         k = [k[0].wrapping_add(WEYL[0]), k[1].wrapping_add(WEYL[1])];
     }
-    c
+    [c0, c1, c2, c3]
 }
 
 /// From 0 up to 1, not included: the upper 24 bits.

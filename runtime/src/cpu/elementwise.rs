@@ -464,19 +464,26 @@ powers!(f32, f64);
 /// `where` moves elements without looking at them.
 struct Select<T>(std::marker::PhantomData<T>);
 
-impl<T: Copy> Rule for Select<T> {
-    #[inline(always)]
-    unsafe fn run(n: usize, [mask, a, b]: [*const u8; 3], out: *mut u8) -> bool {
-        for i in 0..n {
-            // SAFETY: the promise of `Tile`.
-            unsafe {
-                let (a, b) = (*a.cast::<T>().add(i), *b.cast::<T>().add(i));
-                *out.cast::<T>().add(i) = if *mask.add(i) != 0 { a } else { b };
+macro_rules! selects {
+    ($($t:ty),*) => { $(
+        impl Rule for Select<$t> {
+            #[inline(always)]
+            unsafe fn run(n: usize, [mask, a, b]: [*const u8; 3], out: *mut u8) -> bool {
+                for i in 0..n {
+                    // SAFETY: the promise of `Tile`.
+                    unsafe {
+                        let (a, b) = (*a.cast::<$t>().add(i), *b.cast::<$t>().add(i));
+                        // By bits: of a choice the compiler makes a choice of places, which it then gathers from.
+                        let chosen = (0 as $t).wrapping_sub((*mask.add(i) != 0).into());
+                        *out.cast::<$t>().add(i) = b ^ ((a ^ b) & chosen);
+                    }
+                }
+                true
             }
         }
-        true
-    }
+    )* };
 }
+selects!(u8, u16, u32, u64);
 
 fn select(dtype: DType) -> Versions {
     match dtype.bytes() {
