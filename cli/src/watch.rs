@@ -18,4 +18,5 @@ pub mod orders;
 pub mod page;
 pub mod run;
 pub mod screen;
+mod teller;
 pub mod version;

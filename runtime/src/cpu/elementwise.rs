@@ -8,6 +8,10 @@
 //! `where` and `cast` have arguments of different dtypes, `sin` and `cos` of f32 a second loop for far arguments: these are
 //! written out below the table.
 
+mod pairs;
+
+pub(crate) use pairs::pair;
+
 use super::isa::Path;
 use super::math::{NEAR, Real};
 use tfm_lang::types::DType;
@@ -313,64 +317,6 @@ pub(crate) fn whole_power(exponent: i32, dtype: DType, path: Path) -> Option<Til
     };
     of(Power::<f32, 0>::all(), Power::<f64, 0>::all())
 }
-
-/// An operation on two numbers of f32 that may be done in one loop with another.
-trait Simple {
-    fn of(a: f32, b: f32) -> f32;
-}
-
-/// `G(F(a, b), c)`, or `G(c, F(a, b))`: each with its own rounding.
-struct Pair<F, G, const BEHIND: bool>(std::marker::PhantomData<(F, G)>);
-
-impl<F: Simple, G: Simple, const BEHIND: bool> Rule for Pair<F, G, BEHIND> {
-    #[inline(always)]
-    unsafe fn run(n: usize, [a, b, c]: [*const u8; 3], out: *mut u8) -> bool {
-        for i in 0..n {
-            // SAFETY: the promise of `Tile`.
-            unsafe {
-                let c = *c.cast::<f32>().add(i);
-                let x = F::of(*a.cast::<f32>().add(i), *b.cast::<f32>().add(i));
-                *out.cast::<f32>().add(i) = if BEHIND { G::of(c, x) } else { G::of(x, c) };
-            }
-        }
-        true
-    }
-}
-
-/// The primitives that are first or second of a pair; what is computed is what the table says.
-macro_rules! pairs {
-    ($($name:ident $of:ident),*) => {
-        $(
-            #[allow(non_camel_case_types)]
-            struct $name;
-            impl Simple for $name {
-                #[inline(always)]
-                fn of(a: f32, b: f32) -> f32 { <f32 as Number>::$of(a, b) }
-            }
-        )*
-
-        fn second<F: Simple>(name: &str, behind: bool) -> Option<Versions> {
-            match (name, behind) {
-                $(
-                    (stringify!($name), false) => Some(versions::<Pair<F, $name, false>>()),
-                    (stringify!($name), true) => Some(versions::<Pair<F, $name, true>>()),
-                )*
-                _ => None,
-            }
-        }
-
-        /// The loop of two primitives of f32, the second of what the first gives and of a third number, or, `behind`,
-        /// of the third number and what the first gives; `None` for those that have none.
-        pub(crate) fn pair(first: &str, name: &str, behind: bool, path: Path) -> Option<Tile> {
-            let versions = match first {
-                $( stringify!($name) => second::<$name>(name, behind), )*
-                _ => None,
-            };
-            versions.map(|v| v[path as usize])
-        }
-    };
-}
-pairs!(add add, subtract subtract, multiply multiply, maximum larger, minimum smaller);
 
 /// The loop of a primitive for the dtypes of its arguments (of the last, where they differ) and of its result.
 pub(crate) fn tile(name: &str, from: DType, to: DType, path: Path) -> Result<Tile, String> {

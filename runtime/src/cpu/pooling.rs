@@ -1,5 +1,8 @@
 //! Pooling over windows of one to three axes, and its gradients; planes are given out to threads.
 
+#[cfg(target_arch = "x86_64")]
+mod wide;
+
 use super::isa::{Path, versions};
 use super::kernels::{Call, Task, by_dtype, require};
 use super::movement::text;
@@ -59,18 +62,64 @@ trait Pooled: Copy + PartialOrd + AddAssign + Div<Output = Self> + Send + Sync +
     const ZERO: Self;
     const LEAST: Self;
     fn count(n: usize) -> Self;
+
+    /// The largest of each window of a line, two rows of pairs; false where there are no vectors for it.
+    #[inline(always)]
+    fn max_line(_: Path, _rows: (&[Self], &[Self]), _y: &mut [Self]) -> bool {
+        false
+    }
+
+    /// What the results of a line send back to its two rows; false where there are no vectors for it.
+    #[inline(always)]
+    fn gradient_line(_: Path, _rows: (&[Self], &[Self]), _dy: &[Self], _to: (&mut [Self], &mut [Self])) -> bool {
+        false
+    }
 }
 
-macro_rules! pooled {
-    ($($t:ident),*) => { $(
-        impl Pooled for $t {
-            const ZERO: $t = 0.0;
-            const LEAST: $t = $t::NEG_INFINITY;
-            fn count(n: usize) -> $t { n as $t }
-        }
-    )* };
+impl Pooled for f64 {
+    const ZERO: f64 = 0.0;
+    const LEAST: f64 = f64::NEG_INFINITY;
+    fn count(n: usize) -> f64 {
+        n as f64
+    }
 }
-pooled!(f32, f64);
+
+impl Pooled for f32 {
+    const ZERO: f32 = 0.0;
+    const LEAST: f32 = f32::NEG_INFINITY;
+    fn count(n: usize) -> f32 {
+        n as f32
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn max_line(path: Path, (upper, lower): (&[f32], &[f32]), y: &mut [f32]) -> bool {
+        let fits = path == Path::Avx512 && upper.len().min(lower.len()) >= 2 * y.len();
+        if fits {
+            // SAFETY: the path is chosen where the processor has it, and the rows are long enough.
+            unsafe { wide::max(upper.as_ptr(), lower.as_ptr(), y.as_mut_ptr(), y.len()) }
+        }
+        fits
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn gradient_line(
+        path: Path,
+        (upper, lower): (&[f32], &[f32]),
+        dy: &[f32],
+        (to_upper, to_lower): (&mut [f32], &mut [f32]),
+    ) -> bool {
+        let rows = [upper.len(), lower.len(), to_upper.len(), to_lower.len()];
+        let fits = path == Path::Avx512 && rows.iter().all(|n| *n >= 2 * dy.len());
+        if fits {
+            let (from, to) = ((upper.as_ptr(), lower.as_ptr()), (to_upper.as_mut_ptr(), to_lower.as_mut_ptr()));
+            // SAFETY: the path is chosen where the processor has it, and the rows are long enough.
+            unsafe { wide::gradient(from, dy.as_ptr(), to, dy.len()) }
+        }
+        fits
+    }
+}
 
 /// Computes one plane from one or two others.
 type Plane<T> = fn(Path, Geometry, &[T], &[T], &mut [T]);
@@ -101,7 +150,7 @@ pub(crate) fn prepare_max(call: &Call<'_>) -> Result<Task, String> {
         planes::<T>(g, &[g.windows.area()], g.windows.places(), |path, g, x, _, y| {
             if g.pairs {
                 // SAFETY: the slices are planes.
-                unsafe { max_of_pairs(path, g, x, y) }
+                unsafe { max_of_pairs(path, path, g, x, y) }
             } else {
                 max(g, x, y);
             }
@@ -117,7 +166,7 @@ pub(crate) fn prepare_max_gradient(call: &Call<'_>) -> Result<Task, String> {
         planes::<T>(g, &[image, windows], image, |path, g, x, dy, dx| {
             if g.pairs {
                 // SAFETY: the slices are planes.
-                unsafe { max_gradient_of_pairs(path, g, x, dy, dx) }
+                unsafe { max_gradient_of_pairs(path, path, g, x, dy, dx) }
             } else {
                 dx.fill(T::ZERO);
                 largest(&g, x, |window, at| dx[at] += dy[window]);
@@ -205,11 +254,14 @@ fn largest<T: Pooled>(g: &Geometry, x: &[T], mut f: impl FnMut(usize, usize)) {
 
 versions! {
     /// `max` for windows of 2 by 2 side by side.
-    unsafe fn max_of_pairs[T: Pooled](g: Geometry, x: &[T], y: &mut [T]) {
+    unsafe fn max_of_pairs[T: Pooled](best: Path, g: Geometry, x: &[T], y: &mut [T]) {
         let w = &g.windows;
         for (i, line) in y.chunks_exact_mut(w.out[2]).enumerate() {
             let top = (i / w.out[1] * w.size[1] + i % w.out[1] * 2) * w.size[2];
             let (upper, lower) = x[top..top + 2 * w.size[2]].split_at(w.size[2]);
+            if T::max_line(best, (upper, lower), line) {
+                continue;
+            }
             let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
             for (y, (u, l)) in line.iter_mut().zip(pairs) {
                 *y = larger(larger(larger(u[0], u[1]), l[0]), l[1]);
@@ -220,7 +272,7 @@ versions! {
 
 versions! {
     /// The gradient of `max` for windows of 2 by 2 side by side, without branches.
-    unsafe fn max_gradient_of_pairs[T: Pooled](g: Geometry, x: &[T], dy: &[T], dx: &mut [T]) {
+    unsafe fn max_gradient_of_pairs[T: Pooled](best: Path, g: Geometry, x: &[T], dy: &[T], dx: &mut [T]) {
         let w = &g.windows;
         let (width, columns) = (w.size[2], w.out[2]);
         let (plane, windows) = (w.size[1] * width, w.out[1] * columns);
@@ -230,16 +282,18 @@ versions! {
                 let rows = 2 * i * width..2 * (i + 1) * width;
                 let (upper, lower) = x[rows.clone()].split_at(width);
                 let (to_upper, to_lower) = dx[rows].split_at_mut(width);
-                let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
-                let to_pairs = to_upper.chunks_exact_mut(2).zip(to_lower.chunks_exact_mut(2));
-                for ((&dy, (u, l)), (to_u, to_l)) in line.iter().zip(pairs).zip(to_pairs) {
-                    // The first largest of each row, then of the two: the same as in order.
-                    let (right_u, right_l) = (beats(u[1], u[0]), beats(l[1], l[0]));
-                    let (best_u, best_l) = (if right_u { u[1] } else { u[0] }, if right_l { l[1] } else { l[0] });
-                    let down = beats(best_l, best_u);
-                    let part = |here: bool| if here { dy } else { T::ZERO };
-                    (to_u[0], to_u[1]) = (part(!down & !right_u), part(!down & right_u));
-                    (to_l[0], to_l[1]) = (part(down & !right_l), part(down & right_l));
+                if !T::gradient_line(best, (upper, lower), line, (&mut *to_upper, &mut *to_lower)) {
+                    let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
+                    let to_pairs = to_upper.chunks_exact_mut(2).zip(to_lower.chunks_exact_mut(2));
+                    for ((&dy, (u, l)), (to_u, to_l)) in line.iter().zip(pairs).zip(to_pairs) {
+                        // The first largest of each row, then of the two: the same as in order.
+                        let (right_u, right_l) = (beats(u[1], u[0]), beats(l[1], l[0]));
+                        let (best_u, best_l) = (if right_u { u[1] } else { u[0] }, if right_l { l[1] } else { l[0] });
+                        let down = beats(best_l, best_u);
+                        let part = |here: bool| if here { dy } else { T::ZERO };
+                        (to_u[0], to_u[1]) = (part(!down & !right_u), part(!down & right_u));
+                        (to_l[0], to_l[1]) = (part(down & !right_l), part(down & right_l));
+                    }
                 }
                 to_upper[2 * columns..].fill(T::ZERO);
                 to_lower[2 * columns..].fill(T::ZERO);
