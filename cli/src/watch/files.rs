@@ -20,7 +20,8 @@ const QUIET: Duration = Duration::from_millis(25);
 const LONGEST: Duration = Duration::from_millis(120);
 /// The time between two looks without an event.
 const LOOK: Duration = Duration::from_millis(300);
-/// How often a file that has vanished is looked for before that is told: an editor may be about to put it back.
+/// How often a file that has vanished, or is empty, is looked at again before that is told: an editor may be about to put
+/// it back, or to write it.
 const PATIENCE: u32 = 4;
 
 /// Looks at files until `orders` has nobody who takes them: until the process ends.
@@ -181,9 +182,13 @@ impl Watched {
         self.files.iter_mut().for_each(|(file, known)| *known = stamp(file));
     }
 
-    /// True when a file that was there is not.
+    /// True when a file that was there is not, or one that had a text has none: a save that is not written yet.
     fn has_lost(&self) -> bool {
-        self.files.iter().any(|(file, known)| known.is_some() && !file.exists())
+        let bytes = |stamp: Stamp| stamp.map_or(0, |(bytes, _)| bytes);
+        self.files.iter().any(|(file, known)| match stamp(file) {
+            None => known.is_some(),
+            now => bytes(*known) > 0 && bytes(now) == 0,
+        })
     }
 }
 
