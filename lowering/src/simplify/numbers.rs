@@ -33,9 +33,10 @@ fn become_(rw: &mut Rewriter, node: &Node, name: &str, args: Vec<Value>) -> Opti
     Some(rw.primitive(name, args, Attrs::new(), node.ty.clone(), node))
 }
 
-pub(super) fn zeros(rw: &mut Rewriter, node: &Node) -> Option<Value> {
-    let zero = rw.number(0.0, node);
-    Some(rw.broadcast_like(zero, node))
+/// A number, repeated in the type of the node.
+pub(super) fn everywhere(rw: &mut Rewriter, node: &Node, x: f64) -> Value {
+    let x = rw.number(x, node);
+    rw.broadcast_like(x, node)
 }
 
 pub(super) fn add_zero(rw: &mut Rewriter, node: &Node) -> Option<Value> {
@@ -56,8 +57,7 @@ pub(super) fn add_twice(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     if a != b || !node.ty.dtype.is_float() {
         return None;
     }
-    let two = rw.number(2.0, node);
-    let two = rw.broadcast_like(two, node);
+    let two = everywhere(rw, node, 2.0);
     become_(rw, node, "multiply", vec![a, two])
 }
 
@@ -82,7 +82,7 @@ pub(super) fn multiply_one(rw: &mut Rewriter, node: &Node) -> Option<Value> {
 
 pub(super) fn multiply_zero(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     beside(rw, node, 0.0)?;
-    zeros(rw, node)
+    Some(everywhere(rw, node, 0.0))
 }
 
 pub(super) fn multiply_minus_one(rw: &mut Rewriter, node: &Node) -> Option<Value> {
@@ -95,7 +95,11 @@ pub(super) fn divide_one(rw: &mut Rewriter, node: &Node) -> Option<Value> {
 }
 
 pub(super) fn divide_zero(rw: &mut Rewriter, node: &Node) -> Option<Value> {
-    if node.ty.dtype.is_float() && rw.known(*node.args.first()?) == Some(0.0) { zeros(rw, node) } else { None }
+    if node.ty.dtype.is_float() && rw.known(*node.args.first()?) == Some(0.0) {
+        Some(everywhere(rw, node, 0.0))
+    } else {
+        None
+    }
 }
 
 pub(super) fn negate_negate(rw: &mut Rewriter, node: &Node) -> Option<Value> {

@@ -2,7 +2,7 @@
 //! [`super::rules`].
 
 use super::Rewriter;
-use super::numbers::zeros;
+use super::numbers::everywhere;
 use super::shapes::{axes, reduced};
 use crate::graph::make::{is_elementwise, sizes};
 use crate::graph::{Node, Op, Type, Value};
@@ -129,15 +129,11 @@ pub(super) fn sum_of_deviations(rw: &mut Rewriter, node: &Node) -> Option<Value>
         _ => false,
     };
     // The mean of each place is that of its own elements where all other axes are as they were.
-    let aligned_to = |v: Value| {
-        let source = repeated(rw, v)?;
-        let sizes = aligned(&rw.graph.ty(source).shape, shape.len());
-        Some(
-            (0..shape.len())
-                .all(|a| if gone.contains(&a) { sizes[a] == Dim::constant(1) } else { sizes[a] == shape[a] }),
-        )
-    };
-    if holds && aligned_to(mean) == Some(true) { zeros(rw, node) } else { None }
+    let source = repeated(rw, mean)?;
+    let sizes = aligned(&rw.graph.ty(source).shape, shape.len());
+    let one = Dim::constant(1);
+    let own = (0..shape.len()).all(|a| sizes[a] == *(if gone.contains(&a) { &one } else { &shape[a] }));
+    (holds && own).then(|| everywhere(rw, node, 0.0))
 }
 
 /// What a value repeats or shows in another shape.
