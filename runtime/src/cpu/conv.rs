@@ -1,5 +1,6 @@
 //! Convolution over one to three axes and its two gradients. Groups of one channel are [`super::depthwise`]; f32 where
-//! the processor has AVX2 or AVX-512 is [`super::direct`]. Otherwise each group of channels of each image is unrolled
+//! the processor has AVX2 or AVX-512 is [`super::winograd`] for windows of 3 x 3 over many images and else
+//! [`super::direct`]. Otherwise each group of channels of each image is unrolled
 //! into a matrix of its windows, then a matrix product.
 //!
 //! Images are given out to threads. The gradient in the kernel adds over images: fixed parts of them each into a sum
@@ -15,6 +16,8 @@ use super::kernels::{Call, Run, Task, by_dtype, require};
 use super::matmul::{Gemm, Matrix, Size};
 use super::movement::text;
 use super::windows::Windows;
+#[cfg(target_arch = "x86_64")]
+use super::winograd;
 use std::ops::AddAssign;
 #[cfg(target_arch = "x86_64")]
 use tfm_lang::types::DType;
@@ -138,28 +141,36 @@ fn of_kernel(call: &Call<'_>) -> Result<Geometry, String> {
     Geometry::new(call, x, w, y)
 }
 
-/// One of the three: what makes its task without a matrix of windows, with the elements of scratch it wants.
+/// One of the three: what makes its task without a matrix of windows, with the elements of scratch it wants; and the same
+/// with fewer multiplications, where that can be done and pays.
 #[cfg(target_arch = "x86_64")]
-type Direct = fn(&Geometry, Tiles, usize) -> direct::Made;
+type Direct = (fn(&Geometry, Tiles, usize) -> Option<direct::Made>, fn(&Geometry, Tiles, usize) -> direct::Made);
+
+#[cfg(target_arch = "x86_64")]
+const FORWARD: Direct = (winograd::forward, direct::forward);
+#[cfg(target_arch = "x86_64")]
+const BY_INPUT: Direct = (winograd::by_input, direct::by_input);
+#[cfg(target_arch = "x86_64")]
+const BY_KERNEL: Direct = (winograd::by_kernel, direct::by_kernel);
 
 /// The task and its bytes of scratch, where there need not be a matrix of windows.
 #[cfg(target_arch = "x86_64")]
 fn made(call: &Call<'_>, g: &Geometry, how: Direct) -> Option<(usize, Task)> {
     let tiles = Tiles::of(call.path).filter(|_| call.outputs[0].dtype == DType::F32 && !g.depthwise())?;
-    let (elements, task) = how(g, tiles, call.threads);
+    let (elements, task) = how.0(g, tiles, call.threads).unwrap_or_else(|| how.1(g, tiles, call.threads));
     Some((elements * size_of::<f32>(), task))
 }
 
-/// There are no such tasks on other processors.
+// There are no such tasks on other processors.
 #[cfg(not(target_arch = "x86_64"))]
-mod direct {
-    pub fn forward() {}
-    pub fn by_input() {}
-    pub fn by_kernel() {}
-}
+const FORWARD: () = ();
+#[cfg(not(target_arch = "x86_64"))]
+const BY_INPUT: () = ();
+#[cfg(not(target_arch = "x86_64"))]
+const BY_KERNEL: () = ();
 
 #[cfg(not(target_arch = "x86_64"))]
-fn made(_: &Call<'_>, _: &Geometry, _: fn()) -> Option<(usize, Task)> {
+fn made(_: &Call<'_>, _: &Geometry, _: ()) -> Option<(usize, Task)> {
     None
 }
 
@@ -169,24 +180,24 @@ fn unrolled(call: &Call<'_>, g: &Geometry) -> usize {
 
 pub(crate) fn scratch(call: &Call<'_>) -> usize {
     let Ok(g) = of(call) else { return 0 };
-    made(call, &g, direct::forward).map_or_else(|| unrolled(call, &g), |made| made.0)
+    made(call, &g, FORWARD).map_or_else(|| unrolled(call, &g), |made| made.0)
 }
 
 pub(crate) fn input_scratch(call: &Call<'_>) -> usize {
     let Ok(g) = of_input(call) else { return 0 };
-    made(call, &g, direct::by_input).map_or_else(|| unrolled(call, &g), |made| made.0)
+    made(call, &g, BY_INPUT).map_or_else(|| unrolled(call, &g), |made| made.0)
 }
 
 pub(crate) fn kernel_scratch(call: &Call<'_>) -> usize {
     let Ok(g) = of_kernel(call) else { return 0 };
     let bytes = call.outputs[0].dtype.bytes();
     let sums = if g.depthwise() { 0 } else { g.parts(g.sums() * bytes) * g.sums() * bytes };
-    made(call, &g, direct::by_kernel).map_or_else(|| sums + unrolled(call, &g), |made| made.0)
+    made(call, &g, BY_KERNEL).map_or_else(|| sums + unrolled(call, &g), |made| made.0)
 }
 
 pub(crate) fn prepare(call: &Call<'_>) -> Result<Task, String> {
     let g = of(call)?;
-    if let Some((_, task)) = made(call, &g, direct::forward) {
+    if let Some((_, task)) = made(call, &g, FORWARD) {
         return Ok(task);
     }
     match g.depthwise() {
@@ -197,7 +208,7 @@ pub(crate) fn prepare(call: &Call<'_>) -> Result<Task, String> {
 
 pub(crate) fn prepare_input(call: &Call<'_>) -> Result<Task, String> {
     let g = of_input(call)?;
-    if let Some((_, task)) = made(call, &g, direct::by_input) {
+    if let Some((_, task)) = made(call, &g, BY_INPUT) {
         return Ok(task);
     }
     match g.depthwise() {
@@ -208,7 +219,7 @@ pub(crate) fn prepare_input(call: &Call<'_>) -> Result<Task, String> {
 
 pub(crate) fn prepare_kernel(call: &Call<'_>) -> Result<Task, String> {
     let g = of_kernel(call)?;
-    if let Some((_, task)) = made(call, &g, direct::by_kernel) {
+    if let Some((_, task)) = made(call, &g, BY_KERNEL) {
         return Ok(task);
     }
     match g.depthwise() {

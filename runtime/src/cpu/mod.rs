@@ -41,6 +41,8 @@ mod trace;
 mod turns;
 mod view;
 mod windows;
+#[cfg(target_arch = "x86_64")]
+mod winograd;
 
 pub use isa::Path;
 pub use kernels::names;

@@ -25,6 +25,7 @@ pub(crate) trait Simd: Copy + 'static {
     /// a b + c
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
     /// The first `n` elements; all where there are more.
     unsafe fn mask(n: usize) -> Self::M;
     /// Elements outside the mask are 0 and not read.
@@ -33,6 +34,8 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn store_some(x: *mut f32, m: Self::M, v: Self::V);
     /// The sum of all elements, halves upon halves.
     unsafe fn total(v: Self::V) -> f32;
+    /// Transposes as many vectors as each has elements.
+    unsafe fn turn(v: *mut Self::V);
 }
 
 /// 16 elements.
@@ -72,6 +75,10 @@ impl Simd for Wide {
         unsafe { _mm512_add_ps(a, b) }
     }
     #[inline(always)]
+    unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+    #[inline(always)]
     unsafe fn mask(n: usize) -> __mmask16 {
         if n >= 16 { 0xffff } else { (1u32 << n).wrapping_sub(1) as u16 }
     }
@@ -88,6 +95,36 @@ impl Simd for Wide {
         unsafe {
             let upper = _mm512_extractf32x8_ps::<1>(v);
             Narrow::total(_mm256_add_ps(_mm512_castps512_ps256(v), upper))
+        }
+    }
+    #[inline(always)]
+    unsafe fn turn(v: *mut __m512) {
+        unsafe {
+            let v = v.cast::<[__m512; 16]>();
+            let mut a = *v;
+            let r = a;
+            for i in (0..16).step_by(2) {
+                a[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+                a[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+            }
+            let r = a;
+            for i in (0..16).step_by(4) {
+                a[i] = _mm512_shuffle_ps::<0x44>(r[i], r[i + 2]);
+                a[i + 1] = _mm512_shuffle_ps::<0xee>(r[i], r[i + 2]);
+                a[i + 2] = _mm512_shuffle_ps::<0x44>(r[i + 1], r[i + 3]);
+                a[i + 3] = _mm512_shuffle_ps::<0xee>(r[i + 1], r[i + 3]);
+            }
+            let r = a;
+            for i in 0..4 {
+                a[i] = _mm512_shuffle_f32x4::<0x88>(r[i], r[i + 4]);
+                a[i + 4] = _mm512_shuffle_f32x4::<0xdd>(r[i], r[i + 4]);
+                a[i + 8] = _mm512_shuffle_f32x4::<0x88>(r[i + 8], r[i + 12]);
+                a[i + 12] = _mm512_shuffle_f32x4::<0xdd>(r[i + 8], r[i + 12]);
+            }
+            for i in 0..8 {
+                (*v)[i] = _mm512_shuffle_f32x4::<0x88>(a[i], a[i + 8]);
+                (*v)[i + 8] = _mm512_shuffle_f32x4::<0xdd>(a[i], a[i + 8]);
+            }
         }
     }
 }
@@ -128,6 +165,10 @@ impl Simd for Narrow {
         unsafe { _mm256_add_ps(a, b) }
     }
     #[inline(always)]
+    unsafe fn sub(a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_sub_ps(a, b) }
+    }
+    #[inline(always)]
     unsafe fn mask(n: usize) -> __m256i {
         const WINDOW: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
         unsafe { _mm256_loadu_si256(WINDOW.as_ptr().add(8 - n.min(8)).cast()) }
@@ -146,6 +187,13 @@ impl Simd for Narrow {
             let four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
             _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn turn(v: *mut __m256) {
+        unsafe {
+            let v = v.cast::<[__m256; 8]>();
+            *v = transpose(*v);
         }
     }
 }
