@@ -10,7 +10,7 @@
 
 mod pairs;
 
-pub(crate) use pairs::pair;
+pub(crate) use pairs::{gated, pair};
 
 use super::isa::Path;
 use super::math::{NEAR, Real};

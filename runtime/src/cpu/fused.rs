@@ -9,6 +9,7 @@
 
 mod compile;
 mod fold;
+mod join;
 mod load;
 mod run;
 
@@ -60,6 +61,8 @@ struct Phase {
     repeats: Vec<(u16, u16, usize)>,
     /// Inputs that are brought to a register for each tile.
     loads: Vec<usize>,
+    /// Those of them that are read where they lie, in order: the next tile of them is asked for ahead.
+    streams: Vec<usize>,
     micros: Vec<Micro>,
     /// Outputs that are copied from their registers.
     copies: Vec<usize>,

@@ -84,3 +84,15 @@ macro_rules! versions {
     };
 }
 pub(crate) use versions;
+
+/// Asks for the memory at a place that will soon be used.
+#[inline(always)]
+pub(crate) fn soon<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing that the program could see, wherever it points.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}

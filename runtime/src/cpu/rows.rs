@@ -3,6 +3,7 @@
 //!
 //! Sums are made in the order of the ids by one thread per row of the result: threads own ranges of rows.
 
+use super::isa::soon;
 use super::kernels::{Call, Run, Task, by_dtype, by_width, require, unsupported};
 use super::movement::text;
 use std::ops::Range;
@@ -54,18 +55,6 @@ impl Ids {
 
 /// Rows ahead of the one at work whose memory is asked for: a row of a large table is in no cache.
 const AHEAD: usize = 16;
-
-/// Asks for the memory at a place that will soon be used.
-#[inline(always)]
-fn soon<T>(at: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch reads nothing that the program could see, wherever it points.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
-}
 
 /// The rows of a table: how many, and their elements.
 fn table(v: &View, elements: usize) -> Result<(usize, usize), String> {

@@ -111,12 +111,12 @@ impl Cut {
     /// Elements from a point to the next of so many transformed channels. An odd number of vectors: points would share
     /// the same few lines of the first cache.
     fn apart(&self, channels: usize, block: &Block) -> usize {
-        (channels * block.count() | 1) * self.lanes
+        ((channels * block.count()) | 1) * self.lanes
     }
 
     /// Elements of so many transformed channels.
     fn room(&self, channels: usize) -> usize {
-        POINTS * (channels * self.most | 1) * self.lanes
+        POINTS * ((channels * self.most) | 1) * self.lanes
     }
 
     /// Transforms the images of a block: all points of each channel and tile.

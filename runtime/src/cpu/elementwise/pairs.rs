@@ -25,15 +25,16 @@ impl<F: Simple, G: Simple, const BEHIND: bool> Rule for Pair<F, G, BEHIND> {
     }
 }
 
-/// The primitives that are first or second of a pair; what is computed is what the table says.
+/// The primitives that are first or second of a pair; what is computed is what the table says. `gate` is a choice that
+/// is one: `where(a > 0, b, 0)`.
 macro_rules! pairs {
-    ($($name:ident $of:ident),*) => {
+    ($($name:ident $of:expr),*) => {
         $(
             #[allow(non_camel_case_types)]
             struct $name;
             impl Simple for $name {
                 #[inline(always)]
-                fn of(a: f32, b: f32) -> f32 { <f32 as Number>::$of(a, b) }
+                fn of(a: f32, b: f32) -> f32 { $of(a, b) }
             }
         )*
 
@@ -58,4 +59,28 @@ macro_rules! pairs {
         }
     };
 }
-pairs!(add add, subtract subtract, multiply multiply, maximum larger, minimum smaller);
+pairs!(
+    add <f32 as Number>::add,
+    subtract <f32 as Number>::subtract,
+    multiply <f32 as Number>::multiply,
+    maximum <f32 as Number>::larger,
+    minimum <f32 as Number>::smaller,
+    // By bits: of a choice between two elements the compiler makes one between two places.
+    gate |a: f32, b: f32| f32::from_bits(b.to_bits() & u32::from(a > 0.0).wrapping_neg())
+);
+
+/// The loop of `gate` alone.
+pub(crate) fn gated(path: Path) -> Tile {
+    struct Gate;
+    impl Rule for Gate {
+        #[inline(always)]
+        unsafe fn run(n: usize, [a, b, _]: [*const u8; 3], out: *mut u8) -> bool {
+            for i in 0..n {
+                // SAFETY: the promise of `Tile`.
+                unsafe { *out.cast::<f32>().add(i) = gate::of(*a.cast::<f32>().add(i), *b.cast::<f32>().add(i)) };
+            }
+            true
+        }
+    }
+    versions::<Gate>()[path as usize]
+}

@@ -68,10 +68,10 @@ fn check_outputs(fused: &Fused, call: &Call<'_>, widths: &[Width]) -> Result<(),
     Ok(())
 }
 
-struct Compiler<'a> {
-    fused: &'a Fused,
-    call: &'a Call<'a>,
-    dtypes: Vec<DType>,
+pub(super) struct Compiler<'a> {
+    pub(super) fused: &'a Fused,
+    pub(super) call: &'a Call<'a>,
+    pub(super) dtypes: Vec<DType>,
     widths: Vec<Width>,
     /// The phase of each register, 0 for inputs.
     phase: Vec<usize>,
@@ -79,9 +79,9 @@ struct Compiler<'a> {
     fixed: Vec<bool>,
     /// Registers of numbers of rows that are repeated, and where.
     repeated: Vec<(u16, u16)>,
-    program: Program,
+    pub(super) program: Program,
     /// Registers so far, and bytes of the thread's memory behind its table.
-    registers: usize,
+    pub(super) registers: usize,
     states: usize,
 }
 
@@ -106,7 +106,13 @@ impl<'a> Compiler<'a> {
         };
         let mut strides = strides.into_iter();
         let inputs = call.inputs.iter().map(|v| match v.shape.len() == fused.shape.len() {
-            true => Input::new(&shape, strides.next().unwrap_or_default(), v.dtype.bytes(), tile),
+            true => {
+                let mut input = Input::new(&shape, strides.next().unwrap_or_default(), v.dtype.bytes(), tile);
+                if block == tile {
+                    input.lay_out(tile);
+                }
+                input
+            }
             false => {
                 let (shape, mut strides) = collapse(&v.shape, &[&v.strides]);
                 Input::new(&shape, strides.pop().unwrap_or_default(), v.dtype.bytes(), 1)
@@ -227,7 +233,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn finish(mut self) -> (Program, usize) {
-        self.pairs();
+        self.join();
         self.outputs();
         self.loads();
         let table = ((self.registers + self.fused.inputs) * 8).next_multiple_of(64);
@@ -237,50 +243,11 @@ impl<'a> Compiler<'a> {
         program.strided = !program.totals.is_empty() || program.inputs.iter().any(|i| i.load == Load::Strided);
         let ops: usize = program.phases.iter().map(|p| p.micros.len()).sum();
         let least = if program.block > TILE { 1 } else { 4 };
-        program.chunk = (CHUNK_WORK / (ops + self.fused.inputs).max(1) / program.block).clamp(least, 64);
+        let worth = (CHUNK_WORK / (ops + self.fused.inputs).max(1) / program.block).clamp(least, 64);
+        // What repeats is laid out for each chunk.
+        let periods = program.inputs.iter().filter_map(Input::period).max().unwrap_or(0);
+        program.chunk = worth.max(4 * periods / program.block);
         (self.program, bytes)
-    }
-
-    /// Puts an operation whose result only one other reads into the loop of that one: a register less is written and read.
-    fn pairs(&mut self) {
-        let mut readers = vec![0; self.registers];
-        let phases = &self.program.phases;
-        let rows =
-            phases.iter().flat_map(|p| p.by_row.iter().flat_map(|op| op.args).chain(p.repeats.iter().map(|r| r.0)));
-        rows.chain(self.fused.outputs.iter().copied()).for_each(|r| readers[usize::from(r)] += 2);
-        for micro in phases.iter().flat_map(|p| &p.micros) {
-            let mut read = reads(micro).to_vec();
-            read.sort_unstable();
-            read.dedup();
-            read.into_iter().for_each(|r| readers[usize::from(r)] += 1);
-        }
-        let names = &self.program.names;
-        for phase in &mut self.program.phases {
-            // The operations so far that are no pair, by the register that they make.
-            let mut single: Vec<Option<usize>> = vec![None; self.registers];
-            let mut gone = vec![false; phase.micros.len()];
-            for at in 0..phase.micros.len() {
-                let Micro::Op(op) = &phase.micros[at] else { continue };
-                let [a, b, _] = op.args;
-                let join = |from: u16, other: u16, behind: bool| {
-                    let made = single[usize::from(from)].filter(|_| readers[usize::from(from)] == 1 && a != b)?;
-                    let Micro::Op(first) = &phase.micros[made] else { return None };
-                    let whole = [from, op.out].iter().all(|r| self.dtypes[usize::from(*r)] == DType::F32);
-                    let tile = elementwise::pair(&names[first.name], &names[op.name], behind, self.call.path);
-                    let args = [first.args[0], first.args[1], other];
-                    tile.filter(|_| whole).map(|tile| (made, Op { tile, args, out: op.out, name: op.name }))
-                };
-                match join(a, b, false).or_else(|| join(b, a, true)) {
-                    Some((made, both)) => {
-                        gone[made] = true;
-                        phase.micros[at] = Micro::Op(both);
-                    }
-                    None => single[usize::from(op.out)] = Some(at),
-                }
-            }
-            let mut gone = gone.into_iter();
-            phase.micros.retain(|_| !gone.next().unwrap_or(false));
-        }
     }
 
     /// Results are written in place when an instruction makes them for each tile anew and nothing that is still read
@@ -327,6 +294,9 @@ impl<'a> Compiler<'a> {
                 let copied = phase.copies.iter().any(|o| program.outputs[*o].register == register);
                 if phase.micros.iter().any(read) || copied {
                     phase.loads.push(i);
+                    if program.inputs[i].load == Load::Direct {
+                        phase.streams.push(i);
+                    }
                     if program.tile == program.block {
                         break;
                     }
@@ -347,7 +317,7 @@ impl<'a> Compiler<'a> {
             end - bytes.next_multiple_of(64)
         };
         for (i, input) in program.inputs.iter_mut().enumerate().filter(|(_, input)| input.load != Load::Direct) {
-            input.buffer = take(slot);
+            input.buffer = take(input.period().map_or(slot, |n| n * input.bytes));
             program.buffers.push((i as u16, input.buffer));
         }
         let fixed = program.fixed.iter().map(|op| op.out).chain(program.constants.iter().map(|c| c.0));
@@ -410,7 +380,7 @@ impl<'a> Compiler<'a> {
 }
 
 /// The registers that a micro-operation reads; unused places repeat one of them.
-fn reads(micro: &Micro) -> [u16; 3] {
+pub(super) fn reads(micro: &Micro) -> [u16; 3] {
     match micro {
         Micro::Op(op) => op.args,
         Micro::Row { from, .. } | Micro::Total { from, .. } => [*from; 3],

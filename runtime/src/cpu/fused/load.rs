@@ -11,12 +11,18 @@ pub(super) enum Load {
     Scalar,
     /// One row, repeated, and a tile is a number of whole rows: every tile is the same.
     Row,
+    /// Numbers that are each repeated, and all of them again and again: so many elements, of which a tile is a part, are
+    /// laid out once.
+    Period(usize),
     /// Pointed into where a tile lies in one run, else copied run by run.
     Strided,
 }
 
 /// No place of an element: offsets are within a space.
 pub(super) const NOTHING: isize = isize::MIN;
+
+/// Bytes that are laid out at most: some inputs of a program fit in the second cache.
+const PERIOD: usize = 1 << 16;
 
 /// An input of a program: one number for each element, or for each row.
 pub(super) struct Input {
@@ -45,6 +51,23 @@ impl Input {
         Input { load, bytes, shape: shape.to_vec(), strides, buffer: 0 }
     }
 
+    /// Lays out what repeats, where every tile begins at a multiple of its size.
+    pub fn lay_out(&mut self, tile: usize) {
+        if self.load == Load::Strided
+            && let Some(period) = period(&self.shape, &self.strides, tile).filter(|n| n * self.bytes <= PERIOD)
+        {
+            self.load = Load::Period(period);
+        }
+    }
+
+    /// Elements that are laid out once.
+    pub fn period(&self) -> Option<usize> {
+        match self.load {
+            Load::Period(n) => Some(n),
+            _ => None,
+        }
+    }
+
     /// The elements from number `start` on: where they lie in order, or a copy of them in `buffer`. `filled` is the
     /// place of the one element that fills the buffer, [`NOTHING`] where it holds something else.
     ///
@@ -64,6 +87,9 @@ impl Input {
         unsafe {
             if self.load == Load::Direct {
                 return from.add(start * self.bytes).cast_mut();
+            }
+            if let Load::Period(period) = self.load {
+                return buffer.add(start % period * self.bytes);
             }
             let step = self.strides[last];
             if (step == 0 || step == 1) && coordinates[last] + n <= self.shape[last] {
@@ -110,6 +136,14 @@ impl Input {
             }
         }
     }
+}
+
+/// After how many elements numbers that are each repeated come again, where tiles are parts of that.
+fn period(shape: &[usize], strides: &[isize], tile: usize) -> Option<usize> {
+    let outer = strides.iter().take_while(|s| **s == 0).count();
+    let period = shape[outer..].iter().product::<usize>();
+    let repeats = outer > 0 && strides[strides.len() - 1] == 0;
+    (repeats && period > tile && period.is_multiple_of(tile)).then_some(period)
 }
 
 /// Where the element with these coordinates lies, in elements from the first.

@@ -2,6 +2,7 @@
 
 use super::load::{Load, NOTHING, offset, repeat};
 use super::{Micro, Op, Phase, Program, Total};
+use crate::cpu::isa::soon;
 use crate::cpu::kernels::Run;
 use crate::cpu::view::{MAX_RANK, Walk, coordinates};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -19,6 +20,9 @@ struct Part {
     start: usize,
     n: usize,
 }
+
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
 
 /// The number of the name of the operation that could not be done.
 type Failed = usize;
@@ -86,6 +90,7 @@ impl Program {
                 match input.load {
                     Load::Scalar => repeat(run.input(i), input.bytes, 1, self.tile, *local.table.add(i)),
                     Load::Row => input.copy(run.input(i), 0, self.tile, *local.table.add(i)),
+                    Load::Period(n) => input.copy(run.input(i), 0, n, base.add(input.buffer)),
                     Load::Direct | Load::Strided => {}
                 }
             }
@@ -184,7 +189,11 @@ impl Program {
             for output in self.outputs.iter().filter(|o| o.direct) {
                 *local.register(output.register) = run.output::<u8>(output.output).add(tile.start * output.bytes);
             }
-            for micro in &phase.micros {
+            let steps = phase.micros.len();
+            for (step, micro) in phase.micros.iter().enumerate() {
+                for &i in &phase.streams {
+                    ask_ahead(run.input(i), self.inputs[i].bytes, tile, (step, steps));
+                }
                 match micro {
                     Micro::Op(op) => op.call(local, tile.n)?,
                     Micro::Row { folder, from, state, .. } if self.tile < self.block => {
@@ -205,6 +214,15 @@ impl Program {
             }
         }
         Ok(())
+    }
+}
+
+/// Asks for a part of the lines of the tile behind this one, one of so many: all at once would stop the loops.
+#[inline(always)]
+fn ask_ahead(input: *const u8, bytes: usize, tile: Part, (part, parts): (usize, usize)) {
+    let (lines, next) = (tile.n * bytes / LINE, input.wrapping_add((tile.start + tile.n) * bytes));
+    for line in lines * part / parts..lines * (part + 1) / parts {
+        soon(next.wrapping_add(line * LINE));
     }
 }
 

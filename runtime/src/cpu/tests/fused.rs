@@ -82,6 +82,69 @@ fn pairs_are_one_after_the_other() {
     }
 }
 
+/// `where(x > 0, b, 0)` with and without its mask, for numbers that are not compared as others are.
+#[test]
+fn gates_are_choices() {
+    let (n, shape) = (700, [700]);
+    let special = [f32::NAN, -0.0, 0.0, f32::INFINITY, f32::NEG_INFINITY, 1e-42, -1e-42];
+    let mut x = random(F, &[n], 1);
+    for (i, x) in x.tensor.elements_mut::<f32>().iter_mut().enumerate().filter(|(i, _)| i % 3 == 0) {
+        *x = special[i / 3 % special.len()];
+    }
+    let (b, c) = (random(F, &[n], 2), random(F, &[n], 3));
+    let nought = |x: f64| constant(Value::Float(x), F);
+    // Registers: x, b, c, then 3: the number compared with, 4: x + c, 5: the mask, 6: the choice, 7: times c.
+    for (than, summed, kept) in [(0.0, false, false), (0.0, true, false), (0.0, true, true), (0.5, true, false)] {
+        let compared = if summed { 4 } else { 0 };
+        let instructions = vec![
+            nought(than),
+            instruction("add", &[0, 2], F, F),
+            instruction("greater", &[compared, 3], F, DType::Bool),
+            instruction("where", &[5, 1, 3], DType::Bool, F),
+            instruction("multiply", &[6, 2], F, F),
+        ];
+        let (mut outputs, mut shapes) = (vec![6, 7], vec![(F, &shape[..]); 2]);
+        if kept {
+            outputs.push(5);
+            shapes.push((DType::Bool, &shape));
+        }
+        let fused = Fused { shape: vec![n], row: 0, inputs: 3, instructions, outputs };
+        let y = run(&Kernel::Fused(fused), &[&x, &b, &c], &shapes).expect("a program");
+        let all = [&x, &b, &c].map(|o| o.tensor.elements::<f32>());
+        for i in 0..n {
+            let [x, b, c] = all.map(|o| o[i]);
+            let compared = if summed { x + c } else { x };
+            let want = if compared > than as f32 { b } else { than as f32 };
+            assert_eq!(y[0].elements::<f32>()[i], want, "{x} {b} {c}");
+            assert_eq!(y[1].elements::<f32>()[i], want * c);
+            assert!(y.get(2).is_none_or(|mask| mask.to_f64()[i] == f64::from(compared > than as f32)));
+        }
+    }
+}
+
+/// A number for each channel of images: laid out once where a tile has several rows, and repeated where it is in one.
+#[test]
+fn numbers_of_channels() {
+    for [images, channels, area] in [[6, 32, 64], [50, 20, 128], [3, 64, 256], [7, 16, 1024], [5, 24, 49], [40, 3, 512]]
+    {
+        let shape = [images, channels, area];
+        let x = random(F, &shape, 1);
+        let mut a = random(F, &[channels], 2);
+        (a.shape, a.strides) = (shape.to_vec(), vec![0, 1, 0]);
+        let instructions = vec![
+            instruction("subtract", &[0, 1], F, F),
+            instruction("multiply", &[2, 1], F, F),
+            instruction("exp", &[1], F, F),
+            instruction("add", &[3, 4], F, F),
+        ];
+        let fused = Fused { shape: shape.to_vec(), row: 0, inputs: 2, instructions, outputs: vec![5] };
+        let y = run(&Kernel::Fused(fused), &[&x, &a], &[(F, &shape)]).expect("a program");
+        let (xs, all) = (x.values(), a.values());
+        let want: Vec<f64> = xs.iter().zip(&all).map(|(x, a)| (x - a) * a + a.exp()).collect();
+        close(&y[0], &want, 20.0);
+    }
+}
+
 #[test]
 fn constants_of_every_dtype() {
     for dtype in [DType::F64, F, DType::I64, DType::I32, DType::I8, DType::U8, DType::Bool] {
