@@ -293,6 +293,65 @@ const CASES: &[(&str, &str, &str)] = &[
          %y = add(%a, %a) : f32[B, 4]",
     ),
     (
+        "pool-first",
+        "%p = input p : f32[B, 3, 8, 8]
+         %h = input h : f32[3, 1, 1]
+         %z = constant 0.0 : f32[]
+         %b = broadcast(%h, to: [B, 3, 8, 8]) : f32[B, 3, 8, 8]
+         %a = add(%p, %b) : f32[B, 3, 8, 8]
+         %n = broadcast(%z, to: [B, 3, 8, 8]) : f32[B, 3, 8, 8]
+         %r = maximum(%a, %n) : f32[B, 3, 8, 8]
+         %y = max_pool(%r, size: [2, 2], stride: [2, 2], pad: [0, 0]) : f32[B, 3, 4, 4]",
+        "%p = input p : f32[B, 3, 8, 8]
+         %h = input h : f32[3, 1, 1]
+         %z = constant 0.0 : f32[]
+         %m = max_pool(%p, size: [2, 2], stride: [2, 2], pad: [0, 0]) : f32[B, 3, 4, 4]
+         %b = broadcast(%h, to: [B, 3, 4, 4]) : f32[B, 3, 4, 4]
+         %a = add(%m, %b) : f32[B, 3, 4, 4]
+         %n = broadcast(%z, to: [B, 3, 4, 4]) : f32[B, 3, 4, 4]
+         %y = maximum(%a, %n) : f32[B, 3, 4, 4]",
+    ),
+    (
+        "pool-of-shifted",
+        "%p = input p : f32[B, 3, 8, 8]
+         %g = input g : f32[B, 3, 4, 4]
+         %h = input h : f32[3, 1, 1]
+         %b = broadcast(%h, to: [B, 3, 8, 8]) : f32[B, 3, 8, 8]
+         %a = add(%b, %p) : f32[B, 3, 8, 8]
+         %y = max_pool_gradient(%a, %g, size: [2, 2], stride: [2, 2], pad: [0, 0]) : f32[B, 3, 8, 8]",
+        "%p = input p : f32[B, 3, 8, 8]
+         %g = input g : f32[B, 3, 4, 4]
+         %y = max_pool_gradient(%p, %g, size: [2, 2], stride: [2, 2], pad: [0, 0]) : f32[B, 3, 8, 8]",
+    ),
+    (
+        "gate-of-pool",
+        "%p = input p : f32[B, 3, 8, 8]
+         %g = input g : f32[B, 3, 4, 4]
+         %z = constant 0.0 : f32[]
+         %n = broadcast(%z, to: [B, 3, 8, 8]) : f32[B, 3, 8, 8]
+         %r = maximum(%p, %n) : f32[B, 3, 8, 8]
+         %d = max_pool_gradient(%r, %g, size: [2, 2], stride: [2, 2], pad: [0, 0]) : f32[B, 3, 8, 8]
+         %m = greater(%p, %n) : bool[B, 3, 8, 8]
+         %y = where(%m, %d, %n) : f32[B, 3, 8, 8]",
+        "%p = input p : f32[B, 3, 8, 8]
+         %g = input g : f32[B, 3, 4, 4]
+         %z = constant 0.0 : f32[]
+         %l = max_pool(%p, size: [2, 2], stride: [2, 2], pad: [0, 0]) : f32[B, 3, 4, 4]
+         %n = broadcast(%z, to: [B, 3, 4, 4]) : f32[B, 3, 4, 4]
+         %m = greater(%l, %n) : bool[B, 3, 4, 4]
+         %d = where(%m, %g, %n) : f32[B, 3, 4, 4]
+         %y = max_pool_gradient(%p, %d, size: [2, 2], stride: [2, 2], pad: [0, 0]) : f32[B, 3, 8, 8]",
+    ),
+    (
+        "sum-of-pooled",
+        "%p = input p : f32[B, 3, 8, 8]
+         %g = input g : f32[B, 3, 4, 4]
+         %d = max_pool_gradient(%p, %g, size: [2, 2], stride: [2, 2], pad: [0, 0]) : f32[B, 3, 8, 8]
+         %y = sum(%d, axis: [0, 2, 3], keep: false) : f32[3]",
+        "%g = input g : f32[B, 3, 4, 4]
+         %y = sum(%g, axis: [0, 2, 3], keep: false) : f32[3]",
+    ),
+    (
         "pads-side-by-side",
         "%a = pad(%x2, before: [0, 4], after: [0, 2]) : f32[B, 10]
          %b = pad(%x, before: [0, 0], after: [0, 6]) : f32[B, 10]

@@ -10,6 +10,7 @@
 
 mod fold;
 mod numbers;
+mod pools;
 mod repeats;
 pub mod rules;
 mod scans;

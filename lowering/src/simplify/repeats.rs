@@ -10,12 +10,12 @@ use tfm_lang::dim::Dim;
 use tfm_lang::model::{Attr, Attrs, Literal};
 
 /// What a broadcast repeats.
-fn repeated(rw: &Rewriter, v: Value) -> Option<Value> {
+pub(super) fn repeated(rw: &Rewriter, v: Value) -> Option<Value> {
     rw.graph.is_primitive(v, "broadcast").map(|(args, _)| args[0])
 }
 
 /// The sizes of a source along the last axes of a shape of this rank, 1 where it has no such axis.
-fn aligned(shape: &[Dim], rank: usize) -> Vec<Dim> {
+pub(super) fn aligned(shape: &[Dim], rank: usize) -> Vec<Dim> {
     let mut sizes = vec![Dim::constant(1); rank - shape.len().min(rank)];
     sizes.extend_from_slice(shape);
     sizes

@@ -1,7 +1,7 @@
 //! The table of rewrites. A row has a name, the primitives it looks at and what it does; above each
 //! stands its identity. A rule gives a value of the type of the node it replaces, or `None`.
 
-use super::{Rewriter, fold, numbers, repeats, scans, shapes};
+use super::{Rewriter, fold, numbers, pools, repeats, scans, shapes};
 use crate::graph::{Node, Value};
 
 /// One rewrite.
@@ -109,6 +109,16 @@ pub const RULES: &[Rule] = &[
     Rule { name: "sum-nothing", on: &["sum"], apply: shapes::sum_nothing },
     // sum_to(x, t) → reshape(sum(x, the axes that t has not or of size 1), t)
     Rule { name: "sum-to", on: &["sum_to"], apply: shapes::sum_to },
+    // max_pool(maximum(x, broadcast(b))) → maximum(max_pool(x), broadcast(b)), b the same along the windows; and the same
+    // for x + broadcast(b)
+    Rule { name: "pool-first", on: &["max_pool"], apply: pools::pool_first },
+    // max_pool_gradient(x + broadcast(b), dy) → max_pool_gradient(x, dy), b the same along the windows; of two that only
+    // the sum's rounding makes equal the larger gets it
+    Rule { name: "pool-of-shifted", on: &["max_pool_gradient"], apply: pools::pool_of_shifted },
+    // where(x > 0, max_pool_gradient(maximum(x, 0), dy), 0) → max_pool_gradient(x, where(max_pool(x) > 0, dy, 0))
+    Rule { name: "gate-of-pool", on: &["where"], apply: pools::gate_of_pool },
+    // sum(max_pool_gradient(x, dy)) → sum(dy) over all of the axes that windows slide over, and others
+    Rule { name: "sum-of-pooled", on: &["sum"], apply: pools::sum_of_pooled },
     // pad(x) + pad(y), one next to the other → concat(x, y), or a pad of it: of the gradients of what was split
     Rule { name: "pads-side-by-side", on: &["add"], apply: shapes::pads_side_by_side },
     // concat(concat(x, y), z) → concat(x, y, z) along one axis
