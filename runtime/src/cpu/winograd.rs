@@ -22,12 +22,14 @@ use super::gemm::simd::{Narrow, Simd, Wide};
 use super::gemm::sliding::{BLOCK, Correlate, Place, Slide, VECTORS, correlate, correlated, slide};
 use super::kernels::{Run, Task};
 use lanes::{Piece, one_by_one, pieces, side_by_side};
-use transform::{Gradients, Image, POINTS, REACH, Results, TILE, WINDOW, both, window, window_gradient};
+use transform::{Elements, Gradients, Image, POINTS, REACH, Results, TILE, WINDOW, both, window, window_gradient};
 
 /// Taps of a window.
 const TAPS: usize = WINDOW * WINDOW;
 /// Bytes that a transformed block of images has: it stays in the second cache.
 const SECOND_CACHE: usize = 640 << 10;
+/// Tiles of an image whose elements are added up by one thread.
+const MOST_ADDED: usize = 16;
 /// Tiles that are summed at least before the lanes are added up, where there are so many.
 const SUMMED: usize = 16;
 /// Parts of the images, each with sums of its own.
@@ -133,8 +135,7 @@ impl Cut {
         rectangle: *mut f32,
         to: *mut f32,
     ) {
-        let row = block.tiles[1] * TILE + WINDOW - 1;
-        let rows = block.tiles[0] * TILE + WINDOW - 1;
+        let [rows, row] = block.tiles.map(|n| n * TILE + WINDOW - 1);
         let point = self.apart(channels, block);
         // SAFETY: the caller's promise.
         unsafe {
@@ -146,7 +147,7 @@ impl Cut {
                 let to = to.add(channel * block.count() * S::LANES);
                 for (first, t) in block.each(row) {
                     let from = (rectangle.add(first * S::LANES).cast_const(), row * S::LANES, S::LANES);
-                    both::<S, Image, REACH, REACH>(from, (to.add(t * S::LANES), REACH * point, point));
+                    both::<S, Image, REACH, REACH, false>(from, (to.add(t * S::LANES), REACH * point, point));
                 }
             }
         }
@@ -176,7 +177,7 @@ impl Cut {
                 let to = to.add(channel * block.count() * S::LANES);
                 for (first, t) in block.each(row) {
                     let from = (rectangle.add(first * S::LANES).cast_const(), row * S::LANES, S::LANES);
-                    both::<S, Gradients, TILE, REACH>(from, (to.add(t * S::LANES), REACH * point, point));
+                    both::<S, Gradients, TILE, REACH, false>(from, (to.add(t * S::LANES), REACH * point, point));
                 }
             }
         }
@@ -199,9 +200,34 @@ impl Cut {
         unsafe {
             for (first, t) in block.each(row) {
                 let to = (rectangle.add(first * S::LANES), row * S::LANES, S::LANES);
-                both::<S, Results, REACH, TILE>((sums.add(t * S::LANES), REACH * point, point), to);
+                both::<S, Results, REACH, TILE, false>((sums.add(t * S::LANES), REACH * point, point), to);
             }
             one_by_one::<S>(&block.writes, rectangle, y);
+        }
+    }
+
+    /// Brings the sums of a channel at the points of the images back, and writes the elements.
+    ///
+    /// # Safety
+    /// As for [`Cut::images`].
+    #[inline(always)]
+    unsafe fn elements<S: Simd>(
+        &self,
+        block: &Block,
+        (sums, point): (*const f32, usize),
+        rectangle: *mut f32,
+        x: (*mut f32, usize, usize),
+    ) {
+        let [rows, row] = block.tiles.map(|n| n * TILE + WINDOW - 1);
+        // SAFETY: the caller's promise.
+        unsafe {
+            rectangle.write_bytes(0, rows * row * S::LANES);
+            for (first, t) in block.each(row) {
+                let to = (rectangle.add(first * S::LANES), row * S::LANES, S::LANES);
+                let from = (sums.add(t * S::LANES), REACH * point, point);
+                both::<S, Elements, REACH, REACH, true>(from, to);
+            }
+            one_by_one::<S>(&block.reads, rectangle, x);
         }
     }
 }
@@ -236,24 +262,42 @@ struct Convolution {
     /// count from the last where that is said.
     weight: (usize, usize),
     turned: bool,
+    /// True: what comes in are gradients of results, and what comes out elements of the images.
+    adjoint: bool,
 }
 
 /// The convolution, where this is the way to compute it.
 pub(crate) fn forward(g: &Geometry, tiles: Tiles, threads: usize) -> Option<Made> {
     let (w, from, to) = (&g.windows, g.own(), g.kinds());
     let [size, out, pad] = [w.size, w.out, w.pad].map(|n| [n[1], n[2]]);
-    pays(g, tiles.lanes, out, from, to)
-        .then(|| Convolution::new(g, tiles, (size, out, pad), (from, to), (from * TAPS, TAPS), false).made(threads))
+    pays(g, tiles.lanes, out, from, to).then(|| {
+        let most = most_tiles(from, tiles.lanes);
+        let weight = (from * TAPS, TAPS);
+        Convolution::new(g, tiles, (size, out, pad), most, (from, to), weight).made(threads)
+    })
 }
 
-/// The gradient in the image, where this is the way to compute it.
+/// The gradient in the image, where this is the way to compute it: a convolution of the gradient, or the other way
+/// around, from the tiles of the gradient to elements that are added up, where it has fewer tiles and these are few.
 pub(crate) fn by_input(g: &Geometry, tiles: Tiles, threads: usize) -> Option<Made> {
     let (w, from, to) = (&g.windows, g.kinds(), g.own());
-    let [size, out, pad] = [w.out, w.size, w.pad].map(|n| [n[1], n[2]]);
-    pays(g, tiles.lanes, out, from, to).then(|| {
+    let [size, out, pad] = [w.size, w.out, w.pad].map(|n| [n[1], n[2]]);
+    let weight = (TAPS, to * TAPS);
+    let count = |sizes: [usize; 2]| sizes.iter().map(|n| n.div_ceil(TILE)).product::<usize>();
+    if count(out) * 10 <= count(size) * 8 && count(out) <= MOST_ADDED && pays(g, tiles.lanes, out, from, to) {
+        let way = Convolution::new(g, tiles, (size, out, pad), MOST_ADDED, (from, to), weight);
+        return Some(Convolution { adjoint: true, ..way }.made(threads));
+    }
+    pays(g, tiles.lanes, size, from, to).then(|| {
         let around = pad.map(|n| WINDOW - 1 - n);
-        Convolution::new(g, tiles, (size, out, around), (from, to), (TAPS, to * TAPS), true).made(threads)
+        let way = Convolution::new(g, tiles, (out, size, around), most_tiles(from, tiles.lanes), (from, to), weight);
+        Convolution { turned: true, ..way }.made(threads)
     })
+}
+
+/// Tiles of a block that stay in the second cache.
+fn most_tiles(channels: usize, lanes: usize) -> usize {
+    (SECOND_CACHE / (POINTS * channels * lanes * 4)).max(VECTORS)
 }
 
 impl Convolution {
@@ -261,15 +305,14 @@ impl Convolution {
         g: &Geometry,
         tiles: Tiles,
         sizes: ([usize; 2], [usize; 2], [usize; 2]),
+        most: usize,
         (from, to): (usize, usize),
         weight: (usize, usize),
-        turned: bool,
     ) -> Convolution {
-        let most = (SECOND_CACHE / (POINTS * from * tiles.lanes * 4)).max(VECTORS);
         let cut = Cut::new(g, tiles.lanes, sizes, most);
         let offset = |b: &Block| (0..from).map(|c| (c * b.count() * tiles.lanes) as u32).collect();
         let offsets = cut.blocks.iter().map(offset).collect();
-        Convolution { cut, from, to, offsets, weight, turned }
+        Convolution { cut, from, to, offsets, weight, turned: false, adjoint: false }
     }
 
     /// Blocks of filters of a group.
@@ -357,16 +400,21 @@ impl Convolution {
         let (number, outer) = (item % cut.blocks.len(), item / cut.blocks.len());
         let (block, group) = (&cut.blocks[number], outer % cut.groups);
         let (first, count) = cut.bundle(outer / cut.groups);
-        let (from, to) = (cut.groups * self.from * cut.area, cut.groups * self.to * cut.places);
+        let (before, after) = if self.adjoint { (cut.places, cut.area) } else { (cut.area, cut.places) };
+        let (from, to) = (cut.groups * self.from * before, cut.groups * self.to * after);
         let point = cut.apart(self.from, block);
         let (sums_apart, row) = (cut.apart(BLOCK, block), block.count() * S::LANES);
         // SAFETY: the caller's promise.
         unsafe {
-            let x = run.input::<f32>(0).add(first * from + group * self.from * cut.area);
-            let y = run.output::<f32>(0).add(first * to + group * self.to * cut.places);
+            let x = run.input::<f32>(0).add(first * from + group * self.from * before);
+            let y = run.output::<f32>(0).add(first * to + group * self.to * after);
             let transformed = own.add(cut.rectangle * S::LANES);
             let sums = transformed.add(cut.room(self.from));
-            cut.images::<S>(block, self.from, (x, from, count), own, transformed);
+            if self.adjoint {
+                cut.gradients::<S>(block, self.from, (x, from, count), own, (transformed, point));
+            } else {
+                cut.images::<S>(block, self.from, (x, from, count), own, transformed);
+            }
             for filters in blocks.0..blocks.1 {
                 let rows = BLOCK.min(self.to - filters * BLOCK);
                 let a = run.scratch::<f32>().add((group * self.blocks() + filters) * self.filters());
@@ -382,8 +430,12 @@ impl Convolution {
                     }
                 }
                 for r in 0..rows {
-                    let y = y.add((filters * BLOCK + r) * cut.places);
-                    cut.results::<S>(block, (sums.add(r * row), sums_apart), own, (y, to, count));
+                    let (y, sums) = (y.add((filters * BLOCK + r) * after), sums.add(r * row).cast_const());
+                    if self.adjoint {
+                        cut.elements::<S>(block, (sums, sums_apart), own, (y, to, count));
+                    } else {
+                        cut.results::<S>(block, (sums, sums_apart), own, (y, to, count));
+                    }
                 }
             }
         }

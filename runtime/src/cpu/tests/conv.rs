@@ -136,6 +136,9 @@ fn convolution_in_transformed_tiles() {
         ([64, 24, 16, 2], slide(&[[10, 3, 1, 2, 1], [9, 3, 1, 1, 1]])),
         ([48, 96, 20, 1], square(9, 1)),
         ([256, 8, 8, 1], square(6, 1)),
+        // Images with more tiles than results have: elements are added up.
+        ([32, 12, 24, 1], square(13, 0)),
+        ([30, 16, 20, 2], slide(&[[10, 3, 1, 0, 1], [13, 3, 1, 0, 1]])),
     ];
     for (sizes, how) in &cases {
         check_convolution(DType::F32, *sizes, how, 20.0);

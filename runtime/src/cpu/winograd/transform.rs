@@ -96,12 +96,35 @@ impl Transform<TILE, REACH> for Gradients {
     }
 }
 
-/// Transforms the columns and then the rows of a matrix of vectors.
+/// What the points of an image give back to its elements, `B m`.
+pub(super) struct Elements;
+
+impl Transform<REACH, REACH> for Elements {
+    #[inline(always)]
+    unsafe fn apply<S: Simd>(m: [S::V; REACH]) -> [S::V; REACH] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (sum, difference) = (S::add(m[1], m[2]), S::sub(m[2], m[1]));
+            let (far_sum, far_difference) = (S::add(m[3], m[4]), S::sub(m[4], m[3]));
+            let odd = times::<S>(2.0, far_difference, times::<S>(4.0, S::add(difference, m[5]), S::zero()));
+            [
+                times::<S>(4.0, m[0], S::zero()),
+                odd,
+                S::sub(times::<S>(-5.0, m[0], times::<S>(-4.0, sum, S::zero())), far_sum),
+                times::<S>(-2.0, far_difference, times::<S>(-5.0, m[5], S::sub(S::zero(), difference))),
+                S::add(m[0], S::add(sum, far_sum)),
+                m[5],
+            ]
+        }
+    }
+}
+
+/// Transforms the columns and then the rows of a matrix of vectors, and adds the result where that is said.
 ///
 /// # Safety
 /// As for [`Transform`]; the vectors are inside their memory.
 #[inline(always)]
-pub(super) unsafe fn both<S: Simd, T: Transform<N, M>, const N: usize, const M: usize>(
+pub(super) unsafe fn both<S: Simd, T: Transform<N, M>, const N: usize, const M: usize, const ADD: bool>(
     from: Vectors<*const f32>,
     to: Vectors<*mut f32>,
 ) {
@@ -121,7 +144,8 @@ pub(super) unsafe fn both<S: Simd, T: Transform<N, M>, const N: usize, const M: 
         for row in 0..M {
             let x = T::apply::<S>(half[row]);
             for column in 0..M {
-                S::store(to.0.add(row * to.1 + column * to.2), x[column]);
+                let to = to.0.add(row * to.1 + column * to.2);
+                S::store(to, if ADD { S::add(S::load(to), x[column]) } else { x[column] });
             }
         }
     }
