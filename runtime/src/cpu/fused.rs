@@ -21,8 +21,11 @@ use tfm_lowering::plan::Fused;
 
 /// Elements of a tile.
 const TILE: usize = 512;
-/// Elements computed, counted once per instruction, that make a chunk worth giving away.
+/// Elements computed, counted once per instruction, that make a chunk worth giving away, and where there are few.
 const CHUNK_WORK: usize = 1 << 17;
+const SMALL_CHUNK_WORK: usize = 1 << 15;
+/// Chunks that a small program is cut in.
+const FEW_CHUNKS: usize = 4;
 
 /// An elementwise operation on registers.
 struct Op {

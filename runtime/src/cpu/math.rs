@@ -77,6 +77,18 @@ fn polynomial<const N: usize>(x: f32, c: [f32; N]) -> f32 {
     y
 }
 
+/// y and k for which e^x is y 2^k, y from 0.7 to 1.42.
+#[inline(always)]
+fn exp_parts(x: f32) -> (f32, i32) {
+    let t = x * f::LOG2_E + ROUND;
+    let n = t - ROUND;
+    // ln 2 in two parts, the first short enough that n times it is exact.
+    let r = x - n * 0.693_359_4 - n * -2.121_944_4e-4;
+    let p =
+        polynomial(r, [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_3e-1]);
+    (p * (r * r) + r + 1.0, (t.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32))
+}
+
 /// 2^k for k from -126 to 127.
 #[inline(always)]
 fn two_to(k: i32) -> f32 {
@@ -91,17 +103,7 @@ impl Real for f32 {
         // Here e^x is 0. Multiplying down to it takes a processor a hundred times as long, and the masks of softmax are
         // full of it.
         let none = x < -104.0;
-        let x = if none { 0.0 } else { x };
-        let t = x * f::LOG2_E + ROUND;
-        let n = t - ROUND;
-        // ln 2 in two parts, the first short enough that n times it is exact.
-        let r = x - n * 0.693_359_4 - n * -2.121_944_4e-4;
-        let p = polynomial(
-            r,
-            [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_3e-1],
-        );
-        let y = p * (r * r) + r + 1.0;
-        let k = (t.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+        let (y, k) = exp_parts(if none { 0.0 } else { x });
         // In two halves, since 2^k may be out of range where e^x is not.
         let half = k >> 1;
         let y = y * two_to(half) * two_to(k.wrapping_sub(half));
@@ -148,7 +150,9 @@ impl Real for f32 {
         let z = x * x;
         let p = polynomial(z, [-5.704_988_7e-3, 2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_3e-1]);
         let near = p * z * x + x;
-        let far = 1.0 - 2.0 / (f32::exp_of(a + a) + 1.0);
+        // From 10 on it is 1.
+        let (y, k) = exp_parts(if a > 10.0 { 20.0 } else { a + a });
+        let far = 1.0 - 2.0 / (y * two_to(k) + 1.0);
         (if a < 0.625 { near } else { far }).copysign(x)
     }
 

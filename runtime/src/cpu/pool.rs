@@ -13,8 +13,8 @@ use std::thread::JoinHandle;
 /// What a chunk runs: its number, and the number of the thread that runs it.
 type Job<'a> = &'a (dyn Fn(usize, usize) + Sync + 'a);
 
-/// Turns of a waiting thread before it sleeps: about 20 microseconds.
-const SPINS: usize = 500;
+/// Turns of a waiting thread before it sleeps: about 100 microseconds, longer than most steps that one thread does alone.
+const SPINS: usize = 5000;
 
 /// What the threads share.
 ///

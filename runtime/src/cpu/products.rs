@@ -8,7 +8,9 @@
 //! | right matrix by rows, large or in conflict in the cache | packed in panels | tiles stream through it |
 //! | right matrix by columns, result wider than high | turned: `cᵀ = bᵀ aᵀ` | the smaller side is packed |
 //! | right matrix by columns otherwise | packed in panels | vectors need columns side by side |
-//! | left matrix by columns | packed 8 rows at a time | while it is in the first cache |
+//! | right matrix of several MB, not too many rows | a chunk packs its own panel | it stays in the second cache |
+//! | left matrix by columns | read where it lies | a line for each element of the sum is not too many |
+//! | left matrix by columns, long sums or conflicts | packed 8 rows at a time | while it is in the first cache |
 //! | many products | whole ones are given out | each packs for itself, in the second cache |
 
 use super::gemm::{DEPTH, Matrix, PANEL_BYTES, Right, Tiles, To, pack::pack, vector};
@@ -16,19 +18,27 @@ use super::kernels::{Run, Task};
 use super::matmul::{CHUNK, Product, Size};
 use std::ptr;
 
-/// Multiplications that a chunk of one product has, where there are enough.
+/// Multiplications that a chunk of one product has, where there are enough, where there are few, and at least.
 const PIECE: usize = 2 << 20;
+const SMALL_PIECE: usize = PIECE / 4;
+const LEAST_PIECE: usize = PIECE / 16;
 /// Chunks that one product is cut in at least, where they are not too small.
 const PIECES: usize = 16;
 /// Multiplications of products that are cut when there are several.
 const LARGE: usize = 64 << 20;
-/// Rows of a block, two of which a chunk has at least, and rows of a chunk where the sums are cut in depth.
+/// Rows of a block, two of which a chunk has at least, and about the rows of a chunk where the sums are cut in depth.
 const ROWS: usize = 8;
 const DEEP_ROWS: usize = 96;
 /// Rows up to which a right matrix is read where it lies, whatever its size.
 const FEW_ROWS: usize = 48;
+/// Rows up to which a product is small.
+const LITTLE: usize = 128;
 /// Rows from which packing it always pays.
 const MANY_ROWS: usize = 192;
+/// Rows up to which, bytes and panels from which each chunk packs its own panels.
+const OWN_ROWS: usize = 512;
+const OWN_BYTES: usize = 4 << 20;
+const OWN_PANELS: usize = 32;
 
 /// A product that has been decided on.
 struct Way {
@@ -42,6 +52,8 @@ struct Way {
     /// The right matrix is packed in panels of so many columns.
     packed: bool,
     width: usize,
+    /// Each chunk packs its panels, which no other one needs.
+    own: bool,
     /// Rows and columns of a chunk.
     chunk: (usize, usize),
     /// Each product of the batch is cut by itself.
@@ -61,41 +73,45 @@ impl Way {
         let large = size.k * size.n * 4 > PANEL_BYTES;
         let packed = right.1 != 1 || size.m >= MANY_ROWS || (size.m > FEW_ROWS && large);
         let one_by_one = product.batches == 1 || size.m * size.k * size.n > LARGE;
-        let chunk = chunk(size, width, left.1 != 1);
-        Way { tiles, product, turned, size, left, right, packed, width, chunk, one_by_one }
+        let far = size.k * size.n * 4 >= OWN_BYTES && size.n >= OWN_PANELS * width;
+        let own = one_by_one && packed && far && size.m <= OWN_ROWS;
+        let chunk = if own { (size.m, width) } else { chunk(size, width, tiles.packs_left(left, size.k)) };
+        Way { tiles, product, turned, size, left, right, packed, width, own, chunk, one_by_one }
     }
 
-    /// Elements of the packed right matrix, in whole lines.
+    /// Elements of the packed right matrix, or of the panels of a chunk, in whole lines.
     fn panels(&self) -> usize {
-        if self.packed { self.size.n.next_multiple_of(self.width) * self.size.k } else { 0 }
+        let columns = if self.own { self.chunk.1 } else { self.size.n.next_multiple_of(self.width) };
+        if self.packed { (columns * self.size.k).next_multiple_of(16) } else { 0 }
     }
 
     /// Elements for the packed rows of a thread.
     fn room(&self) -> usize {
-        if self.left.1 == 1 { 0 } else { self.tiles.room(self.size.k).next_multiple_of(16) }
+        let packs = self.tiles.packs_left(self.left, self.size.k);
+        if packs { self.tiles.room(self.size.k).next_multiple_of(16) } else { 0 }
     }
 
     /// Elements of scratch: of all threads, and of each.
     fn scratch(&self) -> (usize, usize) {
-        let panels = self.panels().next_multiple_of(16);
-        if self.one_by_one { (panels, self.room()) } else { (0, panels + self.room()) }
+        let shared = self.one_by_one && !self.own;
+        if shared { (self.panels(), self.room()) } else { (0, self.panels() + self.room()) }
     }
 
-    /// Packs some panels.
+    /// Packs a panel.
     ///
     /// # Safety
-    /// `right` is the matrix, `to` has room for [`Way::panels`].
+    /// `right` is the matrix, `to` has room for a panel.
     unsafe fn pack(&self, right: *const f32, to: *mut f32, panel: usize) {
         let (k, first) = (self.size.k, panel * self.width);
         let columns = self.width.min(self.size.n - first);
         // SAFETY: the caller's promise.
         unsafe {
             let from = (right.offset(first as isize * self.right.1), self.right.0, self.right.1);
-            pack(from, k, columns, self.width, to.add(first * k));
+            pack(from, k, columns, self.width, to);
         }
     }
 
-    /// Computes some rows and columns of a product.
+    /// Computes some rows and columns of a product; `panels` are those of the columns, where there are any.
     ///
     /// # Safety
     /// The operands are those of a product, columns begin with a panel, and nothing else writes them.
@@ -114,7 +130,7 @@ impl Way {
         unsafe {
             let a: Matrix = (left.offset(rows.0 as isize * self.left.0), self.left.0, self.left.1);
             let b = match self.packed {
-                true => Right::Panels(panels.add(columns.0 * k)),
+                true => Right::Panels(panels),
                 false => Right::Plain(right.add(columns.0), self.right.0),
             };
             let (down, across) = if self.turned { (columns.0, rows.0) } else { (rows.0, columns.0) };
@@ -134,17 +150,20 @@ impl Way {
     fn batch(&self, run: &Run<'_>) {
         let Size { m, n, .. } = self.size;
         let (_, own) = self.scratch();
-        let grain = (CHUNK / (m * self.size.k * n).max(1)).max(1);
         let count = self.product.batches;
+        let each = (m * self.size.k * n).max(1);
+        let grain = (CHUNK / each).min(count.div_ceil(PIECES)).max(LEAST_PIECE / each).max(1);
         run.parallel(count.div_ceil(grain), |chunk, thread| {
             let panels = run.scratch::<f32>().wrapping_add(thread * own);
-            let room = panels.wrapping_add(own - self.room());
+            let room = panels.wrapping_add(self.panels());
             for b in chunk * grain..count.min((chunk + 1) * grain) {
                 let operands = self.at(run, b);
                 // SAFETY: the views are inside their spaces; products write apart, each thread has its own scratch.
                 unsafe {
                     if self.packed {
-                        (0..n.div_ceil(self.width)).for_each(|panel| self.pack(operands.1, panels, panel));
+                        (0..n.div_ceil(self.width)).for_each(|panel| {
+                            self.pack(operands.1, panels.add(panel * self.width * self.size.k), panel)
+                        });
                     }
                     self.part(operands, panels, (0, m), (0, n), room);
                 }
@@ -156,10 +175,11 @@ impl Way {
     fn one(&self, run: &Run<'_>, b: usize) {
         let (shared, own) = self.scratch();
         let operands = Shared(self.at(run, b));
-        if self.packed {
+        let panel = self.width * self.size.k;
+        if self.packed && !self.own {
             // SAFETY: the views are inside their spaces; panels are apart.
-            run.parallel(self.size.n.div_ceil(self.width), |panel, _| unsafe {
-                self.pack(operands.get().1, run.scratch(), panel);
+            run.parallel(self.size.n.div_ceil(self.width), |i, _| unsafe {
+                self.pack(operands.get().1, run.scratch::<f32>().add(i * panel), i);
             });
         }
         let (down, across) = (self.size.m.div_ceil(self.chunk.0), self.size.n.div_ceil(self.chunk.1));
@@ -167,9 +187,18 @@ impl Way {
             let (row, column) = (chunk % down * self.chunk.0, chunk / down * self.chunk.1);
             let rows = (row, self.size.m.min(row + self.chunk.0));
             let columns = (column, self.size.n.min(column + self.chunk.1));
-            let room = run.scratch::<f32>().wrapping_add(shared + thread * own);
-            // SAFETY: as above; chunks write apart.
-            unsafe { self.part(operands.get(), run.scratch(), rows, columns, room) };
+            let mine = run.scratch::<f32>().wrapping_add(shared + thread * own);
+            let (panels, room) = match self.own {
+                true => (mine, mine.wrapping_add(self.panels())),
+                false => (run.scratch::<f32>().wrapping_add(column * self.size.k), mine),
+            };
+            // SAFETY: as above; chunks write apart, and each thread has its own scratch.
+            unsafe {
+                if self.own {
+                    self.pack(operands.get().1, panels, column / self.width);
+                }
+                self.part(operands.get(), panels, rows, columns, room);
+            };
         });
     }
 }
@@ -193,21 +222,31 @@ fn swap((a, b): (isize, isize)) -> (isize, isize) {
 
 /// Rows and columns of a chunk: columns as wide as fit into the second cache, then rows for enough work, then narrower
 /// while there are too few chunks. Where the sums are cut in depth, each piece of the right matrix should meet many rows
-/// before the next comes.
-fn chunk(Size { m, k, n }: Size, width: usize, by_columns: bool) -> (usize, usize) {
+/// before the next comes. Of few rows there are chunks of a block, which take equally long, or all at once.
+fn chunk(Size { m, k, n }: Size, width: usize, packs_left: bool) -> (usize, usize) {
     let all = n.div_ceil(width);
     let fit = (PANEL_BYTES / 4 / k.min(DEPTH) / width).clamp(1, all);
-    let least_rows = if k > DEPTH { DEEP_ROWS } else { 2 * ROWS };
+    let piece = (m * k * n / PIECES).clamp(SMALL_PIECE, PIECE);
+    let least_rows = match m {
+        // As many chunks as threads can have equally many of.
+        _ if k > DEPTH => m.div_ceil((m / DEEP_ROWS / 4 * 4).max(4)),
+        ..FEW_ROWS => m,
+        FEW_ROWS..=LITTLE => ROWS,
+        _ => 2 * ROWS,
+    };
     let rows = |panels: usize| {
-        let wanted = (PIECE / (k * panels * width)).max(least_rows);
-        m.div_ceil(m.div_ceil(wanted)).next_multiple_of(ROWS).min(m)
+        let mut wanted = piece / (k * panels * width);
+        if m <= LITTLE && k * panels * width * ROWS >= LEAST_PIECE {
+            wanted = wanted.min(m / 8);
+        }
+        m.div_ceil(m.div_ceil(wanted.max(least_rows))).next_multiple_of(ROWS).min(m)
     };
     let count = |panels: usize| m.div_ceil(rows(panels)) * all.div_ceil(panels);
     // Packed rows should be used more than once.
-    let least = if by_columns { 2 } else { 1 };
+    let least = if packs_left { 2 } else { 1 };
     // Equal groups.
     let mut panels = all.div_ceil(all.div_ceil(fit));
-    while panels > least && count(panels) < PIECES && k * panels * width * rows(panels) > PIECE / 2 {
+    while panels > least && count(panels) < PIECES && k * panels * width * rows(panels) > piece / 2 {
         panels = panels.div_ceil(2);
     }
     (rows(panels), panels * width)

@@ -193,41 +193,81 @@ fn pick_task<T: Copy + 'static>(ids: Ids, n: usize) -> Task {
     })
 }
 
-/// Bytes of scratch in which numbers are sorted: two places for each number with its position.
+/// Bits of a number that are sorted by at once: the numbers of rows have few.
+const BITS: u32 = 11;
+/// Pieces in which many numbers are sorted, and how many those are.
+const PIECES: usize = 4;
+const MANY: usize = 1 << 14;
+
+/// Bytes of scratch in which numbers are sorted: two places for each number with its position, and counters.
 pub(crate) fn sorting_scratch(call: &Call<'_>) -> usize {
-    call.inputs.first().map_or(0, |ids| 16 * ids.size())
+    call.inputs.first().map_or(0, |ids| 16 * ids.size() + 8 * (PIECES << BITS))
 }
 
 /// The numbers from 0 on with their positions, in rising order and equal ones in that of their positions.
 ///
-/// Radix sort, eleven bits at a time: the numbers of rows have few.
-fn sorted<'a>(ids: &[i32], scratch: &'a mut [u64]) -> &'a [u64] {
-    const BITS: u32 = 11;
-    let (mut from, mut to) = scratch.split_at_mut(ids.len());
-    let mut n = 0;
+/// Radix sort. Of each piece of the numbers it is known how many there are of each digit, and so where they go.
+///
+/// # Safety
+/// The step has [`sorting_scratch`], which nothing else uses.
+unsafe fn sorted<'a>(run: &'a Run<'_>, ids: &[i32]) -> &'a [u64] {
+    let all = run.scratch::<u64>();
+    // SAFETY: the caller's promise.
+    let (places, counts) = unsafe {
+        let counts = std::slice::from_raw_parts_mut(all.add(2 * ids.len()), PIECES << BITS);
+        (std::slice::from_raw_parts_mut(all, 2 * ids.len()), counts)
+    };
+    let (mut from, mut to) = places.split_at_mut(ids.len());
+    let (mut n, mut most) = (0, 0);
     for (i, id) in ids.iter().enumerate().filter(|(_, id)| **id >= 0) {
         from[n] = (*id as u64) << 32 | i as u64;
+        most |= *id as u64;
         n += 1;
     }
-    let most = from[..n].iter().fold(0, |most, pair| most | pair >> 32);
+    let pieces = if n >= MANY { PIECES } else { 1 };
+    let part = |piece: usize| piece * n / pieces..(piece + 1) * n / pieces;
     let mut shift = 32;
     while most >> (shift - 32) > 0 {
-        let mut starts = [0usize; 1 << BITS];
         let digit = |pair: u64| (pair >> shift) as usize & ((1 << BITS) - 1);
-        from[..n].iter().for_each(|pair| starts[digit(*pair)] += 1);
+        let (starts, target) = (Shared(counts.as_mut_ptr()), Shared(to.as_mut_ptr()));
+        // SAFETY: there are counters for each piece.
+        let starts_of = |piece: usize| unsafe { std::slice::from_raw_parts_mut(starts.at(piece << BITS), 1 << BITS) };
+        run.parallel(pieces, |piece, _| {
+            let starts = starts_of(piece);
+            starts.fill(0);
+            from[part(piece)].iter().for_each(|pair| starts[digit(*pair)] += 1);
+        });
         let mut next = 0;
-        for start in &mut starts {
-            next += std::mem::replace(start, next);
+        for digit in 0..1 << BITS {
+            for piece in 0..pieces {
+                next += std::mem::replace(&mut counts[piece << BITS | digit], next);
+            }
         }
-        for pair in &from[..n] {
-            let place = &mut starts[digit(*pair)];
-            to[*place] = *pair;
-            *place += 1;
-        }
+        run.parallel(pieces, |piece, _| {
+            let starts = starts_of(piece);
+            for pair in &from[part(piece)] {
+                let place = &mut starts[digit(*pair)];
+                // SAFETY: each of the numbers has a place of its own below n.
+                unsafe { *target.at(*place as usize) = *pair };
+                *place += 1;
+            }
+        });
         std::mem::swap(&mut from, &mut to);
         shift += BITS;
     }
     &from[..n]
+}
+
+/// Memory that several threads write parts of.
+struct Shared(*mut u64);
+
+// SAFETY: parts are apart.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    fn at(&self, i: usize) -> *mut u64 {
+        self.0.wrapping_add(i)
+    }
 }
 
 pub(crate) fn prepare_unique(call: &Call<'_>) -> Result<Task, String> {
@@ -236,13 +276,13 @@ pub(crate) fn prepare_unique(call: &Call<'_>) -> Result<Task, String> {
     let fits = [ids, y].iter().all(|v| v.dtype == DType::I32 && v.size() == n && v.is_contiguous());
     require(fits, || format!("{} to {}", text(ids), text(y)))?;
     Ok(Box::new(move |run| {
-        // SAFETY: input and output have n elements of i32 and are apart, the scratch has room for 2 n pairs.
-        let (ids, y, scratch) = unsafe {
+        // SAFETY: input and output have n elements of i32 and are apart, the scratch is that for sorting them.
+        let (sorted, y) = unsafe {
             let y = std::slice::from_raw_parts_mut(run.output::<i32>(0), n);
-            (run.slice::<i32>(0, n), y, std::slice::from_raw_parts_mut(run.scratch::<u64>(), 2 * n))
+            (sorted(run, run.slice::<i32>(0, n)), y)
         };
         let mut kept = 0;
-        for pair in sorted(ids, scratch) {
+        for pair in sorted {
             let id = (pair >> 32) as i32;
             if kept == 0 || y[kept - 1] != id {
                 y[kept] = id;
@@ -265,13 +305,9 @@ pub(crate) fn prepare_merge_rows(call: &Call<'_>) -> Result<Task, String> {
 fn merge_task<T: Sum>(n: usize, width: usize) -> Result<Task, String> {
     let ranges = ranges(n * width, n);
     Ok(Box::new(move |run| {
-        // SAFETY: both inputs have n elements of i32, the scratch has room for 2 n pairs.
-        let (ids, unique, scratch) = unsafe {
-            let scratch = std::slice::from_raw_parts_mut(run.scratch::<u64>(), 2 * n);
-            (run.slice::<i32>(0, n), run.slice::<i32>(1, n), scratch)
-        };
+        // SAFETY: both inputs have n elements of i32, the scratch is that for sorting them.
+        let (sorted, unique) = unsafe { (sorted(run, run.slice::<i32>(0, n)), run.slice::<i32>(1, n)) };
         let unique = &unique[..unique.iter().position(|&u| u < 0).unwrap_or(n)];
-        let sorted = sorted(ids, scratch);
         let mut slot = 0;
         for id in sorted.iter().map(|pair| (pair >> 32) as i32) {
             while unique.get(slot).is_some_and(|u| *u < id) {

@@ -2,7 +2,7 @@
 
 use super::fold::{STATE, folder};
 use super::load::{Input, Load};
-use super::{CHUNK_WORK, Micro, Op, Output, Phase, Program, TILE, Total};
+use super::{CHUNK_WORK, FEW_CHUNKS, Micro, Op, Output, Phase, Program, SMALL_CHUNK_WORK, TILE, Total};
 use crate::cpu::check::lies_on;
 use crate::cpu::elementwise;
 use crate::cpu::kernels::{Call, require, unsupported};
@@ -243,7 +243,9 @@ impl<'a> Compiler<'a> {
         program.strided = !program.totals.is_empty() || program.inputs.iter().any(|i| i.load == Load::Strided);
         let ops: usize = program.phases.iter().map(|p| p.micros.len()).sum();
         let least = if program.block > TILE { 1 } else { 4 };
-        let worth = (CHUNK_WORK / (ops + self.fused.inputs).max(1) / program.block).clamp(least, 64);
+        let worth = |work: usize| (work / (ops + self.fused.inputs).max(1) / program.block).clamp(least, 64);
+        let few = program.total.div_ceil(program.block).div_ceil(FEW_CHUNKS);
+        let worth = worth(CHUNK_WORK).min(few.max(worth(SMALL_CHUNK_WORK)));
         // What repeats is laid out for each chunk.
         let periods = program.inputs.iter().filter_map(Input::period).max().unwrap_or(0);
         program.chunk = worth.max(4 * periods / program.block);

@@ -18,6 +18,9 @@ pub(crate) const DEPTH: usize = 1024;
 /// Bytes of the right operand that all rows go over before the next: they stay in the second cache.
 pub(crate) const PANEL_BYTES: usize = 1 << 20;
 
+/// Elements between rows that share places in the caches.
+const CONFLICT: isize = 1024;
+
 /// The tiles of an instruction set.
 #[derive(Clone, Copy)]
 pub(crate) struct Tiles {
@@ -69,6 +72,13 @@ impl Tiles {
         self.lanes * vectors
     }
 
+    /// True where rows of a left matrix with these strides, of rows and along the sum, are packed. Of a matrix by columns
+    /// a tile reads a part of a line for each element of the sum, which is as quick while the lines stay in the second
+    /// cache.
+    pub fn packs_left(&self, (down, along): (isize, isize), k: usize) -> bool {
+        along != 1 && (down != 1 || k > DEPTH || along % CONFLICT == 0)
+    }
+
     /// Elements that [`Tiles::multiply`] packs rows into.
     pub fn room(&self, k: usize) -> usize {
         2 * k.min(DEPTH) * 8
@@ -78,11 +88,11 @@ impl Tiles {
     ///
     /// # Safety
     /// The processor has the instructions; operands are inside their memory, `to` apart from them but for `start`;
-    /// `room` has [`Tiles::room`] elements where `a` is neither read by rows nor `n` a single panel.
+    /// `room` has [`Tiles::room`] elements where `a` is packed and `n` not a single panel.
     pub unsafe fn multiply(&self, Size { m, k, n }: Size, of: usize, a: Matrix, b: Right, to: To, room: *mut f32) {
         let width = self.width(of);
         let blocks = m.div_ceil(self.rows);
-        let packs = a.2 != 1 && n > width;
+        let packs = self.packs_left((a.1, a.2), k) && n > width;
         for first in (0..k).step_by(DEPTH) {
             let depth = DEPTH.min(k - first);
             let group = (PANEL_BYTES / 4 / depth / width).max(1) * width;
@@ -93,7 +103,12 @@ impl Tiles {
                     let rows = bottom - top;
                     // SAFETY: the caller's promise; tiles lie inside the operands.
                     unsafe {
-                        let mut a = (a.0.offset(top as isize * a.1 + first as isize * a.2), a.1, a.2);
+                        let from = |row: usize| a.0.offset(row as isize * a.1 + first as isize * a.2);
+                        // Of a matrix by columns the next two blocks are fetched while these are multiplied: their
+                        // lines are apart from each other, and each would be waited for.
+                        let soon = a.1 == 1 && a.2 != 1 && block % 2 == 1 && block + 1 < blocks;
+                        let next = if soon { (from(bottom), a.2) } else { (from(top), 0) };
+                        let mut a = (from(top), a.1, a.2);
                         if packs {
                             // Two blocks at once; the second is used in the next turn.
                             let own = room.add(block % 2 * depth * 8);
@@ -120,8 +135,9 @@ impl Tiles {
                                 0 => (to.start.0.offset(top as isize * to.start.1).add(column), to.start.1),
                                 _ => (c.cast_const(), to.stride),
                             };
-                            let tile =
-                                Tile { k: depth, a, b, columns, c: (c, to.stride), transposed: to.transposed, start };
+                            let next = if column == left { next } else { (next.0, 0) };
+                            let (c, transposed) = ((c, to.stride), to.transposed);
+                            let tile = Tile { k: depth, a, b, columns, c, transposed, start, next };
                             self.table[rows - 1][columns.div_ceil(self.lanes) - 1](&tile);
                         }
                     }

@@ -19,6 +19,9 @@ pub(crate) unsafe fn pack(from: (*const f32, isize, isize), k: usize, n: usize, 
             let rest = Narrow::mask(n - whole);
             for i in 0..k {
                 let (x, to) = (x.offset(i as isize * down), to.add(i * width));
+                for j in (0..n).step_by(16) {
+                    _mm_prefetch::<_MM_HINT_T0>(x.wrapping_offset(16 * down).wrapping_add(j).cast());
+                }
                 let mut j = 0;
                 while j < whole {
                     Narrow::store(to.add(j), Narrow::load(x.add(j)));
@@ -39,6 +42,7 @@ pub(crate) unsafe fn pack(from: (*const f32, isize, isize), k: usize, n: usize, 
                     for (r, row) in rows.iter_mut().enumerate() {
                         if j + r < n {
                             let x = x.offset((j + r) as isize * across).add(i);
+                            _mm_prefetch::<_MM_HINT_T0>(x.wrapping_add(32).cast());
                             *row = if count == 8 { Narrow::load(x) } else { Narrow::load_some(x, mask) };
                         }
                     }

@@ -25,6 +25,8 @@ pub(crate) struct Tile {
     pub transposed: bool,
     /// What the sums start from: null for 0, else the first element and the stride from row to row.
     pub start: (*const f32, isize),
+    /// What is read after the tile: a line of the cache for each element along the sum, by its address and a stride.
+    pub next: (*const f32, isize),
 }
 
 /// A compiled tile.
@@ -47,7 +49,8 @@ impl<const LANES: usize> Rows for Strided<LANES> {
 }
 
 /// Adds the products of R rows with V vectors of columns to the sums; the last vector is masked
-/// where that is said.
+/// where that is said. Meanwhile the lines that the tile will be written to are fetched (the first of them, a stride, how
+/// many), and what is read next: both often come from memory, and the tile takes longer than that.
 ///
 /// # Safety
 /// The processor has the instructions, and the operands are inside their memory.
@@ -56,6 +59,7 @@ unsafe fn multiply<S: Simd, B: Rows, const R: usize, const V: usize, const MASKE
     k: usize,
     a: (*const f32, isize, isize),
     b: B,
+    (to, next): ((*const f32, isize, usize), (*const f32, isize)),
     last: S::M,
     sums: &mut [[S::V; V]; R],
 ) {
@@ -72,6 +76,13 @@ unsafe fn multiply<S: Simd, B: Rows, const R: usize, const V: usize, const MASKE
             let mut y = [S::zero(); V];
             for v in 0..V {
                 y[v] = if MASKED && v + 1 == V { S::load_some(b.at(i, v), last) } else { S::load(b.at(i, v)) };
+            }
+            _mm_prefetch::<_MM_HINT_T1>(next.0.wrapping_offset(i as isize * next.1).cast());
+            if i < to.2 {
+                for v in 0..V {
+                    let line = to.0.wrapping_offset(i as isize * to.1).wrapping_add(v * S::LANES);
+                    _mm_prefetch::<_MM_HINT_T0>(line.cast());
+                }
             }
             if V > 1 {
                 for v in 0..V {
@@ -118,10 +129,11 @@ unsafe fn tile<S: Simd, B: Rows, const R: usize, const V: usize>(t: &Tile, b: B)
                 }
             }
         }
+        let to = (t.c.0.cast_const(), t.c.1, if t.transposed { t.columns } else { R });
         if S::MASKS_COST && t.columns == V * S::LANES {
-            multiply::<S, B, R, V, false>(t.k, t.a, b, last, &mut sums);
+            multiply::<S, B, R, V, false>(t.k, t.a, b, (to, t.next), last, &mut sums);
         } else {
-            multiply::<S, B, R, V, true>(t.k, t.a, b, last, &mut sums);
+            multiply::<S, B, R, V, true>(t.k, t.a, b, (to, t.next), last, &mut sums);
         }
         if t.transposed {
             return turned::<S, R, V>(t, &sums);

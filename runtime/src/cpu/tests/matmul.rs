@@ -69,6 +69,10 @@ fn products_of_every_way() {
     check(DType::F32, &[], 65, 33, 64, true);
     // A right matrix that is too large to be read where it lies.
     check(DType::F32, &[], 50, 600, 520, true);
+    // One of several MB, of which each chunk packs its own panels, with rows for two blocks and one more.
+    check(DType::F32, &[], 50, 690, 1540, true);
+    // A left matrix whose columns lie in conflict in the cache.
+    check(DType::F32, &[], 1024, 20, 100, true);
     // Wider than high with a right matrix by columns, and the other way round.
     check(DType::F32, &[], 20, 90, 300, false);
     check(DType::F32, &[], 300, 90, 20, false);
