@@ -104,6 +104,11 @@ fn convolution_and_its_gradients() {
         ([2, 16, 16, 1], square(32, 3, 1, 1)),
         ([9, 8, 17, 1], square(8, 3, 1, 1)),
         ([17, 4, 6, 1], square(16, 3, 2, 1)),
+        // Many images and a stride: images side by side, a block of rows and several, taps that reach nothing.
+        ([32, 3, 10, 1], square(13, 3, 2, 1)),
+        ([30, 40, 9, 1], slide(&[[31, 3, 2, 1, 1], [9, 2, 1, 0, 1]])),
+        ([16, 6, 4, 2], slide(&[[7, 1, 2, 0, 1], [8, 1, 3, 1, 1]])),
+        ([16, 16, 8, 1], slide(&[[40, 5, 3, 2, 1], [30, 3, 2, 2, 2]])),
         ([2, 3, 9, 1], square(30, 4, 3, 5)),
         ([2, 4, 5, 1], square(8, 2, 3, 0)),
         // Groups; with one channel in each, windows are not unrolled.
