@@ -8,18 +8,25 @@ use tfm_tests::gradients::lower;
 
 /// The elements of a parameter of this shape that starts so.
 fn started(shape: &[usize], init: &str) -> Vec<f64> {
+    let [a] = parameters(&format!("param a: f32{shape:?} = {init}\n  a")).try_into().expect(init);
+    a
+}
+
+/// The elements of each parameter that a layer with this body makes, in the order of its text.
+fn parameters(body: &str) -> Vec<Vec<f64>> {
     let text = format!(
-        "import std.optim.Sgd\n\
+        "import std.layers.{{Conv1d, Conv2d, Conv3d, DepthwiseConv2d}}\n\
+         import std.optim.Sgd\n\
          data digits = drawn_digits(train: 1, test: 1)\n\
-         layer Net()() {{\n  param a: f32{shape:?} = {init}\n  sum(a * a)\n}}\n\
+         layer Part()() {{\n  {body}\n}}\n\
+         layer Net()() {{\n  let y = Part()()\n  sum(y * y)\n}}\n\
          train net on digits.train {{\n  minimize Net()()\n  optimizer: Sgd(lr: 0.1)\n  batch: 1\n  steps: 1\n}}\n"
     );
-    let (graph, parameters) = lower(&text).expect(init).expect("it has a parameter");
+    let (graph, parameters) = lower(&text).expect(body).expect("it has a parameter");
     let mut session = Session::new(graph, Cpu::new(2));
     session.set_size("steps_per_epoch", 1);
-    session.initialize(7).expect(init);
-    let Var(first) = parameters[0];
-    session.tensors()[first as usize].to_f64()
+    session.initialize(7).expect(body);
+    parameters.iter().map(|&Var(p)| session.tensors()[p as usize].to_f64()).collect()
 }
 
 /// What is wanted of an initialiser on a shape: the deviation, and the largest absolute value where there is a bound.
@@ -65,6 +72,24 @@ fn means_deviations_and_bounds() {
         assert!(most <= w.most * (1.0 + 1e-6), "{said}, not {}", w.most);
         // A bound is reached, or nearly so.
         assert!(w.most == free || most > 0.99 * w.most, "{said}, not {}", w.most);
+    }
+}
+
+/// Weights by He's rule, biases within `1 / sqrt(fan_in)`.
+#[test]
+fn convolutions_of_every_rank() {
+    for (layer, fan_in) in [
+        ("Conv1d(500, kernel: 5, groups: 2)(ones([1, 12, 5]))", 30),
+        ("Conv2d(500, kernel: [3, 2], groups: 2)(ones([1, 8, 3, 2]))", 24),
+        ("Conv3d(500, kernel: [1, 2, 3])(ones([1, 4, 1, 2, 3]))", 24),
+        ("DepthwiseConv2d(kernel: 3, multiplier: 50)(ones([1, 10, 3, 3]))", 9),
+    ] {
+        let most = |x: &[f64]| x.iter().fold(0f64, |m, x| m.max(x.abs()));
+        let [w, b] = parameters(layer).try_into().expect(layer);
+        let fan_in = f64::from(fan_in);
+        for (name, most, bound) in [("w", most(&w), (6.0 / fan_in).sqrt()), ("b", most(&b), 1.0 / fan_in.sqrt())] {
+            assert!(most <= bound * (1.0 + 1e-6) && most > 0.97 * bound, "{layer}: {name} within {most}, not {bound}");
+        }
     }
 }
 
