@@ -6,15 +6,43 @@
 use super::trace::Watch;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
 /// What a chunk runs: its number, and the number of the thread that runs it.
 type Job<'a> = &'a (dyn Fn(usize, usize) + Sync + 'a);
 
-/// Turns of a waiting thread before it sleeps: about 100 microseconds, longer than most steps that one thread does alone.
-const SPINS: usize = 5000;
+/// Turns of a waiting thread before it sleeps: from about 20 microseconds to 100.
+const SPINS: (usize, usize) = (500, 5000);
+/// Turns more after each wait that ended before the thread slept.
+const PATIENCE: usize = 16;
+
+/// How long a thread turns before it sleeps: longer while what it waits for comes in time, as between
+/// many short steps, and short again once it did not. Where another process keeps a core, turning takes time from the thread that is
+/// waited for.
+struct Turns(AtomicUsize);
+
+impl Turns {
+    fn new() -> Turns {
+        Turns(AtomicUsize::new(SPINS.0))
+    }
+
+    /// Waits for something; `None` where it has not come in time.
+    fn wait<T>(&self, come: impl Fn() -> Option<T>) -> Option<T> {
+        let turns = self.0.load(Relaxed);
+        for _ in 0..turns {
+            if let Some(x) = come() {
+                self.0.store((turns + PATIENCE).min(SPINS.1), Relaxed);
+                return Some(x);
+            }
+            std::hint::spin_loop();
+        }
+        self.0.store(SPINS.0, Relaxed);
+        None
+    }
+}
 
 /// What the threads share.
 ///
@@ -28,6 +56,8 @@ struct Shared {
     done: AtomicUsize,
     sleepers: AtomicUsize,
     caller_sleeps: AtomicBool,
+    /// Of the caller.
+    turns: Turns,
     stop: AtomicBool,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     sleep: Mutex<()>,
@@ -53,6 +83,7 @@ impl Pool {
             done: AtomicUsize::new(0),
             sleepers: AtomicUsize::new(0),
             caller_sleeps: AtomicBool::new(false),
+            turns: Turns::new(),
             stop: AtomicBool::new(false),
             panic: Mutex::new(None),
             sleep: Mutex::new(()),
@@ -130,22 +161,19 @@ impl Shared {
 
     /// A worker's life.
     fn serve(&self, thread: usize) {
-        let mut seen = 0;
+        let (mut seen, turns) = (0, Turns::new());
         loop {
-            let Some(number) = self.next_job(seen) else { return };
+            let Some(number) = self.next_job(seen, &turns) else { return };
             seen = number;
             self.drain(number, thread);
         }
     }
 
     /// Waits for a job other than `seen`; `None` when the pool ends.
-    fn next_job(&self, seen: u64) -> Option<u64> {
+    fn next_job(&self, seen: u64, turns: &Turns) -> Option<u64> {
         let changed = || Some(self.ticket.load(SeqCst) >> 32).filter(|&n| n != seen);
-        for _ in 0..SPINS {
-            if let Some(n) = changed() {
-                return Some(n);
-            }
-            std::hint::spin_loop();
+        if let Some(n) = turns.wait(changed) {
+            return Some(n);
         }
         let mut guard = self.lock();
         self.sleepers.fetch_add(1, SeqCst);
@@ -189,11 +217,8 @@ impl Shared {
     }
 
     fn wait_until_done(&self, chunks: usize) {
-        for _ in 0..SPINS {
-            if self.done.load(SeqCst) == chunks {
-                return;
-            }
-            std::hint::spin_loop();
+        if self.turns.wait(|| (self.done.load(SeqCst) == chunks).then_some(())).is_some() {
+            return;
         }
         let mut guard = self.lock();
         self.caller_sleeps.store(true, SeqCst);
