@@ -11,6 +11,9 @@ use tfm_lang::types::DType;
 use tfm_lowering::plan::program::Width;
 use tfm_lowering::plan::{Fused, Instruction, Value};
 
+/// Operations on a tile from which it is worth to ask for the next: fewer are done as fast as it comes anyway.
+const WORTH_ASKING: usize = 3;
+
 /// Compiles a program, and says how much memory of its own each thread needs.
 pub(super) fn compile(fused: &Fused, call: &Call<'_>) -> Result<(Program, usize), String> {
     let dtypes = register_types(fused, call)?;
@@ -296,7 +299,7 @@ impl<'a> Compiler<'a> {
                 let copied = phase.copies.iter().any(|o| program.outputs[*o].register == register);
                 if phase.micros.iter().any(read) || copied {
                     phase.loads.push(i);
-                    if program.inputs[i].load == Load::Direct {
+                    if program.inputs[i].load == Load::Direct && phase.micros.len() >= WORTH_ASKING {
                         phase.streams.push(i);
                     }
                     if program.tile == program.block {
