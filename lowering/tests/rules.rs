@@ -410,6 +410,30 @@ fn every_rule_has_a_case() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+/// What only looks like the gradient of a relu behind the largest of windows stays: compared with another number, of
+/// another image, or chosen beside another number.
+#[test]
+fn other_choices_of_pooled_gradients_stay() {
+    for (compared, low, other) in [("p", "half", "zero"), ("q", "zero", "zero"), ("p", "zero", "half")] {
+        let lines = format!(
+            "%p = input p : f32[B, 3, 8, 8]
+             %q = input q : f32[B, 3, 8, 8]
+             %g = input g : f32[B, 3, 4, 4]
+             %z = constant 0.0 : f32[]
+             %zero = broadcast(%z, to: [B, 3, 8, 8]) : f32[B, 3, 8, 8]
+             %h = constant 0.5 : f32[]
+             %half = broadcast(%h, to: [B, 3, 8, 8]) : f32[B, 3, 8, 8]
+             %r = maximum(%p, %zero) : f32[B, 3, 8, 8]
+             %d = max_pool_gradient(%r, %g, size: [2, 2], stride: [2, 2], pad: [0, 0]) : f32[B, 3, 8, 8]
+             %m = greater(%{compared}, %{low}) : bool[B, 3, 8, 8]
+             %y = where(%m, %d, %{other}) : f32[B, 3, 8, 8]"
+        );
+        let mut graph = result_of(&lines);
+        simplify(&mut graph);
+        assert!(!graph.to_string().contains("max_pool("), "{compared} > {low}, else {other}:\n{graph}");
+    }
+}
+
 #[test]
 fn equal_nodes_are_one_and_draws_are_not() {
     let mut g = graph(
