@@ -29,11 +29,14 @@ fn with_the_same(rw: &Rewriter, v: Value, name: &str) -> Option<(Value, Value)> 
 pub(super) fn pool_first(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let Op::Primitive(name, attrs) = &node.op else { return None };
     let x = *node.args.first()?;
+    let risen = rw.graph.node(x).clone();
     let (rising, (x, other)) =
         ["maximum", "add"].into_iter().find_map(|rising| Some((rising, with_the_same(rw, x, rising)?)))?;
     let pooled = rw.primitive(name, vec![x], attrs.clone(), node.ty.clone(), node);
     let other = rw.broadcast_like(other, node);
-    Some(rw.primitive(rising, vec![pooled, other], Attrs::new(), node.ty.clone(), node))
+    // An activation stays its own step. What a layer adds is the pool's now: half of the layer would come after it.
+    let of = if rising == "maximum" { risen } else { node.clone() };
+    Some(rw.primitive(rising, vec![pooled, other], Attrs::new(), node.ty.clone(), &of))
 }
 
 pub(super) fn pool_of_shifted(rw: &mut Rewriter, node: &Node) -> Option<Value> {
