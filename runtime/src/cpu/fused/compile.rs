@@ -81,7 +81,7 @@ pub(super) struct Compiler<'a> {
     /// Registers that are the same for every tile.
     fixed: Vec<bool>,
     /// Registers of numbers of rows that are repeated, and where.
-    repeated: Vec<(u16, u16)>,
+    pub(super) repeated: Vec<(u16, u16)>,
     pub(super) program: Program,
     /// Registers so far, and bytes of the thread's memory behind its table.
     pub(super) registers: usize,

@@ -32,7 +32,9 @@ impl Compiler<'_> {
     /// Makes one operation of `where(a > 0, b, 0)`, the gradient of a `relu`: no mask is written and read.
     fn gates(&mut self, readers: &[u32]) {
         let zero = |r: u16| self.program.constants.iter().any(|(c, bytes, _)| *c == r && *bytes == [0; 8]);
-        let whole = |r: u16| self.dtypes[usize::from(r)] == DType::F32;
+        // A number of a row that is repeated is what it was.
+        let before = |r: u16| self.repeated.iter().find(|(_, to)| *to == r).map_or(r, |(from, _)| *from);
+        let whole = |r: u16| self.dtypes[usize::from(before(r))] == DType::F32;
         let names = &mut self.program.names;
         for phase in &mut self.program.phases {
             let mut gone = Vec::new();

@@ -107,6 +107,34 @@ fn totals_over_any_axes() {
     }
 }
 
+/// Choices between numbers of rows and 0: the mask is of elements, or of rows too.
+#[test]
+fn gates_of_numbers_of_rows() {
+    let shape = [9, 40];
+    let x = random(F, &shape, 7);
+    let zero = Instruction { attrs: vec![("value".into(), Value::Float(0.0))], ..instruction("constant", &[], F, F) };
+    // Registers: x, 1: 0, 2: the sums of rows, 3 and 4: where x > 0 the sum, 5 and 6: where the sum > 0 x.
+    let instructions = vec![
+        zero,
+        reduction("sum", 0, &[1]),
+        instruction("greater", &[0, 1], F, DType::Bool),
+        instruction("where", &[3, 2, 1], DType::Bool, F),
+        instruction("greater", &[2, 1], F, DType::Bool),
+        instruction("where", &[5, 0, 1], DType::Bool, F),
+    ];
+    let fused = Fused { shape: shape.to_vec(), row: 1, inputs: 1, instructions, outputs: vec![4, 6] };
+    let y = run(&Kernel::Fused(fused), &[&x], &[(F, &shape), (F, &shape)]).expect("a program");
+    let xs = x.values();
+    let (mut sums, mut rows) = (Vec::new(), Vec::new());
+    for row in xs.chunks(shape[1]) {
+        let sum = row.iter().sum::<f64>();
+        sums.extend(row.iter().map(|x| if *x > 0.0 { sum } else { 0.0 }));
+        rows.extend(row.iter().map(|x| if sum > 0.0 { *x } else { 0.0 }));
+    }
+    close(&y[0], &sums, 40.0);
+    close(&y[1], &rows, 0.0);
+}
+
 /// A row's sum in a program has the bits of the kernel's.
 #[test]
 fn rows_are_summed_as_by_the_kernel() {
