@@ -2,6 +2,7 @@
 //! identity stands in [`super::rules`].
 
 use super::Rewriter;
+use super::numbers::everywhere;
 use super::repeats::{aligned, repeated};
 use super::shapes::reduced;
 use crate::graph::{Node, Op, Type, Value};
@@ -59,8 +60,7 @@ pub(super) fn gate_of_pool(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     }
     let small = Node { ty: rw.graph.ty(dy).clone(), ..node.clone() };
     let pooled = rw.primitive("max_pool", vec![x], attrs.clone(), small.ty.clone(), node);
-    let nothing = rw.number(0.0, &small);
-    let nothing = rw.broadcast_like(nothing, &small);
+    let nothing = everywhere(rw, &small, 0.0);
     let is = Type { dtype: DType::Bool, shape: small.ty.shape.clone() };
     let above = rw.primitive("greater", vec![pooled, nothing], Attrs::new(), is, node);
     let passed = rw.primitive("where", vec![above, dy, nothing], Attrs::new(), small.ty, node);

@@ -14,14 +14,26 @@ use std::thread::JoinHandle;
 /// What a chunk runs: its number, and the number of the thread that runs it.
 type Job<'a> = &'a (dyn Fn(usize, usize) + Sync + 'a);
 
+/// Pointers that several threads take parts of.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared<T>(pub T);
+
+// SAFETY: who takes a pointer out keeps to the parts that are a thread's own.
+unsafe impl<T> Sync for Shared<T> {}
+
+impl<T: Copy> Shared<T> {
+    pub fn get(&self) -> T {
+        self.0
+    }
+}
+
 /// Turns of a waiting thread before it sleeps: from about 20 microseconds to 100.
 const SPINS: (usize, usize) = (500, 5000);
 /// Turns more after each wait that ended before the thread slept.
 const PATIENCE: usize = 16;
 
-/// How long a thread turns before it sleeps: longer while what it waits for comes in time, as between
-/// many short steps, and short again once it did not. Where another process keeps a core, turning takes time from the thread that is
-/// waited for.
+/// How long a thread turns before it sleeps: longer while what it waits for comes in time, as between many short steps, and
+/// short again once it did not. Where another process keeps a core, turning takes time from the thread that is waited for.
 struct Turns(AtomicUsize);
 
 impl Turns {
@@ -44,12 +56,12 @@ impl Turns {
     }
 }
 
-/// What the threads share.
+/// What the threads of a pool share.
 ///
 /// `ticket` holds the job's number above and the chunks left to claim below. A claim is a compare-exchange on both, so
 /// that it succeeds only for the present job, and that job cannot end before the claimed chunk is done: `job` and
 /// `chunks` may be read after a claim.
-struct Shared {
+struct State {
     ticket: AtomicU64,
     job: AtomicPtr<()>,
     chunks: AtomicUsize,
@@ -67,7 +79,7 @@ struct Shared {
 
 /// Threads that wait for jobs.
 pub(crate) struct Pool {
-    shared: Arc<Shared>,
+    shared: Arc<State>,
     workers: Vec<JoinHandle<()>>,
     busy: AtomicBool,
     watch: Watch,
@@ -76,7 +88,7 @@ pub(crate) struct Pool {
 impl Pool {
     /// A pool of so many threads, counting the caller of [`Pool::run`].
     pub fn new(threads: usize) -> Pool {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(State {
             ticket: AtomicU64::new(0),
             job: AtomicPtr::new(std::ptr::null_mut()),
             chunks: AtomicUsize::new(0),
@@ -154,7 +166,7 @@ impl Drop for Pool {
     }
 }
 
-impl Shared {
+impl State {
     fn lock(&self) -> MutexGuard<'_, ()> {
         self.sleep.lock().unwrap_or_else(|e| e.into_inner())
     }

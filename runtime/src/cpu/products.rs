@@ -16,6 +16,7 @@
 use super::gemm::{DEPTH, Matrix, PANEL_BYTES, Right, Tiles, To, pack::pack, vector};
 use super::kernels::{Run, Task};
 use super::matmul::{CHUNK, Product, Size};
+use super::pool::Shared;
 use std::ptr;
 
 /// Multiplications that a chunk of one product has, where there are enough, where there are few, and at least.
@@ -200,19 +201,6 @@ impl Way {
                 self.part(operands.get(), panels, rows, columns, room);
             };
         });
-    }
-}
-
-/// Pointers that several threads take parts of.
-#[derive(Clone, Copy)]
-struct Shared((*const f32, *const f32, *mut f32));
-
-// SAFETY: chunks write apart.
-unsafe impl Sync for Shared {}
-
-impl Shared {
-    fn get(&self) -> (*const f32, *const f32, *mut f32) {
-        self.0
     }
 }
 

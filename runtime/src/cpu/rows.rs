@@ -6,6 +6,7 @@
 use super::isa::soon;
 use super::kernels::{Call, Run, Task, by_dtype, by_width, require, unsupported};
 use super::movement::text;
+use super::pool::Shared;
 use std::ops::Range;
 use tfm_lang::types::DType;
 use tfm_lowering::plan::View;
@@ -231,7 +232,8 @@ unsafe fn sorted<'a>(run: &'a Run<'_>, ids: &[i32]) -> &'a [u64] {
         let digit = |pair: u64| (pair >> shift) as usize & ((1 << BITS) - 1);
         let (starts, target) = (Shared(counts.as_mut_ptr()), Shared(to.as_mut_ptr()));
         // SAFETY: there are counters for each piece.
-        let starts_of = |piece: usize| unsafe { std::slice::from_raw_parts_mut(starts.at(piece << BITS), 1 << BITS) };
+        let starts_of =
+            |piece: usize| unsafe { std::slice::from_raw_parts_mut(starts.get().add(piece << BITS), 1 << BITS) };
         run.parallel(pieces, |piece, _| {
             let starts = starts_of(piece);
             starts.fill(0);
@@ -248,7 +250,7 @@ unsafe fn sorted<'a>(run: &'a Run<'_>, ids: &[i32]) -> &'a [u64] {
             for pair in &from[part(piece)] {
                 let place = &mut starts[digit(*pair)];
                 // SAFETY: each of the numbers has a place of its own below n.
-                unsafe { *target.at(*place as usize) = *pair };
+                unsafe { *target.get().add(*place as usize) = *pair };
                 *place += 1;
             }
         });
@@ -256,18 +258,6 @@ unsafe fn sorted<'a>(run: &'a Run<'_>, ids: &[i32]) -> &'a [u64] {
         shift += BITS;
     }
     &from[..n]
-}
-
-/// Memory that several threads write parts of.
-struct Shared(*mut u64);
-
-// SAFETY: parts are apart.
-unsafe impl Sync for Shared {}
-
-impl Shared {
-    fn at(&self, i: usize) -> *mut u64 {
-        self.0.wrapping_add(i)
-    }
 }
 
 pub(crate) fn prepare_unique(call: &Call<'_>) -> Result<Task, String> {

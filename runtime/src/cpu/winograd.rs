@@ -27,7 +27,7 @@ use super::gemm::Tiles;
 use super::gemm::simd::{Narrow, Simd, Wide};
 use super::gemm::sliding::{BLOCK, Slide, VECTORS, slide};
 use super::kernels::{Run, Task};
-use cut::{Block, Cut};
+use cut::{Cut, elements, results};
 use transform::{POINTS, TILE, WINDOW, window};
 
 /// Taps of a window.
@@ -115,8 +115,7 @@ impl Convolution {
         weight: (usize, usize),
     ) -> Convolution {
         let cut = Cut::new(g, tiles.lanes, sizes, most);
-        let offset = |b: &Block| (0..from).map(|c| (c * b.count() * tiles.lanes) as u32).collect();
-        let offsets = cut.blocks.iter().map(offset).collect();
+        let offsets = cut.offsets(from);
         Convolution { cut, from, to, offsets, weight, turned: false, adjoint: false }
     }
 
@@ -215,10 +214,11 @@ impl Convolution {
             let y = run.output::<f32>(0).add(first * to + group * self.to * after);
             let transformed = own.add(cut.rectangle * S::LANES);
             let sums = transformed.add(cut.room(self.from));
+            let (x, points) = ((x, from, count, self.from), (transformed, point));
             if self.adjoint {
-                cut.gradients::<S>(block, self.from, (x, from, count), own, (transformed, point));
+                cut.gradients::<S>(block, x, own, points);
             } else {
-                cut.images::<S>(block, self.from, (x, from, count), own, transformed);
+                cut.images::<S>(block, x, own, points);
             }
             for filters in blocks.0..blocks.1 {
                 let rows = BLOCK.min(self.to - filters * BLOCK);
@@ -227,19 +227,16 @@ impl Convolution {
                     let (a, x) = (a.add(i * self.from * BLOCK).cast_const(), transformed.add(i * point).cast_const());
                     for places in block.places.chunks(VECTORS) {
                         let c = (sums.add(i * sums_apart), row);
-                        slide(
-                            cut.lanes == Wide::LANES,
-                            rows,
-                            &Slide { a, x, offsets: &self.offsets[number], places, c },
-                        );
+                        let t = Slide { a, x, offsets: &self.offsets[number], places, c };
+                        slide(cut.lanes == Wide::LANES, rows, &t);
                     }
                 }
                 for r in 0..rows {
                     let (y, sums) = (y.add((filters * BLOCK + r) * after), sums.add(r * row).cast_const());
                     if self.adjoint {
-                        cut.elements::<S>(block, (sums, sums_apart), own, (y, to, count));
+                        elements::<S>(block, (sums, sums_apart), own, (y, to, count));
                     } else {
-                        cut.results::<S>(block, (sums, sums_apart), own, (y, to, count));
+                        results::<S>(block, (sums, sums_apart), own, (y, to, count));
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! The gradient in the kernel: sums of products of transformed images with transformed gradients, brought back at the end.
 
-use super::cut::{Block, Cut};
+use super::cut::Cut;
 use super::transform::{POINTS, window_gradient};
 use super::{SECOND_CACHE, TAPS, pays};
 use crate::cpu::conv::Geometry;
@@ -12,10 +12,6 @@ use crate::cpu::kernels::{Run, Task};
 
 /// Tiles that are summed at least before the lanes are added up, where there are so many.
 const SUMMED: usize = 16;
-/// Parts of the images, each with sums of its own.
-const PARTS: usize = 16;
-/// Bytes that the parts' sums may take.
-const PART_BYTES: usize = 1 << 26;
 
 /// The gradient of the kernel.
 struct Correlation {
@@ -39,8 +35,7 @@ pub(crate) fn by_kernel(g: &Geometry, tiles: Tiles, threads: usize) -> Option<Ma
         let most = (2 * SECOND_CACHE / (POINTS * (own + kinds) * lanes * 4)).clamp(VECTORS, SUMMED);
         let cut = Cut::new(g, lanes, (size, out, pad), most);
         let at_once = SUMMED.div_ceil(cut.most).min(cut.bundles().div_ceil(4));
-        let offset = |b: &Block| (0..own).map(|c| (c * b.count() * lanes) as u32).collect();
-        let offsets = cut.blocks.iter().map(offset).collect();
+        let offsets = cut.offsets(own);
         Correlation { cut, own, kinds, rows, offsets, at_once }.made(g, threads)
     })
 }
@@ -60,7 +55,7 @@ impl Correlation {
     fn made(self, g: &Geometry, threads: usize) -> Made {
         let sums = g.groups * POINTS * self.at_point();
         let turns = self.cut.bundles().div_ceil(self.at_once);
-        let parts = PARTS.min((PART_BYTES / (sums * 4)).max(1)).min(turns);
+        let parts = g.parts(sums * 4).min(turns);
         let room = self.room().1;
         let filters = g.kinds();
         let task: Task = Box::new(move |run| {
@@ -119,10 +114,11 @@ impl Correlation {
                     for (i, bundle) in bundles.clone().enumerate() {
                         let (first, count) = cut.bundle(bundle);
                         let from = run.input::<f32>(0).add(first * x_image + group * self.own * cut.area);
-                        cut.images::<S>(block, self.own, (from, x_image, count), own, x.add(i * bundle_room));
+                        let to = (x.add(i * bundle_room), point_x);
+                        cut.images::<S>(block, (from, x_image, count, self.own), own, to);
                         let from = run.input::<f32>(1).add(first * dy_image + group * filters * cut.places);
                         let to = (dy.add(i * bundle_room), point_dy);
-                        cut.gradients::<S>(block, filters, (from, dy_image, count), own, to);
+                        cut.gradients::<S>(block, (from, dy_image, count, filters), own, to);
                     }
                     for i in 0..POINTS {
                         let t = Correlate {

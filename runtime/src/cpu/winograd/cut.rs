@@ -1,7 +1,7 @@
 //! Images cut into blocks of tiles, and what a block goes through before and after it is multiplied.
 
 use super::lanes::{Piece, one_by_one, pieces, side_by_side};
-use super::transform::{Elements, Gradients, Image, POINTS, REACH, Results, TILE, WINDOW, both};
+use super::transform::{Elements, Gradients, Image, POINTS, REACH, Results, TILE, Transform, WINDOW, both};
 use crate::cpu::conv::Geometry;
 use crate::cpu::gemm::simd::Simd;
 use crate::cpu::gemm::sliding::Place;
@@ -90,113 +90,121 @@ impl Cut {
         POINTS * ((channels * self.most) | 1) * self.lanes
     }
 
+    /// Offsets of so many channels in a transformed block, for each of the blocks.
+    pub fn offsets(&self, channels: usize) -> Vec<Vec<u32>> {
+        let offset = |b: &Block| (0..channels).map(|c| (c * b.count() * self.lanes) as u32).collect();
+        self.blocks.iter().map(offset).collect()
+    }
+
     /// Transforms the images of a block: all points of each channel and tile.
     ///
     /// # Safety
-    /// The processor has the instructions; `x` is the first channel's of the first image, with the elements from an image to
-    /// the next and the number of images; there is room for the rectangle and the result.
+    /// As for [`to_points`].
     #[inline(always)]
-    pub unsafe fn images<S: Simd>(
-        &self,
-        block: &Block,
-        channels: usize,
-        (x, apart, count): (*const f32, usize, usize),
-        rectangle: *mut f32,
-        to: *mut f32,
-    ) {
-        let [rows, row] = block.tiles.map(|n| n * TILE + WINDOW - 1);
-        let point = self.apart(channels, block);
+    pub unsafe fn images<S: Simd>(&self, block: &Block, x: Channels, rectangle: *mut f32, to: (*mut f32, usize)) {
+        let sizes = block.tiles.map(|n| n * TILE + WINDOW - 1);
         // SAFETY: the caller's promise.
-        unsafe {
-            rectangle.write_bytes(0, rows * row * S::LANES);
-            for channel in 0..channels {
-                let x = x.add(channel * self.area);
-                let next = x.wrapping_add(self.area + block.reads.first().map_or(0, Piece::first));
-                side_by_side::<S>(&block.reads, (x, apart, count), next, rectangle);
-                let to = to.add(channel * block.count() * S::LANES);
-                for (first, t) in block.each(row) {
-                    let from = (rectangle.add(first * S::LANES).cast_const(), row * S::LANES, S::LANES);
-                    both::<S, Image, REACH, REACH, false>(from, (to.add(t * S::LANES), REACH * point, point));
-                }
-            }
-        }
+        unsafe { to_points::<S, Image, REACH>(block, (&block.reads, self.area, sizes), x, rectangle, to) }
     }
 
     /// The same for gradients of results.
     ///
     /// # Safety
-    /// As for [`Cut::images`].
+    /// As for [`to_points`].
     #[inline(always)]
-    pub unsafe fn gradients<S: Simd>(
-        &self,
-        block: &Block,
-        channels: usize,
-        (dy, apart, count): (*const f32, usize, usize),
-        rectangle: *mut f32,
-        (to, point): (*mut f32, usize),
-    ) {
-        let row = block.tiles[1] * TILE;
+    pub unsafe fn gradients<S: Simd>(&self, block: &Block, dy: Channels, rectangle: *mut f32, to: (*mut f32, usize)) {
+        let sizes = block.tiles.map(|n| n * TILE);
         // SAFETY: the caller's promise.
-        unsafe {
-            rectangle.write_bytes(0, block.tiles[0] * TILE * row * S::LANES);
-            for channel in 0..channels {
-                let dy = dy.add(channel * self.places);
-                let next = dy.wrapping_add(self.places + block.writes.first().map_or(0, Piece::first));
-                side_by_side::<S>(&block.writes, (dy, apart, count), next, rectangle);
-                let to = to.add(channel * block.count() * S::LANES);
-                for (first, t) in block.each(row) {
-                    let from = (rectangle.add(first * S::LANES).cast_const(), row * S::LANES, S::LANES);
-                    both::<S, Gradients, TILE, REACH, false>(from, (to.add(t * S::LANES), REACH * point, point));
-                }
+        unsafe { to_points::<S, Gradients, TILE>(block, (&block.writes, self.places, sizes), dy, rectangle, to) }
+    }
+}
+
+/// The first element of the first channel of the first image, elements from image to image, images, and channels.
+pub(super) type Channels = (*const f32, usize, usize, usize);
+
+/// Brings each channel into a rectangle of so many rows and columns of vectors, and its tiles to the points, which are so
+/// far apart.
+///
+/// # Safety
+/// The processor has the instructions; the channels have the elements of the pieces, and there is room for the rectangle and
+/// the points.
+#[inline(always)]
+unsafe fn to_points<S: Simd, T: Transform<N, REACH>, const N: usize>(
+    block: &Block,
+    (pieces, area, [rows, row]): (&[Piece], usize, [usize; 2]),
+    (x, apart, count, channels): Channels,
+    rectangle: *mut f32,
+    (to, point): (*mut f32, usize),
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        rectangle.write_bytes(0, rows * row * S::LANES);
+        for channel in 0..channels {
+            let x = x.add(channel * area);
+            let next = x.wrapping_add(area + pieces.first().map_or(0, Piece::first));
+            side_by_side::<S>(pieces, (x, apart, count), next, rectangle);
+            let to = to.add(channel * block.count() * S::LANES);
+            for (first, t) in block.each(row) {
+                let from = (rectangle.add(first * S::LANES).cast_const(), row * S::LANES, S::LANES);
+                both::<S, T, N, REACH, false>(from, (to.add(t * S::LANES), REACH * point, point));
             }
         }
     }
+}
 
-    /// Brings the sums of a channel at the points back, and writes its results.
-    ///
-    /// # Safety
-    /// As for [`Cut::images`].
-    #[inline(always)]
-    pub unsafe fn results<S: Simd>(
-        &self,
-        block: &Block,
-        (sums, point): (*const f32, usize),
-        rectangle: *mut f32,
-        y: (*mut f32, usize, usize),
-    ) {
-        let row = block.tiles[1] * TILE;
-        // SAFETY: the caller's promise.
-        unsafe {
-            for (first, t) in block.each(row) {
-                let to = (rectangle.add(first * S::LANES), row * S::LANES, S::LANES);
-                both::<S, Results, REACH, TILE, false>((sums.add(t * S::LANES), REACH * point, point), to);
-            }
-            one_by_one::<S>(&block.writes, rectangle, y);
-        }
+/// Brings the sums of a channel at the points back, and writes its results.
+///
+/// # Safety
+/// As for [`to_points`], the other way around.
+#[inline(always)]
+pub(super) unsafe fn results<S: Simd>(
+    block: &Block,
+    sums: (*const f32, usize),
+    rectangle: *mut f32,
+    y: (*mut f32, usize, usize),
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        from_points::<S, Results, TILE, false>(block, sums, (rectangle, block.tiles[1] * TILE));
+        one_by_one::<S>(&block.writes, rectangle, y);
     }
+}
 
-    /// Brings the sums of a channel at the points of the images back, and writes the elements.
-    ///
-    /// # Safety
-    /// As for [`Cut::images`].
-    #[inline(always)]
-    pub unsafe fn elements<S: Simd>(
-        &self,
-        block: &Block,
-        (sums, point): (*const f32, usize),
-        rectangle: *mut f32,
-        x: (*mut f32, usize, usize),
-    ) {
-        let [rows, row] = block.tiles.map(|n| n * TILE + WINDOW - 1);
+/// The same for elements of images, which tiles share and are added up.
+///
+/// # Safety
+/// As for [`results`].
+#[inline(always)]
+pub(super) unsafe fn elements<S: Simd>(
+    block: &Block,
+    sums: (*const f32, usize),
+    rectangle: *mut f32,
+    x: (*mut f32, usize, usize),
+) {
+    let [rows, row] = block.tiles.map(|n| n * TILE + WINDOW - 1);
+    // SAFETY: the caller's promise.
+    unsafe {
+        rectangle.write_bytes(0, rows * row * S::LANES);
+        from_points::<S, Elements, REACH, true>(block, sums, (rectangle, row));
+        one_by_one::<S>(&block.reads, rectangle, x);
+    }
+}
+
+/// Brings the tiles of a channel from the points, which are so far apart, into a rectangle with so many vectors in a row.
+///
+/// # Safety
+/// As for [`results`].
+#[inline(always)]
+unsafe fn from_points<S: Simd, T: Transform<REACH, M>, const M: usize, const ADD: bool>(
+    block: &Block,
+    (sums, point): (*const f32, usize),
+    (rectangle, row): (*mut f32, usize),
+) {
+    for (first, t) in block.each(row) {
         // SAFETY: the caller's promise.
         unsafe {
-            rectangle.write_bytes(0, rows * row * S::LANES);
-            for (first, t) in block.each(row) {
-                let to = (rectangle.add(first * S::LANES), row * S::LANES, S::LANES);
-                let from = (sums.add(t * S::LANES), REACH * point, point);
-                both::<S, Elements, REACH, REACH, true>(from, to);
-            }
-            one_by_one::<S>(&block.reads, rectangle, x);
+            let to = (rectangle.add(first * S::LANES), row * S::LANES, S::LANES);
+            both::<S, T, REACH, M, ADD>((sums.add(t * S::LANES), REACH * point, point), to);
         }
     }
 }

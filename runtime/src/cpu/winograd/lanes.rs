@@ -2,7 +2,7 @@
 //! tiles and padding need no shuffles, however narrow the images are.
 
 use crate::cpu::gemm::simd::Simd;
-use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+use crate::cpu::isa::soon;
 use std::mem::MaybeUninit;
 
 /// Lanes of a vector, at most.
@@ -64,7 +64,7 @@ pub(super) unsafe fn side_by_side<S: Simd>(pieces: &[Piece], x: Channel<*const f
             if (count, images) == (S::LANES, S::LANES) {
                 for lane in 0..S::LANES {
                     v[lane].write(S::load(from.add(lane * apart)));
-                    _mm_prefetch::<_MM_HINT_T0>(then.wrapping_add(lane * apart).cast());
+                    soon(then.wrapping_add(lane * apart));
                 }
             } else {
                 let some = S::mask(count);
