@@ -1,7 +1,7 @@
 //! Pooling over windows of one to three axes, and its gradients; planes are given out to threads.
 
 #[cfg(target_arch = "x86_64")]
-mod wide;
+mod lines;
 
 use super::isa::{Path, versions};
 use super::kernels::{Call, Task, by_dtype, require};
@@ -94,12 +94,17 @@ impl Pooled for f32 {
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     fn max_line(path: Path, (upper, lower): (&[f32], &[f32]), y: &mut [f32]) -> bool {
-        let fits = path == Path::Avx512 && upper.len().min(lower.len()) >= 2 * y.len();
-        if fits {
-            // SAFETY: the path is chosen where the processor has it, and the rows are long enough.
-            unsafe { wide::max(upper.as_ptr(), lower.as_ptr(), y.as_mut_ptr(), y.len()) }
+        let fits = upper.len().min(lower.len()) >= 2 * y.len();
+        let (upper, lower, n, y) = (upper.as_ptr(), lower.as_ptr(), y.len(), y.as_mut_ptr());
+        // SAFETY: a path is chosen where the processor has it, and the rows are long enough.
+        unsafe {
+            match path {
+                Path::Avx512 if fits => lines::Wide::max(upper, lower, y, n),
+                Path::Avx2 if fits => lines::Narrow::max(upper, lower, y, n),
+                _ => return false,
+            }
         }
-        fits
+        true
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -111,13 +116,17 @@ impl Pooled for f32 {
         (to_upper, to_lower): (&mut [f32], &mut [f32]),
     ) -> bool {
         let rows = [upper.len(), lower.len(), to_upper.len(), to_lower.len()];
-        let fits = path == Path::Avx512 && rows.iter().all(|n| *n >= 2 * dy.len());
-        if fits {
-            let (from, to) = ((upper.as_ptr(), lower.as_ptr()), (to_upper.as_mut_ptr(), to_lower.as_mut_ptr()));
-            // SAFETY: the path is chosen where the processor has it, and the rows are long enough.
-            unsafe { wide::gradient(from, dy.as_ptr(), to, dy.len()) }
+        let fits = rows.iter().all(|n| *n >= 2 * dy.len());
+        let (from, to) = ((upper.as_ptr(), lower.as_ptr()), (to_upper.as_mut_ptr(), to_lower.as_mut_ptr()));
+        // SAFETY: a path is chosen where the processor has it, and the rows are long enough.
+        unsafe {
+            match path {
+                Path::Avx512 if fits => lines::Wide::gradient(from, dy.as_ptr(), to, dy.len()),
+                Path::Avx2 if fits => lines::Narrow::gradient(from, dy.as_ptr(), to, dy.len()),
+                _ => return false,
+            }
         }
-        fits
+        true
     }
 }
 

@@ -10,10 +10,11 @@
 //! | right matrix by columns otherwise | packed in panels | vectors need columns side by side |
 //! | right matrix of several MB, not too many rows | a chunk packs its own panel | it stays in the second cache |
 //! | left matrix by columns | read where it lies | a line for each element of the sum is not too many |
-//! | left matrix by columns, long sums or conflicts | packed 8 rows at a time | while it is in the first cache |
+//! | left matrix by columns, long sums or conflicts | packed in blocks of rows | lines of a row are read one after the other |
 //! | many products | whole ones are given out | each packs for itself, in the second cache |
 
-use super::gemm::{DEPTH, Matrix, PANEL_BYTES, Right, Tiles, To, pack::pack, vector};
+use super::gemm::pack::{self, pack};
+use super::gemm::{DEPTH, Left, Right, Tiles, To, vector};
 use super::kernels::{Run, Task};
 use super::matmul::{CHUNK, Product, Size};
 use super::pool::Shared;
@@ -25,10 +26,11 @@ const SMALL_PIECE: usize = PIECE / 4;
 const LEAST_PIECE: usize = PIECE / 16;
 /// Chunks that one product is cut in at least, where they are not too small.
 const PIECES: usize = 16;
+/// Elements of a left matrix that are packed at once.
+const LEFT_PIECE: usize = 1 << 15;
 /// Multiplications of products that are cut when there are several.
 const LARGE: usize = 64 << 20;
-/// Rows of a block, two of which a chunk has at least, and about the rows of a chunk where the sums are cut in depth.
-const ROWS: usize = 8;
+/// About the rows of a chunk where the sums are cut in depth.
 const DEEP_ROWS: usize = 96;
 /// Rows up to which a right matrix is read where it lies, whatever its size.
 const FEW_ROWS: usize = 48;
@@ -55,6 +57,8 @@ struct Way {
     width: usize,
     /// Each chunk packs its panels, which no other one needs.
     own: bool,
+    /// The left matrix is packed in blocks of rows.
+    blocks: bool,
     /// Rows and columns of a chunk.
     chunk: (usize, usize),
     /// Each product of the batch is cut by itself.
@@ -71,13 +75,14 @@ impl Way {
             false => (size, product.lhs, product.rhs),
         };
         let width = tiles.width(size.n);
-        let large = size.k * size.n * 4 > PANEL_BYTES;
+        let large = size.k * size.n * 4 > tiles.panel_bytes;
         let packed = right.1 != 1 || size.m >= MANY_ROWS || (size.m > FEW_ROWS && large);
         let one_by_one = product.batches == 1 || size.m * size.k * size.n > LARGE;
         let far = size.k * size.n * 4 >= OWN_BYTES && size.n >= OWN_PANELS * width;
         let own = one_by_one && packed && far && size.m <= OWN_ROWS;
-        let chunk = if own { (size.m, width) } else { chunk(size, width, tiles.packs_left(left, size.k)) };
-        Way { tiles, product, turned, size, left, right, packed, width, own, chunk, one_by_one }
+        let chunk = if own { (size.m, width) } else { chunk(tiles, size, width) };
+        let blocks = tiles.packs_left(left, size.k, size.n);
+        Way { tiles, product, turned, size, left, right, packed, width, own, blocks, chunk, one_by_one }
     }
 
     /// Elements of the packed right matrix, or of the panels of a chunk, in whole lines.
@@ -86,16 +91,18 @@ impl Way {
         if self.packed { (columns * self.size.k).next_multiple_of(16) } else { 0 }
     }
 
-    /// Elements for the packed rows of a thread.
-    fn room(&self) -> usize {
-        let packs = self.tiles.packs_left(self.left, self.size.k);
-        if packs { self.tiles.room(self.size.k).next_multiple_of(16) } else { 0 }
+    /// Elements of the packed left matrix, in whole lines.
+    fn left_room(&self) -> usize {
+        if self.blocks { self.tiles.left_room(self.size.m, self.size.k).next_multiple_of(16) } else { 0 }
     }
 
     /// Elements of scratch: of all threads, and of each.
     fn scratch(&self) -> (usize, usize) {
-        let shared = self.one_by_one && !self.own;
-        if shared { (self.panels(), self.room()) } else { (0, self.panels() + self.room()) }
+        match (self.one_by_one, self.own) {
+            (true, true) => (self.left_room(), self.panels()),
+            (true, false) => (self.left_room() + self.panels(), 0),
+            (false, _) => (0, self.left_room() + self.panels()),
+        }
     }
 
     /// Packs a panel.
@@ -112,24 +119,38 @@ impl Way {
         }
     }
 
-    /// Computes some rows and columns of a product; `panels` are those of the columns, where there are any.
+    /// Packs a part of the left matrix, so many elements along the sum.
     ///
     /// # Safety
-    /// The operands are those of a product, columns begin with a panel, and nothing else writes them.
+    /// `left` is the matrix, `to` has room for all of it.
+    unsafe fn pack_left(&self, left: *const f32, to: *mut f32, part: (usize, usize)) {
+        let Size { m, k, .. } = self.size;
+        // SAFETY: the caller's promise.
+        unsafe { pack::left((left, self.left.0, self.left.1), (m, k), self.tiles.rows, part, to) }
+    }
+
+    /// Computes some rows and columns of a product; the packed left matrix and the panels of the columns are given, where
+    /// there are any.
+    ///
+    /// # Safety
+    /// The operands are those of a product, columns begin with a panel, rows with a block where those are packed, and
+    /// nothing else writes them.
     unsafe fn part(
         &self,
         (left, right, out): (*const f32, *const f32, *mut f32),
-        panels: *const f32,
+        (blocks, panels): (*const f32, *const f32),
         rows: (usize, usize),
         columns: (usize, usize),
-        room: *mut f32,
     ) {
         let k = self.size.k;
         let size = Size { m: rows.1 - rows.0, k, n: columns.1 - columns.0 };
         let stride = self.product.size.n;
         // SAFETY: the caller's promise.
         unsafe {
-            let a: Matrix = (left.offset(rows.0 as isize * self.left.0), self.left.0, self.left.1);
+            let a = match self.blocks {
+                true => Left::Blocks(blocks.add(self.tiles.left_room(rows.0, k))),
+                false => Left::Plain((left.offset(rows.0 as isize * self.left.0), self.left.0, self.left.1)),
+            };
             let b = match self.packed {
                 true => Right::Panels(panels),
                 false => Right::Plain(right.add(columns.0), self.right.0),
@@ -137,7 +158,7 @@ impl Way {
             let (down, across) = if self.turned { (columns.0, rows.0) } else { (rows.0, columns.0) };
             let c = out.add(down * stride + across);
             let to = To { c, stride: stride as isize, transposed: self.turned, start: (ptr::null(), 0) };
-            self.tiles.multiply(size, self.size.n, a, b, to, room);
+            self.tiles.multiply(size, self.size.n, a, b, to);
         }
     }
 
@@ -155,18 +176,21 @@ impl Way {
         let each = (m * self.size.k * n).max(1);
         let grain = (CHUNK / each).min(count.div_ceil(PIECES)).max(LEAST_PIECE / each).max(1);
         run.parallel(count.div_ceil(grain), |chunk, thread| {
-            let panels = run.scratch::<f32>().wrapping_add(thread * own);
-            let room = panels.wrapping_add(self.panels());
+            let blocks = run.scratch::<f32>().wrapping_add(thread * own);
+            let panels = blocks.wrapping_add(self.left_room());
             for b in chunk * grain..count.min((chunk + 1) * grain) {
                 let operands = self.at(run, b);
                 // SAFETY: the views are inside their spaces; products write apart, each thread has its own scratch.
                 unsafe {
+                    if self.blocks {
+                        self.pack_left(operands.0, blocks, (0, self.size.k));
+                    }
                     if self.packed {
                         (0..n.div_ceil(self.width)).for_each(|panel| {
                             self.pack(operands.1, panels.add(panel * self.width * self.size.k), panel)
                         });
                     }
-                    self.part(operands, panels, (0, m), (0, n), room);
+                    self.part(operands, (blocks, panels), (0, m), (0, n));
                 }
             }
         });
@@ -174,31 +198,35 @@ impl Way {
 
     /// One product, cut in chunks.
     fn one(&self, run: &Run<'_>, b: usize) {
+        let Size { m, k, n } = self.size;
         let (shared, own) = self.scratch();
         let operands = Shared(self.at(run, b));
-        let panel = self.width * self.size.k;
-        if self.packed && !self.own {
-            // SAFETY: the views are inside their spaces; panels are apart.
-            run.parallel(self.size.n.div_ceil(self.width), |i, _| unsafe {
-                self.pack(operands.get().1, run.scratch::<f32>().add(i * panel), i);
+        let piece = (LEFT_PIECE / m).max(1);
+        let pieces = if self.blocks { k.div_ceil(piece) } else { 0 };
+        let panels = if self.packed && !self.own { n.div_ceil(self.width) } else { 0 };
+        let panels_at = |column: usize| run.scratch::<f32>().wrapping_add(self.left_room() + column * k);
+        if pieces + panels > 0 {
+            // SAFETY: the views are inside their spaces; pieces and panels are apart.
+            run.parallel(pieces + panels, |i, _| unsafe {
+                match i.checked_sub(pieces) {
+                    None => self.pack_left(operands.get().0, run.scratch(), (i * piece, k.min((i + 1) * piece))),
+                    Some(i) => self.pack(operands.get().1, panels_at(i * self.width), i),
+                }
             });
         }
-        let (down, across) = (self.size.m.div_ceil(self.chunk.0), self.size.n.div_ceil(self.chunk.1));
+        let (down, across) = (m.div_ceil(self.chunk.0), n.div_ceil(self.chunk.1));
         run.parallel(down * across, |chunk, thread| {
             let (row, column) = (chunk % down * self.chunk.0, chunk / down * self.chunk.1);
-            let rows = (row, self.size.m.min(row + self.chunk.0));
-            let columns = (column, self.size.n.min(column + self.chunk.1));
-            let mine = run.scratch::<f32>().wrapping_add(shared + thread * own);
-            let (panels, room) = match self.own {
-                true => (mine, mine.wrapping_add(self.panels())),
-                false => (run.scratch::<f32>().wrapping_add(column * self.size.k), mine),
-            };
+            let rows = (row, m.min(row + self.chunk.0));
+            let columns = (column, n.min(column + self.chunk.1));
             // SAFETY: as above; chunks write apart, and each thread has its own scratch.
             unsafe {
+                let mut panels = panels_at(column);
                 if self.own {
+                    panels = run.scratch::<f32>().wrapping_add(shared + thread * own);
                     self.pack(operands.get().1, panels, column / self.width);
                 }
-                self.part(operands.get(), panels, rows, columns, room);
+                self.part(operands.get(), (run.scratch(), panels), rows, columns);
             };
         });
     }
@@ -210,31 +238,30 @@ fn swap((a, b): (isize, isize)) -> (isize, isize) {
 
 /// Rows and columns of a chunk: columns as wide as fit into the second cache, then rows for enough work, then narrower
 /// while there are too few chunks. Where the sums are cut in depth, each piece of the right matrix should meet many rows
-/// before the next comes. Of few rows there are chunks of a block, which take equally long, or all at once.
-fn chunk(Size { m, k, n }: Size, width: usize, packs_left: bool) -> (usize, usize) {
-    let all = n.div_ceil(width);
-    let fit = (PANEL_BYTES / 4 / k.min(DEPTH) / width).clamp(1, all);
+/// before the next comes. Of few rows there are chunks of a block of rows, which take equally long, or all at once; of more
+/// a chunk has two blocks at least.
+fn chunk(tiles: Tiles, Size { m, k, n }: Size, width: usize) -> (usize, usize) {
+    let (block, all) = (tiles.rows, n.div_ceil(width));
+    let fit = (tiles.panel_bytes / 4 / k.min(DEPTH) / width).clamp(1, all);
     let piece = (m * k * n / PIECES).clamp(SMALL_PIECE, PIECE);
     let least_rows = match m {
         // As many chunks as threads can have equally many of.
         _ if k > DEPTH => m.div_ceil((m / DEEP_ROWS / 4 * 4).max(4)),
         ..FEW_ROWS => m,
-        FEW_ROWS..=LITTLE => ROWS,
-        _ => 2 * ROWS,
+        FEW_ROWS..=LITTLE => block,
+        _ => 2 * block,
     };
     let rows = |panels: usize| {
         let mut wanted = piece / (k * panels * width);
-        if m <= LITTLE && k * panels * width * ROWS >= LEAST_PIECE {
+        if m <= LITTLE && k * panels * width * block >= LEAST_PIECE {
             wanted = wanted.min(m / 8);
         }
-        m.div_ceil(m.div_ceil(wanted.max(least_rows))).next_multiple_of(ROWS).min(m)
+        m.div_ceil(m.div_ceil(wanted.max(least_rows))).next_multiple_of(block).min(m)
     };
     let count = |panels: usize| m.div_ceil(rows(panels)) * all.div_ceil(panels);
-    // Packed rows should be used more than once.
-    let least = if packs_left { 2 } else { 1 };
     // Equal groups.
     let mut panels = all.div_ceil(all.div_ceil(fit));
-    while panels > least && count(panels) < PIECES && k * panels * width * rows(panels) > piece / 2 {
+    while panels > 1 && count(panels) < PIECES && k * panels * width * rows(panels) > piece / 2 {
         panels = panels.div_ceil(2);
     }
     (rows(panels), panels * width)

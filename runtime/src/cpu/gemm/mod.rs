@@ -11,13 +11,12 @@ pub(crate) mod vector;
 
 use super::isa::Path;
 use super::matmul::Size;
-use tile::{NARROW, Tile, TileFn, VECTORS, WIDE};
+use tile::{NARROW, Tile, TileFn, WIDE};
 
 /// Most elements along the sum that are added up before the next columns: a block of rows stays in the first cache.
 pub(crate) const DEPTH: usize = 1024;
-/// Bytes of the right operand that all rows go over before the next: they stay in the second cache.
-pub(crate) const PANEL_BYTES: usize = 1 << 20;
-
+/// Columns of a right matrix for which no left one is packed.
+const THIN: usize = 64;
 /// Elements between rows that share places in the caches.
 const CONFLICT: isize = 1024;
 
@@ -28,11 +27,28 @@ pub(crate) struct Tiles {
     pub rows: usize,
     /// Elements of a vector.
     pub lanes: usize,
-    table: &'static [[TileFn; VECTORS]],
+    /// Bytes of the right operand that all rows go over before the next: they stay in the second cache, which processors
+    /// without AVX-512 have less of.
+    pub panel_bytes: usize,
+    /// Longest sums for which a left matrix by columns is read where it lies.
+    plain_left: usize,
+    /// Vectors of a tile at most.
+    vectors: usize,
+    /// By rows, then by vectors, both from 1.
+    table: &'static [TileFn],
 }
 
 /// First element, stride of rows, stride of columns.
 pub(crate) type Matrix = (*const f32, isize, isize);
+
+/// The left operand.
+#[derive(Clone, Copy)]
+pub(crate) enum Left {
+    /// Where it lies.
+    Plain(Matrix),
+    /// As [`pack::left`] makes it, from the first row of a block on.
+    Blocks(*const f32),
+}
 
 /// The right operand.
 #[derive(Clone, Copy)]
@@ -61,65 +77,66 @@ impl Tiles {
     pub fn of(path: Path) -> Option<Tiles> {
         match path {
             Path::Portable => None,
-            Path::Avx2 => Some(Tiles { rows: 4, lanes: 8, table: &NARROW }),
-            Path::Avx512 => Some(Tiles { rows: 8, lanes: 16, table: &WIDE }),
+            Path::Avx2 => {
+                Some(Tiles { rows: 6, lanes: 8, panel_bytes: 1 << 18, plain_left: 64, vectors: 2, table: &NARROW })
+            }
+            Path::Avx512 => {
+                Some(Tiles { rows: 8, lanes: 16, panel_bytes: 1 << 20, plain_left: DEPTH, vectors: 3, table: &WIDE })
+            }
         }
     }
 
     /// Columns of a panel where there are `n` in all: two equal panels of two vectors rather than three and one.
     pub fn width(&self, n: usize) -> usize {
-        let vectors = if n.div_ceil(self.lanes) == 4 { 2 } else { VECTORS };
+        let vectors = if n.div_ceil(self.lanes) == 4 { 2 } else { self.vectors };
         self.lanes * vectors
     }
 
-    /// True where rows of a left matrix with these strides, of rows and along the sum, are packed. Of a matrix by columns
-    /// a tile reads a part of a line for each element of the sum, which is as quick while the lines stay in the second
-    /// cache.
-    pub fn packs_left(&self, (down, along): (isize, isize), k: usize) -> bool {
-        along != 1 && (down != 1 || k > DEPTH || along % CONFLICT == 0)
+    /// True where a left matrix with these strides, of rows and along the sum, is packed. Of a matrix by columns a tile
+    /// reads a part of a line for each element of the sum, which is as quick while the lines stay in a cache or are read
+    /// for few columns.
+    pub fn packs_left(&self, (down, along): (isize, isize), k: usize, n: usize) -> bool {
+        along != 1 && n > THIN && (down != 1 || k > self.plain_left || along % CONFLICT == 0)
     }
 
-    /// Elements that [`Tiles::multiply`] packs rows into.
-    pub fn room(&self, k: usize) -> usize {
-        2 * k.min(DEPTH) * 8
+    /// Elements of a packed left matrix.
+    pub fn left_room(&self, m: usize, k: usize) -> usize {
+        m.div_ceil(self.rows) * k * pack::BLOCK
     }
 
     /// c = start + a b for m rows, k elements along the sum, n columns, which are part of a product with `of` columns.
     ///
     /// # Safety
-    /// The processor has the instructions; operands are inside their memory, `to` apart from them but for `start`;
-    /// `room` has [`Tiles::room`] elements where `a` is packed and `n` not a single panel.
-    pub unsafe fn multiply(&self, Size { m, k, n }: Size, of: usize, a: Matrix, b: Right, to: To, room: *mut f32) {
+    /// The processor has the instructions; operands are inside their memory, `to` apart from them but for `start`.
+    pub unsafe fn multiply(&self, Size { m, k, n }: Size, of: usize, a: Left, b: Right, to: To) {
         let width = self.width(of);
         let blocks = m.div_ceil(self.rows);
-        let packs = self.packs_left((a.1, a.2), k) && n > width;
         for first in (0..k).step_by(DEPTH) {
             let depth = DEPTH.min(k - first);
-            let group = (PANEL_BYTES / 4 / depth / width).max(1) * width;
+            let group = (self.panel_bytes / 4 / depth / width).max(1) * width;
             for left in (0..n).step_by(group) {
                 let right = n.min(left + group);
                 for block in 0..blocks {
-                    let (top, bottom) = (block * m / blocks, (block + 1) * m / blocks);
+                    let (top, bottom) = match a {
+                        Left::Plain(_) => (block * m / blocks, (block + 1) * m / blocks),
+                        Left::Blocks(_) => (block * self.rows, m.min((block + 1) * self.rows)),
+                    };
                     let rows = bottom - top;
                     // SAFETY: the caller's promise; tiles lie inside the operands.
                     unsafe {
-                        let from = |row: usize| a.0.offset(row as isize * a.1 + first as isize * a.2);
-                        // Of a matrix by columns the next two blocks are fetched while these are multiplied: their
-                        // lines are apart from each other, and each would be waited for.
-                        let soon = a.1 == 1 && a.2 != 1 && block % 2 == 1 && block + 1 < blocks;
-                        let next = if soon { (from(bottom), a.2) } else { (from(top), 0) };
-                        let mut a = (from(top), a.1, a.2);
-                        if packs {
-                            // Two blocks at once; the second is used in the next turn.
-                            let own = room.add(block % 2 * depth * 8);
-                            if a.1 != 1 {
-                                pack::pack((a.0, a.2, a.1), depth, rows, 8, own);
-                            } else if block % 2 == 0 {
-                                let next = if block + 1 < blocks { (block + 2) * m / blocks - bottom } else { 0 };
-                                pack::pack_two((a.0, a.2), depth, (rows, next), (own, own.add(depth * 8)));
+                        let (a, next) = match a {
+                            Left::Plain(a) => {
+                                let from = |row: usize| a.0.offset(row as isize * a.1 + first as isize * a.2);
+                                // Of a matrix by columns the next two blocks are fetched while these are multiplied:
+                                // their lines are apart from each other, and each would be waited for.
+                                let soon = a.1 == 1 && a.2 != 1 && block % 2 == 1 && block + 1 < blocks;
+                                ((from(top), a.1, a.2), if soon { (from(bottom), a.2) } else { (from(top), 0) })
                             }
-                            a = (own, 1, 8);
-                        }
+                            Left::Blocks(a) => {
+                                let from = a.add((block * k + first) * pack::BLOCK);
+                                ((from, 1, pack::BLOCK as isize), (from, 0))
+                            }
+                        };
                         for column in (left..right).step_by(width) {
                             let columns = width.min(right - column);
                             let b = match b {
@@ -138,7 +155,7 @@ impl Tiles {
                             let next = if column == left { next } else { (next.0, 0) };
                             let (c, transposed) = ((c, to.stride), to.transposed);
                             let tile = Tile { k: depth, a, b, columns, c, transposed, start, next };
-                            self.table[rows - 1][columns.div_ceil(self.lanes) - 1](&tile);
+                            self.table[(rows - 1) * self.vectors + columns.div_ceil(self.lanes) - 1](&tile);
                         }
                     }
                 }

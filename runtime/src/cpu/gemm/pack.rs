@@ -63,25 +63,48 @@ pub(crate) unsafe fn pack(from: (*const f32, isize, isize), k: usize, n: usize, 
     }
 }
 
-/// Packs two groups of up to 8 neighbouring columns, which lie by rows, as [`pack`] does with a width of 8: what is read
-/// of a row is then most often a whole line of the cache.
+/// Elements of a packed left matrix between those of a block's rows for one element of the sum and for the next.
+pub(crate) const BLOCK: usize = 8;
+/// Elements of a block along the sum that are written at once: whole lines, whatever the distance of the blocks.
+const AT_ONCE: usize = 4;
+
+/// Packs a part of a left matrix of `m` rows and `k` elements along the sum, the elements from `part.0` to `part.1` of it,
+/// in blocks of `rows` rows: those of a block lie side by side, the block's elements along the sum one after the other.
+/// What there is room for and no row is not written or of no use.
 ///
 /// # Safety
-/// The processor has AVX2; the columns are inside their memory, and each place has room.
+/// The processor has AVX2; the matrix is inside its memory; `to` has room for [`BLOCK`] elements for each block and
+/// element of the sum; `rows` is not above [`BLOCK`].
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn pack_two(
-    (x, down): (*const f32, isize),
-    k: usize,
-    columns: (usize, usize),
-    to: (*mut f32, *mut f32),
+pub(crate) unsafe fn left(
+    (x, down, along): (*const f32, isize, isize),
+    (m, k): (usize, usize),
+    rows: usize,
+    part: (usize, usize),
+    to: *mut f32,
 ) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let masks = (Narrow::mask(columns.0), Narrow::mask(columns.1));
-        for i in 0..k {
-            let x = x.offset(i as isize * down);
-            Narrow::store(to.0.add(i * 8), Narrow::load_some(x, masks.0));
-            Narrow::store(to.1.add(i * 8), Narrow::load_some(x.add(columns.0), masks.1));
+    let blocks = m.div_ceil(rows);
+    // Blocks of which a whole vector can be read.
+    let whole = if down == 1 { (m.saturating_sub(BLOCK) / rows + 1).min(m / rows) } else { 0 };
+    for first in (part.0..part.1).step_by(AT_ONCE) {
+        let count = AT_ONCE.min(part.1 - first);
+        for block in 0..blocks {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let x = x.offset(first as isize * along + (block * rows) as isize * down);
+                let to = to.add((block * k + first) * BLOCK);
+                if block < whole && count == AT_ONCE {
+                    for i in 0..AT_ONCE {
+                        Narrow::store(to.add(i * BLOCK), Narrow::load(x.offset(i as isize * along)));
+                    }
+                } else {
+                    for i in 0..count {
+                        for row in 0..rows.min(m - block * rows) {
+                            *to.add(i * BLOCK + row) = *x.offset(i as isize * along + row as isize * down);
+                        }
+                    }
+                }
+            }
         }
     }
 }

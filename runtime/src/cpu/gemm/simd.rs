@@ -17,6 +17,10 @@ pub(crate) trait Simd: Copy + 'static {
     const LANES: usize;
     /// True where reading with a mask takes longer.
     const MASKS_COST: bool;
+    /// Rows of a tile's left matrix that are found from one pointer: more than 1 where registers are few.
+    const FROM_ONE: usize;
+    /// Vectors that a tile of a convolution keeps in registers beside its sums and a factor.
+    const KEPT: usize;
 
     unsafe fn zero() -> Self::V;
     unsafe fn splat(x: *const f32) -> Self::V;
@@ -49,6 +53,8 @@ impl Simd for Wide {
     type M = __mmask16;
     const LANES: usize = 16;
     const MASKS_COST: bool = false;
+    const FROM_ONE: usize = 1;
+    const KEPT: usize = 3;
 
     #[inline(always)]
     unsafe fn zero() -> __m512 {
@@ -139,6 +145,8 @@ impl Simd for Narrow {
     type M = __m256i;
     const LANES: usize = 8;
     const MASKS_COST: bool = true;
+    const FROM_ONE: usize = 3;
+    const KEPT: usize = 2;
 
     #[inline(always)]
     unsafe fn zero() -> __m256 {
@@ -196,6 +204,44 @@ impl Simd for Narrow {
             *v = transpose(*v);
         }
     }
+}
+
+impl Narrow {
+    /// Writes the first `n` elements, without the mask of [`Simd::store_some`], which takes long on some processors.
+    ///
+    /// # Safety
+    /// As for [`Simd`].
+    #[inline(always)]
+    pub(super) unsafe fn store_first(to: *mut f32, n: usize, v: __m256) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if n >= 8 {
+                return Self::store(to, v);
+            }
+            let (mut left, mut at) = (_mm256_castps256_ps128(v), 0);
+            if n & 4 != 0 {
+                _mm_storeu_ps(to, left);
+                (left, at) = (_mm256_extractf128_ps::<1>(v), 4);
+            }
+            if n & 2 != 0 {
+                _mm_storel_pd(to.add(at).cast(), _mm_castps_pd(left));
+                (left, at) = (_mm_movehl_ps(left, left), at + 2);
+            }
+            if n & 1 != 0 {
+                _mm_store_ss(to.add(at), left);
+            }
+        }
+    }
+}
+
+/// The same pointer, of which the compiler knows nothing, not even that it gave the same one before.
+// It is not looked through.
+#[allow(clippy::pointers_in_nomem_asm_block)]
+#[inline(always)]
+pub(super) fn opaque(mut x: *const f32) -> *const f32 {
+    // SAFETY: no instruction.
+    unsafe { std::arch::asm!("/* {0} */", inout(reg) x, options(nomem, nostack, preserves_flags)) };
+    x
 }
 
 /// Transposes 8 vectors of 8 elements.

@@ -1,7 +1,7 @@
 //! Tiles of convolutions: filters times places of the result, read from planes through a list of offsets; and the
 //! gradient of the kernel, products of rows of two planes.
 
-use super::simd::{Narrow, Simd, Wide};
+use super::simd::{Narrow, Simd, Wide, opaque};
 use std::arch::x86_64::*;
 
 /// Rows of a block of packed filters.
@@ -75,13 +75,15 @@ unsafe fn slide_tile<S: Lanes, const R: usize, const V: usize>(t: &Slide<'_>) {
         let mut a = t.a;
         for &offset in t.offsets {
             let mut y = [S::zero(); V];
-            for v in 0..V {
+            for v in 0..V.min(S::KEPT) {
                 y[v] = S::load(x[v].add(offset as usize));
             }
             for r in 0..R {
                 let factor = S::splat(a.add(r));
                 for v in 0..V {
-                    sums[r][v] = S::fma(factor, y[v], sums[r][v]);
+                    // Read for each row: there is no register to keep it in, and the compiler would keep a sum in memory.
+                    let y = if v < S::KEPT { y[v] } else { S::load(opaque(x[v].add(offset as usize))) };
+                    sums[r][v] = S::fma(factor, y, sums[r][v]);
                 }
             }
             a = a.add(BLOCK);
@@ -182,18 +184,10 @@ impl Lanes for Narrow {
     unsafe fn store_inside(to: *mut f32, inside: u32, v: __m256) {
         unsafe {
             if inside == 0xff {
-                Self::store(to, v);
-                return;
+                return Self::store(to, v);
             }
-            let mut all = [0f32; 8];
-            Self::store(all.as_mut_ptr(), v);
-            let mut to = to;
-            for (lane, x) in all.iter().enumerate() {
-                if inside >> lane & 1 == 1 {
-                    *to = *x;
-                    to = to.add(1);
-                }
-            }
+            let left = _mm256_permutevar8x32_ps(v, numbers(&SET[inside as usize]));
+            Self::store_first(to, inside.count_ones() as usize, left);
         }
     }
     #[inline(always)]
@@ -202,16 +196,45 @@ impl Lanes for Narrow {
             if inside == 0xff {
                 return Self::load(from);
             }
-            let (mut all, mut from) = ([0f32; 8], from);
-            for (lane, x) in all.iter_mut().enumerate() {
-                if inside >> lane & 1 == 1 {
-                    *x = *from;
-                    from = from.add(1);
-                }
-            }
-            Self::load(all.as_ptr())
+            let all = Self::load_some(from, Self::mask(inside.count_ones() as usize));
+            let bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+            let here = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(inside as i32), bits), bits);
+            let apart = _mm256_permutevar8x32_ps(all, numbers(&BEFORE[inside as usize]));
+            _mm256_and_ps(apart, _mm256_castsi256_ps(here))
         }
     }
+}
+
+/// For 8 bits, the places of those that are set, from the first on.
+static SET: [[u8; 8]; 256] = table_of_bits(true);
+/// For 8 bits and each place, how many are set before it.
+static BEFORE: [[u8; 8]; 256] = table_of_bits(false);
+
+const fn table_of_bits(set: bool) -> [[u8; 8]; 256] {
+    let mut table = [[0; 8]; 256];
+    let mut bits = 0;
+    while bits < 256 {
+        let (mut place, mut before) = (0, 0);
+        while place < 8 {
+            let here = bits >> place & 1 == 1;
+            if !set {
+                table[bits][place] = before as u8;
+            } else if here {
+                table[bits][before] = place as u8;
+            }
+            before += here as usize;
+            place += 1;
+        }
+        bits += 1;
+    }
+    table
+}
+
+/// The numbers as indices.
+#[inline(always)]
+unsafe fn numbers(row: &[u8; 8]) -> __m256i {
+    // SAFETY: 8 bytes are read, and the caller has AVX2.
+    unsafe { _mm256_cvtepu8_epi32(_mm_loadl_epi64(row.as_ptr().cast())) }
 }
 
 /// `c[i, r] += sum over images and places of dy[r, place] * x[offsets[i] + place]`

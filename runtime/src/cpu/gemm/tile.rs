@@ -1,12 +1,15 @@
 //! Tiles: some rows times some columns of a product, all sums in registers.
 
-use super::simd::{Narrow, Simd, Wide, transpose};
+use super::simd::{Narrow, Simd, Wide, opaque, transpose};
+use crate::cpu::isa::soon;
 use std::arch::x86_64::*;
 
 /// Rows of a tile, at most.
 pub(crate) const ROWS: usize = 8;
 /// Vectors of columns of a tile, at most.
 pub(crate) const VECTORS: usize = 3;
+/// Elements of a line of the cache.
+const LINE: usize = 16;
 
 /// What a tile computes: `c = start + a b`.
 #[derive(Clone, Copy)]
@@ -68,8 +71,16 @@ unsafe fn multiply<S: Simd, B: Rows, const R: usize, const V: usize, const MASKE
         // Pointers that the compiler knows nothing of: it would make one from the other, a chain of sums as long as the
         // tile takes.
         let mut rows = [a.0; R];
-        for r in 0..R {
+        for r in (0..R).step_by(S::FROM_ONE) {
             rows[r] = opaque(a.0.wrapping_offset(r as isize * a.1));
+        }
+        let fetch = |row: usize| {
+            for v in 0..V {
+                soon(to.0.wrapping_offset(row as isize * to.1).wrapping_add(v * S::LANES));
+            }
+        };
+        if S::FROM_ONE > 1 {
+            (0..to.2).for_each(fetch);
         }
         let mut along = 0;
         for i in 0..k {
@@ -78,36 +89,30 @@ unsafe fn multiply<S: Simd, B: Rows, const R: usize, const V: usize, const MASKE
                 y[v] = if MASKED && v + 1 == V { S::load_some(b.at(i, v), last) } else { S::load(b.at(i, v)) };
             }
             _mm_prefetch::<_MM_HINT_T1>(next.0.wrapping_offset(i as isize * next.1).cast());
-            if i < to.2 {
-                for v in 0..V {
-                    let line = to.0.wrapping_offset(i as isize * to.1).wrapping_add(v * S::LANES);
-                    _mm_prefetch::<_MM_HINT_T0>(line.cast());
-                }
+            if S::FROM_ONE == 1 && i < to.2 {
+                fetch(i);
             }
             if V > 1 {
-                for v in 0..V {
-                    _mm_prefetch::<_MM_HINT_T0>(b.at(i + 10, v).cast());
+                for v in (0..V).step_by(LINE / S::LANES) {
+                    soon(b.at(i + 10, v));
                 }
             }
             for r in 0..R {
-                let factor = S::splat(rows[r].wrapping_offset(along));
+                let from = rows[r / S::FROM_ONE * S::FROM_ONE].wrapping_offset((r % S::FROM_ONE) as isize * a.1);
+                let factor = S::splat(from.wrapping_offset(along));
                 for v in 0..V {
                     sums[r][v] = S::fma(factor, y[v], sums[r][v]);
                 }
             }
-            along += a.2;
+            if S::FROM_ONE == 1 {
+                along += a.2;
+            } else {
+                for r in (0..R).step_by(S::FROM_ONE) {
+                    rows[r] = opaque(rows[r].wrapping_offset(a.2));
+                }
+            }
         }
     }
-}
-
-/// The same pointer.
-// It is not looked through.
-#[allow(clippy::pointers_in_nomem_asm_block)]
-#[inline(always)]
-fn opaque(mut x: *const f32) -> *const f32 {
-    // SAFETY: no instruction.
-    unsafe { std::arch::asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags)) };
-    x
 }
 
 /// Computes a tile.
@@ -138,10 +143,11 @@ unsafe fn tile<S: Simd, B: Rows, const R: usize, const V: usize>(t: &Tile, b: B)
         if t.transposed {
             return turned::<S, R, V>(t, &sums);
         }
+        let whole = t.columns == V * S::LANES;
         for r in 0..R {
             let to = t.c.0.offset(r as isize * t.c.1);
             for v in 0..V {
-                if v + 1 == V {
+                if v + 1 == V && !whole {
                     S::store_some(to.add(v * S::LANES), last, sums[r][v]);
                 } else {
                     S::store(to.add(v * S::LANES), sums[r][v]);
@@ -165,7 +171,6 @@ unsafe fn turned<S: Simd, const R: usize, const V: usize>(t: &Tile, sums: &[[S::
                 S::store(rows[r].as_mut_ptr().add(v * S::LANES), sums[r][v]);
             }
         }
-        let mask = Narrow::mask(R);
         for j in (0..t.columns).step_by(8) {
             let mut block = [Narrow::zero(); 8];
             for r in 0..R {
@@ -173,7 +178,7 @@ unsafe fn turned<S: Simd, const R: usize, const V: usize>(t: &Tile, sums: &[[S::
             }
             for (c, column) in transpose(block).into_iter().enumerate().take(t.columns - j) {
                 let to = t.c.0.offset((j + c) as isize * t.c.1);
-                if R == 8 { Narrow::store(to, column) } else { Narrow::store_some(to, mask, column) }
+                Narrow::store_first(to, R, column);
             }
         }
     }
@@ -191,11 +196,18 @@ unsafe fn narrow<const R: usize, const V: usize>(t: &Tile) {
     unsafe { tile::<Narrow, Strided<8>, R, V>(t, Strided(t.b.0, t.b.1)) }
 }
 
-macro_rules! table {
-    ($f:ident: $($r:literal),*) => { [$([$f::<$r, 1> as TileFn, $f::<$r, 2>, $f::<$r, 3>]),*] };
-}
-
 /// Tiles by rows and vectors, both from 1.
-pub(crate) static WIDE: [[TileFn; VECTORS]; 8] = table!(wide: 1, 2, 3, 4, 5, 6, 7, 8);
-/// The same for AVX2, whose registers hold half as many rows.
-pub(crate) static NARROW: [[TileFn; VECTORS]; 4] = table!(narrow: 1, 2, 3, 4);
+pub(crate) static WIDE: [TileFn; ROWS * VECTORS] = {
+    macro_rules! rows {
+        ($($r:literal),*) => { [$(wide::<$r, 1> as TileFn, wide::<$r, 2>, wide::<$r, 3>),*] };
+    }
+    rows!(1, 2, 3, 4, 5, 6, 7, 8)
+};
+/// The same for AVX2, which has half as many registers: sums of 4 rows and 3 vectors would leave none to spare, and one of
+/// them would be kept in memory.
+pub(crate) static NARROW: [TileFn; 12] = {
+    macro_rules! rows {
+        ($($r:literal),*) => { [$(narrow::<$r, 1> as TileFn, narrow::<$r, 2>),*] };
+    }
+    rows!(1, 2, 3, 4, 5, 6)
+};

@@ -1,0 +1,240 @@
+//! Max pooling of windows of 2 by 2 side by side, a vector of windows at a time. Lines are often shorter than the vectors
+//! that a compiler makes of a loop.
+
+use crate::cpu::gemm::simd::{self as gemm, Simd};
+use std::arch::x86_64::*;
+
+/// Vectors of f32 and the masks that comparing them gives.
+///
+/// # Safety
+/// Every method needs a processor that has the instructions; pointers are good for the elements read or written.
+trait Vectors {
+    /// A vector.
+    type V: Copy;
+    /// A mask of its elements.
+    type M: Copy;
+    /// Elements of a vector.
+    const LANES: usize;
+
+    /// The first `n` elements of a vector, at most all of them; 0 behind.
+    unsafe fn load(from: *const f32, n: usize) -> Self::V;
+    unsafe fn store(to: *mut f32, n: usize, v: Self::V);
+    /// The left and the right elements of `n` pairs, at most a vector of them.
+    unsafe fn load_pairs(from: *const f32, n: usize) -> (Self::V, Self::V);
+    unsafe fn store_pairs(to: *mut f32, n: usize, pairs: (Self::V, Self::V));
+    /// Where `x` is larger than `best`, or the first NaN: as `beats` and `larger` beside the loops for other processors.
+    unsafe fn beats(x: Self::V, best: Self::V) -> Self::M;
+    /// `yes` where the mask is set, else `no`.
+    unsafe fn choose(mask: Self::M, no: Self::V, yes: Self::V) -> Self::V;
+    /// 0 where the mask is not set.
+    unsafe fn only(mask: Self::M, v: Self::V) -> Self::V;
+    unsafe fn not(mask: Self::M) -> Self::M;
+}
+
+/// AVX-512 F.
+pub(super) struct Wide;
+
+/// Which elements of two vectors `n` pairs have.
+#[inline(always)]
+fn masks(n: usize) -> (__mmask16, __mmask16) {
+    let all = (1u64 << (2 * n)) - 1;
+    (all as u16, (all >> 16) as u16)
+}
+
+// SAFETY (of both implementations): the trait's promise; what is masked is not touched.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl Vectors for Wide {
+    type V = __m512;
+    type M = __mmask16;
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32, n: usize) -> __m512 {
+        unsafe { _mm512_maskz_loadu_ps(((1u32 << n) - 1) as u16, from) }
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, n: usize, v: __m512) {
+        unsafe { _mm512_mask_storeu_ps(to, ((1u32 << n) - 1) as u16, v) }
+    }
+    #[inline(always)]
+    unsafe fn load_pairs(from: *const f32, n: usize) -> (__m512, __m512) {
+        unsafe {
+            let left = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            let right = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+            let (low, high) = masks(n);
+            let (a, b) = (_mm512_maskz_loadu_ps(low, from), _mm512_maskz_loadu_ps(high, from.wrapping_add(16)));
+            (_mm512_permutex2var_ps(a, left, b), _mm512_permutex2var_ps(a, right, b))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_pairs(to: *mut f32, n: usize, (left, right): (__m512, __m512)) {
+        unsafe {
+            let first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let second = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+            let (low, high) = masks(n);
+            _mm512_mask_storeu_ps(to, low, _mm512_permutex2var_ps(left, first, right));
+            _mm512_mask_storeu_ps(to.wrapping_add(16), high, _mm512_permutex2var_ps(left, second, right));
+        }
+    }
+    #[inline(always)]
+    unsafe fn beats(x: __m512, best: __m512) -> __mmask16 {
+        unsafe {
+            let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x) & _mm512_cmp_ps_mask::<_CMP_ORD_Q>(best, best);
+            _mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, best) | nan
+        }
+    }
+    #[inline(always)]
+    unsafe fn choose(mask: __mmask16, no: __m512, yes: __m512) -> __m512 {
+        unsafe { _mm512_mask_blend_ps(mask, no, yes) }
+    }
+    #[inline(always)]
+    unsafe fn only(mask: __mmask16, v: __m512) -> __m512 {
+        unsafe { _mm512_maskz_mov_ps(mask, v) }
+    }
+    #[inline(always)]
+    unsafe fn not(mask: __mmask16) -> __mmask16 {
+        !mask
+    }
+}
+
+/// AVX2.
+pub(super) struct Narrow;
+
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl Vectors for Narrow {
+    type V = __m256;
+    type M = __m256;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32, n: usize) -> __m256 {
+        unsafe { if n >= 8 { gemm::Narrow::load(from) } else { gemm::Narrow::load_some(from, gemm::Narrow::mask(n)) } }
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, n: usize, v: __m256) {
+        unsafe {
+            if n >= 8 { gemm::Narrow::store(to, v) } else { gemm::Narrow::store_some(to, gemm::Narrow::mask(n), v) }
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_pairs(from: *const f32, n: usize) -> (__m256, __m256) {
+        unsafe {
+            let (a, b) = (Self::load(from, 2 * n), Self::load(from.wrapping_add(8), (2 * n).saturating_sub(8)));
+            let (a, b) = (_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b));
+            (_mm256_shuffle_ps::<0x88>(a, b), _mm256_shuffle_ps::<0xdd>(a, b))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_pairs(to: *mut f32, n: usize, (left, right): (__m256, __m256)) {
+        unsafe {
+            let (a, b) = (_mm256_unpacklo_ps(left, right), _mm256_unpackhi_ps(left, right));
+            Self::store(to, 2 * n, _mm256_permute2f128_ps::<0x20>(a, b));
+            Self::store(to.wrapping_add(8), (2 * n).saturating_sub(8), _mm256_permute2f128_ps::<0x31>(a, b));
+        }
+    }
+    #[inline(always)]
+    unsafe fn beats(x: __m256, best: __m256) -> __m256 {
+        unsafe {
+            let nan = _mm256_and_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(x, x), _mm256_cmp_ps::<_CMP_ORD_Q>(best, best));
+            _mm256_or_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(x, best), nan)
+        }
+    }
+    #[inline(always)]
+    unsafe fn choose(mask: __m256, no: __m256, yes: __m256) -> __m256 {
+        unsafe { _mm256_blendv_ps(no, yes, mask) }
+    }
+    #[inline(always)]
+    unsafe fn only(mask: __m256, v: __m256) -> __m256 {
+        unsafe { _mm256_and_ps(mask, v) }
+    }
+    #[inline(always)]
+    unsafe fn not(mask: __m256) -> __m256 {
+        unsafe { _mm256_xor_ps(mask, _mm256_castsi256_ps(_mm256_set1_epi32(-1))) }
+    }
+}
+
+/// Where the right one of each pair is its first largest, and the largest.
+///
+/// # Safety
+/// As for [`Vectors`].
+#[inline(always)]
+unsafe fn largest<S: Vectors>((left, right): (S::V, S::V)) -> (S::M, S::V) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let later = S::beats(right, left);
+        (later, S::choose(later, left, right))
+    }
+}
+
+/// The largest of each of `n` windows.
+///
+/// # Safety
+/// As for [`Vectors`]; two rows of `n` pairs, and room for `n` results.
+#[inline(always)]
+unsafe fn max<S: Vectors>(upper: *const f32, lower: *const f32, y: *mut f32, n: usize) {
+    for at in (0..n).step_by(S::LANES) {
+        let some = (n - at).min(S::LANES);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (_, u) = largest::<S>(S::load_pairs(upper.add(2 * at), some));
+            let (_, l) = largest::<S>(S::load_pairs(lower.add(2 * at), some));
+            S::store(y.add(at), some, S::choose(S::beats(l, u), u, l));
+        }
+    }
+}
+
+/// What `n` results send back: each to the first largest of its window, 0 to the others.
+///
+/// # Safety
+/// As for [`Vectors`]; two rows of `n` pairs, as many results, and room for two rows.
+#[inline(always)]
+unsafe fn gradient<S: Vectors>(
+    (upper, lower): (*const f32, *const f32),
+    dy: *const f32,
+    (to_upper, to_lower): (*mut f32, *mut f32),
+    n: usize,
+) {
+    for at in (0..n).step_by(S::LANES) {
+        let some = (n - at).min(S::LANES);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (right_u, u) = largest::<S>(S::load_pairs(upper.add(2 * at), some));
+            let (right_l, l) = largest::<S>(S::load_pairs(lower.add(2 * at), some));
+            let down = S::beats(l, u);
+            let dy = S::load(dy.add(at), some);
+            let (up, down) = (S::only(S::not(down), dy), S::only(down, dy));
+            let pairs = |right: S::M, dy: S::V| (S::only(S::not(right), dy), S::only(right, dy));
+            S::store_pairs(to_upper.add(2 * at), some, pairs(right_u, up));
+            S::store_pairs(to_lower.add(2 * at), some, pairs(right_l, down));
+        }
+    }
+}
+
+macro_rules! compiled {
+    ($vectors:ty, $features:literal) => {
+        impl $vectors {
+            /// # Safety
+            /// As for `max`.
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn max(upper: *const f32, lower: *const f32, y: *mut f32, n: usize) {
+                // SAFETY: the caller's promise.
+                unsafe { max::<$vectors>(upper, lower, y, n) }
+            }
+
+            /// # Safety
+            /// As for `gradient`.
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn gradient(
+                from: (*const f32, *const f32),
+                dy: *const f32,
+                to: (*mut f32, *mut f32),
+                n: usize,
+            ) {
+                // SAFETY: the caller's promise.
+                unsafe { gradient::<$vectors>(from, dy, to, n) }
+            }
+        }
+    };
+}
+compiled!(Wide, "avx512f");
+compiled!(Narrow, "avx2");
