@@ -21,6 +21,8 @@ use tfm_lowering::plan::Fused;
 
 /// Elements of a tile.
 const TILE: usize = 512;
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
 /// Elements computed, counted once per instruction, that make a chunk worth giving away, and where there are few.
 const CHUNK_WORK: usize = 1 << 17;
 const SMALL_CHUNK_WORK: usize = 1 << 15;
@@ -64,8 +66,9 @@ struct Phase {
     repeats: Vec<(u16, u16, usize)>,
     /// Inputs that are brought to a register for each tile.
     loads: Vec<usize>,
-    /// Those of them that are read where they lie, in order: the next tile of them is asked for ahead.
-    streams: Vec<usize>,
+    /// Those of them that are read where they lie, in order: the next tile of them is asked for ahead, so many lines of the
+    /// cache with each of `micros`.
+    streams: Vec<(usize, usize)>,
     micros: Vec<Micro>,
     /// Outputs that are copied from their registers.
     copies: Vec<usize>,

@@ -2,7 +2,7 @@
 
 use super::fold::{STATE, folder};
 use super::load::{Input, Load};
-use super::{CHUNK_WORK, FEW_CHUNKS, Micro, Op, Output, Phase, Program, SMALL_CHUNK_WORK, TILE, Total};
+use super::{CHUNK_WORK, FEW_CHUNKS, LINE, Micro, Op, Output, Phase, Program, SMALL_CHUNK_WORK, TILE, Total};
 use crate::cpu::check::lies_on;
 use crate::cpu::elementwise;
 use crate::cpu::kernels::{Call, require, unsupported};
@@ -300,7 +300,8 @@ impl<'a> Compiler<'a> {
                 if phase.micros.iter().any(read) || copied {
                     phase.loads.push(i);
                     if program.inputs[i].load == Load::Direct && phase.micros.len() >= WORTH_ASKING {
-                        phase.streams.push(i);
+                        let lines = (program.tile * program.inputs[i].bytes).div_ceil(LINE);
+                        phase.streams.push((i, lines.div_ceil(phase.micros.len())));
                     }
                     if program.tile == program.block {
                         break;

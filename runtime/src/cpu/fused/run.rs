@@ -1,7 +1,7 @@
 //! Running a compiled program.
 
 use super::load::{Load, NOTHING, offset, repeat};
-use super::{Micro, Op, Phase, Program, Total};
+use super::{LINE, Micro, Op, Phase, Program, Total};
 use crate::cpu::isa::soon;
 use crate::cpu::kernels::Run;
 use crate::cpu::view::{MAX_RANK, Walk, coordinates};
@@ -20,9 +20,6 @@ struct Part {
     start: usize,
     n: usize,
 }
-
-/// Bytes of a line of the cache.
-const LINE: usize = 64;
 
 /// The number of the name of the operation that could not be done.
 type Failed = usize;
@@ -189,10 +186,9 @@ impl Program {
             for output in self.outputs.iter().filter(|o| o.direct) {
                 *local.register(output.register) = run.output::<u8>(output.output).add(tile.start * output.bytes);
             }
-            let steps = phase.micros.len();
             for (step, micro) in phase.micros.iter().enumerate() {
-                for &i in &phase.streams {
-                    ask_ahead(run.input(i), self.inputs[i].bytes, tile, (step, steps));
+                for &(i, lines) in &phase.streams {
+                    ask_ahead(run.input(i), self.inputs[i].bytes, tile, (step * lines, lines));
                 }
                 match micro {
                     Micro::Op(op) => op.call(local, tile.n)?,
@@ -217,11 +213,11 @@ impl Program {
     }
 }
 
-/// Asks for a part of the lines of the tile behind this one, one of so many: all at once would stop the loops.
+/// Asks for some lines of the tile behind this one, from one of them on: all at once would stop the loops.
 #[inline(always)]
-fn ask_ahead(input: *const u8, bytes: usize, tile: Part, (part, parts): (usize, usize)) {
-    let (lines, next) = (tile.n * bytes / LINE, input.wrapping_add((tile.start + tile.n) * bytes));
-    for line in lines * part / parts..lines * (part + 1) / parts {
+fn ask_ahead(input: *const u8, bytes: usize, tile: Part, (first, lines): (usize, usize)) {
+    let next = input.wrapping_add((tile.start + tile.n) * bytes + first * LINE);
+    for line in 0..lines {
         soon(next.wrapping_add(line * LINE));
     }
 }

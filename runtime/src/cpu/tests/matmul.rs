@@ -65,6 +65,8 @@ fn products_of_every_way() {
     // Sums longer than a block of rows stays in the cache for.
     check(DType::F32, &[], 70, 1030, 50, true);
     check(DType::F32, &[], 9, 2100, 70, true);
+    // A left matrix that is packed and has fewer rows than a block has room for.
+    check(DType::F32, &[], 5, 1100, 130, true);
     // Two panels of two vectors, and one row too many for a tile.
     check(DType::F32, &[], 65, 33, 64, true);
     // A right matrix that is too large to be read where it lies.
