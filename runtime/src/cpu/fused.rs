@@ -11,6 +11,8 @@ mod compile;
 mod fold;
 mod join;
 mod load;
+#[cfg(target_arch = "x86_64")]
+mod native;
 mod run;
 
 use super::elementwise::Tile;
@@ -41,6 +43,9 @@ struct Op {
 /// What is done to a tile.
 enum Micro {
     Op(Op),
+    /// Several operations on f32 at once.
+    #[cfg(target_arch = "x86_64")]
+    Native(native::Native),
     /// Puts the elements of rows together.
     Row {
         folder: Folder,
@@ -53,6 +58,16 @@ enum Micro {
         from: u16,
         total: usize,
     },
+}
+
+impl Micro {
+    /// True where every element is read before it is written.
+    fn reads_before_writing(&self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return matches!(self, Micro::Native(_));
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
 }
 
 /// What is done between two reductions over the row.
@@ -132,6 +147,9 @@ struct Program {
     /// Outputs that are a number for each row.
     narrow_outputs: Vec<Output>,
     totals: Vec<Total>,
+    /// What [`Micro::Native`] runs.
+    #[cfg(target_arch = "x86_64")]
+    code: Option<native::Code>,
     /// Registers with a buffer, and where it is in the thread's memory.
     buffers: Vec<(u16, usize)>,
     /// Registers that hold a whole row where it is longer than a tile; and their bytes per element.

@@ -143,6 +143,8 @@ impl<'a> Compiler<'a> {
             outputs: Vec::new(),
             narrow_outputs: Vec::new(),
             totals: Vec::new(),
+            #[cfg(target_arch = "x86_64")]
+            code: None,
             buffers: Vec::new(),
             whole_rows: Vec::new(),
             names: Vec::new(),
@@ -267,7 +269,9 @@ impl<'a> Compiler<'a> {
                 Width::Row => program.narrow_outputs.push(Output { output, register, bytes, direct: false }),
                 _ => {
                     let made = r >= self.fused.inputs && !self.fixed[r];
-                    let apart = !self.call.inputs.iter().any(|input| lies_on(view, input));
+                    let mut inputs = self.call.inputs.iter().enumerate();
+                    let apart =
+                        inputs.all(|(i, input)| !lies_on(view, input) || over(program, self.fused, register, i));
                     let first = program.outputs.iter().all(|o| o.register != register);
                     let direct = made && apart && first;
                     if !direct {
@@ -347,11 +351,9 @@ impl<'a> Compiler<'a> {
         let mut last = vec![0; self.registers];
         let mut last_phase = vec![0; self.registers];
         for (at, (phase, micro)) in micros.iter().enumerate() {
-            if let Micro::Op(op) = micro {
-                last[usize::from(op.out)] = at;
-            }
+            makes(micro).iter().for_each(|r| last[usize::from(*r)] = at);
             for r in reads(micro) {
-                (last[usize::from(r)], last_phase[usize::from(r)]) = (at, *phase);
+                (last[usize::from(*r)], last_phase[usize::from(*r)]) = (at, *phase);
             }
         }
         for (p, o) in program.phases.iter().enumerate().flat_map(|(p, phase)| phase.copies.iter().map(move |o| (p, *o)))
@@ -362,19 +364,19 @@ impl<'a> Compiler<'a> {
         }
         let (mut free, mut held): (Vec<usize>, Vec<(u16, usize)>) = (Vec::new(), Vec::new());
         for (at, (phase, micro)) in micros.iter().enumerate() {
-            if let Micro::Op(op) = micro {
-                let r = usize::from(op.out);
+            for &out in makes(micro) {
+                let r = usize::from(out);
                 let whole = program.tile < program.block && last_phase[r] > *phase;
-                if program.outputs.iter().any(|o| o.direct && o.register == op.out) {
+                if program.outputs.iter().any(|o| o.direct && o.register == out) {
                     // It is written where it belongs.
                 } else if whole {
                     let bytes = dtypes[r].bytes();
-                    program.whole_rows.push((op.out, take(program.length * bytes), bytes));
+                    program.whole_rows.push((out, take(program.length * bytes), bytes));
                 } else {
                     // Taken before those of the arguments are given back: a loop never writes what it reads.
                     let buffer = free.pop().unwrap_or_else(|| take(slot));
-                    held.push((op.out, buffer));
-                    program.buffers.push((op.out, buffer));
+                    held.push((out, buffer));
+                    program.buffers.push((out, buffer));
                 }
             }
             let dead = |r: u16| last[usize::from(r)] <= at;
@@ -385,11 +387,35 @@ impl<'a> Compiler<'a> {
     }
 }
 
+/// True where a register can be written over an input while the elements are gone through: by code that has read a vector
+/// before it writes it, and after which nothing reads the input.
+fn over(program: &Program, fused: &Fused, register: u16, input: usize) -> bool {
+    let mut micros = program.phases.iter().flat_map(|p| &p.micros).skip_while(|m| !makes(m).contains(&register));
+    let at_once = micros.next().is_some_and(|m| m.reads_before_writing());
+    let read = |r: &u16| usize::from(*r) == input;
+    at_once
+        && program.inputs[input].load == Load::Direct
+        && !micros.any(|m| reads(m).iter().any(read))
+        && !fused.outputs.iter().any(read)
+}
+
 /// The registers that a micro-operation reads; unused places repeat one of them.
-pub(super) fn reads(micro: &Micro) -> [u16; 3] {
+pub(super) fn reads(micro: &Micro) -> &[u16] {
     match micro {
-        Micro::Op(op) => op.args,
-        Micro::Row { from, .. } | Micro::Total { from, .. } => [*from; 3],
+        Micro::Op(op) => &op.args,
+        #[cfg(target_arch = "x86_64")]
+        Micro::Native(native) => &native.args,
+        Micro::Row { from, .. } | Micro::Total { from, .. } => std::slice::from_ref(from),
+    }
+}
+
+/// The registers that a micro-operation makes for each element.
+pub(super) fn makes(micro: &Micro) -> &[u16] {
+    match micro {
+        Micro::Op(op) => std::slice::from_ref(&op.out),
+        #[cfg(target_arch = "x86_64")]
+        Micro::Native(native) => &native.outs,
+        Micro::Row { .. } | Micro::Total { .. } => &[],
     }
 }
 

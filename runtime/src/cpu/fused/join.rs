@@ -6,11 +6,18 @@ use crate::cpu::elementwise;
 use tfm_lang::types::DType;
 
 impl Compiler<'_> {
-    /// Joins what can be: choices that are gates, then pairs.
+    /// Joins what can be: choices that are gates, then what has code of its own, then pairs of what is left.
     pub(super) fn join(&mut self) {
         let readers = self.readers();
         self.gates(&readers);
+        #[cfg(target_arch = "x86_64")]
+        self.native();
         self.pairs(&readers);
+    }
+
+    /// What a register was before it was repeated for each element: a number of a row.
+    pub(super) fn unrepeated(&self, register: u16) -> u16 {
+        self.repeated.iter().find(|(_, to)| *to == register).map_or(register, |(from, _)| *from)
     }
 
     /// How many operations read each register; two at least where it is read otherwise too.
@@ -32,9 +39,10 @@ impl Compiler<'_> {
     /// Makes one operation of `where(a > 0, b, 0)`, the gradient of a `relu`: no mask is written and read.
     fn gates(&mut self, readers: &[u32]) {
         let zero = |r: u16| self.program.constants.iter().any(|(c, bytes, _)| *c == r && *bytes == [0; 8]);
-        // A number of a row that is repeated is what it was.
-        let before = |r: u16| self.repeated.iter().find(|(_, to)| *to == r).map_or(r, |(from, _)| *from);
-        let whole = |r: u16| self.dtypes[usize::from(before(r))] == DType::F32;
+        let singles: Vec<bool> = (0..self.registers as u16)
+            .map(|r| self.dtypes.get(usize::from(self.unrepeated(r))) == Some(&DType::F32))
+            .collect();
+        let whole = |r: u16| singles[usize::from(r)];
         let names = &mut self.program.names;
         for phase in &mut self.program.phases {
             let mut gone = Vec::new();

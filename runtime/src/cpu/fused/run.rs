@@ -192,6 +192,8 @@ impl Program {
                 }
                 match micro {
                     Micro::Op(op) => op.call(local, tile.n)?,
+                    #[cfg(target_arch = "x86_64")]
+                    Micro::Native(native) => native.call(local.table.cast_const(), tile.n),
                     Micro::Row { folder, from, state, .. } if self.tile < self.block => {
                         (folder.take)(run.path, local.base.add(*state), *local.register(*from), tile.n);
                     }
