@@ -101,7 +101,7 @@ impl Tiles {
 
     /// Elements of a packed left matrix.
     pub fn left_room(&self, m: usize, k: usize) -> usize {
-        m.div_ceil(self.rows) * k * pack::BLOCK
+        m.next_multiple_of(self.rows) * k
     }
 
     /// c = start + a b for m rows, k elements along the sum, n columns, which are part of a product with `of` columns.
@@ -133,8 +133,11 @@ impl Tiles {
                                 ((from(top), a.1, a.2), if soon { (from(bottom), a.2) } else { (from(top), 0) })
                             }
                             Left::Blocks(a) => {
-                                let from = a.add((block * k + first) * pack::BLOCK);
-                                ((from, 1, pack::BLOCK as isize), (from, 0))
+                                // The next block is fetched meanwhile: all of them may not fit into a near cache.
+                                let from = |block: usize| a.add((block * k + first) * self.rows);
+                                let step = self.rows as isize;
+                                let next = if block + 1 < blocks { (from(block + 1), step) } else { (from(block), 0) };
+                                ((from(block), 1, step), next)
                             }
                         };
                         for column in (left..right).step_by(width) {

@@ -63,18 +63,15 @@ pub(crate) unsafe fn pack(from: (*const f32, isize, isize), k: usize, n: usize, 
     }
 }
 
-/// Elements of a packed left matrix between those of a block's rows for one element of the sum and for the next.
-pub(crate) const BLOCK: usize = 8;
 /// Elements of a block along the sum that are written at once: whole lines, whatever the distance of the blocks.
 const AT_ONCE: usize = 4;
 
 /// Packs a part of a left matrix of `m` rows and `k` elements along the sum, the elements from `part.0` to `part.1` of it,
 /// in blocks of `rows` rows: those of a block lie side by side, the block's elements along the sum one after the other.
-/// What there is room for and no row is not written or of no use.
+/// The last block has room for rows that are not there.
 ///
 /// # Safety
-/// The processor has AVX2; the matrix is inside its memory; `to` has room for [`BLOCK`] elements for each block and
-/// element of the sum; `rows` is not above [`BLOCK`].
+/// The processor has AVX2; the matrix is inside its memory; `to` has room for whole blocks; `rows` is not above 8.
 #[target_feature(enable = "avx2")]
 pub(crate) unsafe fn left(
     (x, down, along): (*const f32, isize, isize),
@@ -85,22 +82,22 @@ pub(crate) unsafe fn left(
 ) {
     let blocks = m.div_ceil(rows);
     // Blocks of which a whole vector can be read.
-    let whole = if down == 1 { (m.saturating_sub(BLOCK) / rows + 1).min(m / rows) } else { 0 };
+    let whole = if down == 1 { (m.saturating_sub(Narrow::LANES) / rows + 1).min(m / rows) } else { 0 };
     for first in (part.0..part.1).step_by(AT_ONCE) {
         let count = AT_ONCE.min(part.1 - first);
         for block in 0..blocks {
             // SAFETY: the caller's promise.
             unsafe {
                 let x = x.offset(first as isize * along + (block * rows) as isize * down);
-                let to = to.add((block * k + first) * BLOCK);
+                let to = to.add((block * k + first) * rows);
                 if block < whole && count == AT_ONCE {
                     for i in 0..AT_ONCE {
-                        Narrow::store(to.add(i * BLOCK), Narrow::load(x.offset(i as isize * along)));
+                        Narrow::store_first(to.add(i * rows), rows, Narrow::load(x.offset(i as isize * along)));
                     }
                 } else {
                     for i in 0..count {
                         for row in 0..rows.min(m - block * rows) {
-                            *to.add(i * BLOCK + row) = *x.offset(i as isize * along + row as isize * down);
+                            *to.add(i * rows + row) = *x.offset(i as isize * along + row as isize * down);
                         }
                     }
                 }
