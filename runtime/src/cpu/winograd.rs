@@ -32,8 +32,9 @@ use transform::{POINTS, TILE, WINDOW, window};
 
 /// Taps of a window.
 const TAPS: usize = WINDOW * WINDOW;
-/// Bytes that a transformed block of images has: it stays in the second cache.
-const SECOND_CACHE: usize = 640 << 10;
+/// Bytes that a transformed block of images has for each lane: it stays in the second cache, which processors without
+/// AVX-512 have less of.
+const SECOND_CACHE: usize = 40 << 10;
 /// Tiles of an image whose elements are added up by one thread.
 const MOST_ADDED: usize = 16;
 
@@ -76,7 +77,7 @@ pub(crate) fn forward(g: &Geometry, tiles: Tiles, threads: usize) -> Option<Made
     let (w, from, to) = (&g.windows, g.own(), g.kinds());
     let [size, out, pad] = [w.size, w.out, w.pad].map(|n| [n[1], n[2]]);
     pays(g, tiles.lanes, out, from, to).then(|| {
-        let most = most_tiles(from, tiles.lanes);
+        let most = most_tiles(from);
         let weight = (from * TAPS, TAPS);
         Convolution::new(g, tiles, (size, out, pad), most, (from, to), weight).made(threads)
     })
@@ -95,14 +96,14 @@ pub(crate) fn by_input(g: &Geometry, tiles: Tiles, threads: usize) -> Option<Mad
     }
     pays(g, tiles.lanes, size, from, to).then(|| {
         let around = pad.map(|n| WINDOW - 1 - n);
-        let way = Convolution::new(g, tiles, (out, size, around), most_tiles(from, tiles.lanes), (from, to), weight);
+        let way = Convolution::new(g, tiles, (out, size, around), most_tiles(from), (from, to), weight);
         Convolution { turned: true, ..way }.made(threads)
     })
 }
 
 /// Tiles of a block that stay in the second cache.
-fn most_tiles(channels: usize, lanes: usize) -> usize {
-    (SECOND_CACHE / (POINTS * channels * lanes * 4)).max(VECTORS)
+fn most_tiles(channels: usize) -> usize {
+    (SECOND_CACHE / (POINTS * channels * 4)).max(VECTORS)
 }
 
 impl Convolution {

@@ -2,7 +2,7 @@
 
 use super::cut::Cut;
 use super::transform::{POINTS, window_gradient};
-use super::{SECOND_CACHE, TAPS, pays};
+use super::{TAPS, pays};
 use crate::cpu::conv::Geometry;
 use crate::cpu::direct::Made;
 use crate::cpu::gemm::Tiles;
@@ -10,6 +10,8 @@ use crate::cpu::gemm::simd::{Narrow, Simd, Wide};
 use crate::cpu::gemm::sliding::{Correlate, VECTORS, correlate, correlated};
 use crate::cpu::kernels::{Run, Task};
 
+/// Bytes of the transformed images and gradients of a bundle.
+const SUMMED_BYTES: usize = 1280 << 10;
 /// Tiles that are summed at least before the lanes are added up, where there are so many.
 const SUMMED: usize = 16;
 
@@ -32,7 +34,7 @@ pub(crate) fn by_kernel(g: &Geometry, tiles: Tiles, threads: usize) -> Option<Ma
     let rows = correlated(lanes == Wide::LANES);
     let (own, kinds) = (g.own(), g.kinds().next_multiple_of(rows));
     pays(g, lanes, out, own, kinds).then(|| {
-        let most = (2 * SECOND_CACHE / (POINTS * (own + kinds) * lanes * 4)).clamp(VECTORS, SUMMED);
+        let most = (SUMMED_BYTES / (POINTS * (own + kinds) * lanes * 4)).clamp(VECTORS, SUMMED);
         let cut = Cut::new(g, lanes, (size, out, pad), most);
         let at_once = SUMMED.div_ceil(cut.most).min(cut.bundles().div_ceil(4));
         let offsets = cut.offsets(own);
