@@ -187,7 +187,11 @@ impl Simd for Narrow {
     }
     #[inline(always)]
     unsafe fn store_some(x: *mut f32, m: __m256i, v: __m256) {
-        unsafe { _mm256_maskstore_ps(x, m, v) }
+        // The first ones, as many as there are: a store with a mask takes long on some processors.
+        unsafe {
+            let bits = _mm256_movemask_ps(_mm256_castsi256_ps(m));
+            Self::store_first(x, (bits + 1).trailing_zeros() as usize, v);
+        }
     }
     #[inline(always)]
     unsafe fn total(v: __m256) -> f32 {
@@ -207,7 +211,7 @@ impl Simd for Narrow {
 }
 
 impl Narrow {
-    /// Writes the first `n` elements, without the mask of [`Simd::store_some`], which takes long on some processors.
+    /// Writes the first `n` elements.
     ///
     /// # Safety
     /// As for [`Simd`].
