@@ -118,6 +118,32 @@ const CASES: &[(&str, &str, &str)] = &[
          %y = subtract(%x, %r) : f32[B, 4]",
     ),
     (
+        "exp-of-log-softmax",
+        "%m = max(%x, axis: [1], keep: false) : f32[B]
+         %n = reshape(%m, to: [B, 1]) : f32[B, 1]
+         %w = broadcast(%n, to: [B, 4]) : f32[B, 4]
+         %a = subtract(%x, %w) : f32[B, 4]
+         %e = exp(%a) : f32[B, 4]
+         %t = sum(%e, axis: [1], keep: false) : f32[B]
+         %l = log(%t) : f32[B]
+         %k = reshape(%l, to: [B, 1]) : f32[B, 1]
+         %r = broadcast(%k, to: [B, 4]) : f32[B, 4]
+         %d = subtract(%a, %r) : f32[B, 4]
+         %y = exp(%d) : f32[B, 4]",
+        "%m = max(%x, axis: [1], keep: false) : f32[B]
+         %n = reshape(%m, to: [B, 1]) : f32[B, 1]
+         %w = broadcast(%n, to: [B, 4]) : f32[B, 4]
+         %a = subtract(%x, %w) : f32[B, 4]
+         %e = exp(%a) : f32[B, 4]
+         %t = sum(%e, axis: [1], keep: false) : f32[B]
+         %o = constant 1.0 : f32[]
+         %ones = broadcast(%o, to: [B, 1]) : f32[B, 1]
+         %k = reshape(%t, to: [B, 1]) : f32[B, 1]
+         %i = divide(%ones, %k) : f32[B, 1]
+         %r = broadcast(%i, to: [B, 4]) : f32[B, 4]
+         %y = multiply(%e, %r) : f32[B, 4]",
+    ),
+    (
         "log-of-sigmoid",
         "%e = sigmoid(%s) : f32[]\n%y = log(%e) : f32[]",
         "%a = abs(%s) : f32[]

@@ -144,6 +144,22 @@ fn bare(rw: &Rewriter, mut v: Value) -> Value {
     v
 }
 
+pub(super) fn exp_of_log_softmax(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let argument = |v: Value, name: &str| rw.graph.is_primitive(v, name).map(|(args, _)| args[0]);
+    let (args, _) = rw.graph.is_primitive(*node.args.first()?, "subtract")?;
+    let [low, repeats] = args[..] else { return None };
+    let source = repeated(rw, repeats)?;
+    let sum = argument(argument(source, "reshape").unwrap_or(source), "log")?;
+    let exp = argument(bare(rw, sum), "sum").filter(|&e| argument(e, "exp") == Some(low))?;
+    // Where nothing is above 0 nothing overflows.
+    let (of, _) = rw.graph.is_primitive(low, "subtract")?;
+    rw.graph.is_primitive(bare(rw, of[1]), "max")?;
+    let like = Node { ty: rw.graph.ty(source).clone(), ..node.clone() };
+    let sum = rw.reshape_like(sum, &like);
+    let sum = rw.broadcast_like(sum, node);
+    Some(rw.primitive("divide", vec![exp, sum], Attrs::new(), node.ty.clone(), node))
+}
+
 pub(super) fn sum_of_scaled(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let Op::Primitive(_, attrs) = &node.op else { return None };
     let product = *node.args.first()?;

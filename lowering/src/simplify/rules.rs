@@ -87,6 +87,9 @@ pub const RULES: &[Rule] = &[
     Rule { name: "log-of-exp", on: &["log"], apply: repeats::log_of_exp },
     // log(exp(x) / broadcast(s)) → x - broadcast(log(s)), also where exp underflows: log of softmax
     Rule { name: "log-of-quotient", on: &["log"], apply: repeats::log_of_quotient },
+    // exp(a - broadcast(log(sum(exp(a))))) → exp(a) / broadcast(sum(exp(a))), up to rounding, for a that is x - max(x): of
+    // the gradient of log_softmax
+    Rule { name: "exp-of-log-softmax", on: &["exp"], apply: repeats::exp_of_log_softmax },
     // log(sigmoid(x)) → min(x, 0) - log(1 + exp(-abs(x))), log(1 - sigmoid(x)) → the same of -x: sigmoid cross-entropy
     Rule { name: "log-of-sigmoid", on: &["log"], apply: repeats::log_of_sigmoid },
     // log(sum(exp(x))) → m + log(sum(exp(x - m))) with m = max(x)
