@@ -99,8 +99,8 @@ impl Pooled for f32 {
         // SAFETY: a path is chosen where the processor has it, and the rows are long enough.
         unsafe {
             match path {
-                Path::Avx512 if fits => lines::Wide::max(upper, lower, y, n),
-                Path::Avx2 if fits => lines::Narrow::max(upper, lower, y, n),
+                Path::Avx512 if fits => lines::max_wide(upper, lower, y, n),
+                Path::Avx2 if fits => lines::max_narrow(upper, lower, y, n),
                 _ => return false,
             }
         }
@@ -121,8 +121,8 @@ impl Pooled for f32 {
         // SAFETY: a path is chosen where the processor has it, and the rows are long enough.
         unsafe {
             match path {
-                Path::Avx512 if fits => lines::Wide::gradient(from, dy.as_ptr(), to, dy.len()),
-                Path::Avx2 if fits => lines::Narrow::gradient(from, dy.as_ptr(), to, dy.len()),
+                Path::Avx512 if fits => lines::gradient_wide(from, dy.as_ptr(), to, dy.len()),
+                Path::Avx2 if fits => lines::gradient_narrow(from, dy.as_ptr(), to, dy.len()),
                 _ => return false,
             }
         }

@@ -11,13 +11,14 @@ impl Compiler<'_> {
         let readers = self.readers();
         self.gates(&readers);
         #[cfg(target_arch = "x86_64")]
-        self.native();
+        self.native(&readers);
         self.pairs(&readers);
     }
 
-    /// What a register was before it was repeated for each element: a number of a row.
-    pub(super) fn unrepeated(&self, register: u16) -> u16 {
-        self.repeated.iter().find(|(_, to)| *to == register).map_or(register, |(from, _)| *from)
+    /// True where a register holds f32; one that repeats a number of a row holds what that is.
+    pub(super) fn single(&self, register: u16) -> bool {
+        let before = self.repeated.iter().find(|(_, to)| *to == register).map_or(register, |(from, _)| *from);
+        self.dtypes[usize::from(before)] == DType::F32
     }
 
     /// How many operations read each register; two at least where it is read otherwise too.
@@ -39,9 +40,7 @@ impl Compiler<'_> {
     /// Makes one operation of `where(a > 0, b, 0)`, the gradient of a `relu`: no mask is written and read.
     fn gates(&mut self, readers: &[u32]) {
         let zero = |r: u16| self.program.constants.iter().any(|(c, bytes, _)| *c == r && *bytes == [0; 8]);
-        let singles: Vec<bool> = (0..self.registers as u16)
-            .map(|r| self.dtypes.get(usize::from(self.unrepeated(r))) == Some(&DType::F32))
-            .collect();
+        let singles: Vec<bool> = (0..self.registers as u16).map(|r| self.single(r)).collect();
         let whole = |r: u16| singles[usize::from(r)];
         let names = &mut self.program.names;
         for phase in &mut self.program.phases {

@@ -14,7 +14,6 @@ use crate::cpu::isa::Path;
 use assemble::{Arithmetic, Assembler, BASES, Place, Test, Vector};
 use memmap2::{Mmap, MmapMut};
 use std::collections::HashMap;
-use tfm_lang::types::DType;
 
 /// Elements of a vector.
 const LANES: usize = 8;
@@ -94,11 +93,10 @@ impl Native {
 
 impl Compiler<'_> {
     /// Makes code of the operations that have some. Where the system gives no memory for it, they stay as they are.
-    pub(super) fn native(&mut self) {
+    pub(super) fn native(&mut self, readers: &[u32]) {
         if self.call.path < Path::Avx2 {
             return;
         }
-        let wanted = self.wanted();
         let mut assembler = Assembler::default();
         let mut all = Vec::new();
         for phase in &self.program.phases {
@@ -109,8 +107,8 @@ impl Compiler<'_> {
                     let made = (WORTH..=rest.len()).rev().find_map(|n| {
                         let (now, later) = rest.split_at(n);
                         let needed = |r: u16| {
-                            let own = now.iter().flat_map(|&i| reads(&phase.micros[i])).filter(|x| **x == r).count();
-                            wanted[usize::from(r)] > own
+                            let own = now.iter().filter(|i| reads(&phase.micros[**i]).contains(&r)).count();
+                            readers[usize::from(r)] as usize > own
                         };
                         let ops: Vec<(&Op, Kind)> = now.iter().map_while(|&i| self.simple(&phase.micros[i])).collect();
                         let made = (ops.len() == n).then(|| make(&ops, &needed, &mut assembler)).flatten()?;
@@ -155,20 +153,8 @@ impl Compiler<'_> {
     /// The operation and its kind, where it has code.
     fn simple<'m>(&self, micro: &'m Micro) -> Option<(&'m Op, Kind)> {
         let Micro::Op(op) = micro else { return None };
-        let whole = |r: u16| self.dtypes.get(usize::from(self.unrepeated(r))) == Some(&DType::F32);
-        let fits = whole(op.out) && op.args.iter().all(|&r| whole(r));
+        let fits = self.single(op.out) && op.args.iter().all(|&r| self.single(r));
         kind(&self.program.names[op.name]).filter(|_| fits).map(|kind| (op, kind))
-    }
-
-    /// How often each register is read, as [`reads`] counts, and once more where something else than `micros` wants it.
-    fn wanted(&self) -> Vec<usize> {
-        let mut wanted = vec![0; self.registers];
-        let phases = &self.program.phases;
-        let rows =
-            phases.iter().flat_map(|p| p.by_row.iter().flat_map(|op| op.args).chain(p.repeats.iter().map(|r| r.0)));
-        let micros = phases.iter().flat_map(|p| p.micros.iter().flat_map(|m| reads(m).iter().copied()));
-        rows.chain(self.fused.outputs.iter().copied()).chain(micros).for_each(|r| wanted[usize::from(r)] += 1);
-        wanted
     }
 
     /// The operations of a phase in an order in which those with code stand together as long as they can: numbers of

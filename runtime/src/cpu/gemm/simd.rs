@@ -216,7 +216,7 @@ impl Narrow {
     /// # Safety
     /// As for [`Simd`].
     #[inline(always)]
-    pub(super) unsafe fn store_first(to: *mut f32, n: usize, v: __m256) {
+    pub(crate) unsafe fn store_first(to: *mut f32, n: usize, v: __m256) {
         // SAFETY: the caller's promise.
         unsafe {
             if n >= 8 {

@@ -79,6 +79,7 @@ unsafe fn multiply<S: Simd, B: Rows, const R: usize, const V: usize, const MASKE
                 soon(to.0.wrapping_offset(row as isize * to.1).wrapping_add(v * S::LANES));
             }
         };
+        // In the loop there are registers for it or not.
         if S::FROM_ONE > 1 {
             (0..to.2).for_each(fetch);
         }

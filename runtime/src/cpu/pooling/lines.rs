@@ -1,38 +1,28 @@
 //! Max pooling of windows of 2 by 2 side by side, a vector of windows at a time. Lines are often shorter than the vectors
 //! that a compiler makes of a loop.
 
-use crate::cpu::gemm::simd::{self as gemm, Simd};
+use crate::cpu::gemm::simd::{Narrow, Simd, Wide};
 use std::arch::x86_64::*;
 
-/// Vectors of f32 and the masks that comparing them gives.
+/// Pairs side by side, and what is found by comparing vectors.
 ///
 /// # Safety
-/// Every method needs a processor that has the instructions; pointers are good for the elements read or written.
-trait Vectors {
-    /// A vector.
-    type V: Copy;
-    /// A mask of its elements.
-    type M: Copy;
-    /// Elements of a vector.
-    const LANES: usize;
+/// As for [`Simd`].
+trait Pairs: Simd {
+    /// A mask of the elements of which something is true.
+    type Found: Copy;
 
-    /// The first `n` elements of a vector, at most all of them; 0 behind.
-    unsafe fn load(from: *const f32, n: usize) -> Self::V;
-    unsafe fn store(to: *mut f32, n: usize, v: Self::V);
     /// The left and the right elements of `n` pairs, at most a vector of them.
     unsafe fn load_pairs(from: *const f32, n: usize) -> (Self::V, Self::V);
     unsafe fn store_pairs(to: *mut f32, n: usize, pairs: (Self::V, Self::V));
     /// Where `x` is larger than `best`, or the first NaN: as `beats` and `larger` beside the loops for other processors.
-    unsafe fn beats(x: Self::V, best: Self::V) -> Self::M;
-    /// `yes` where the mask is set, else `no`.
-    unsafe fn choose(mask: Self::M, no: Self::V, yes: Self::V) -> Self::V;
-    /// 0 where the mask is not set.
-    unsafe fn only(mask: Self::M, v: Self::V) -> Self::V;
-    unsafe fn not(mask: Self::M) -> Self::M;
+    unsafe fn beats(x: Self::V, best: Self::V) -> Self::Found;
+    /// `yes` where it is found, else `no`.
+    unsafe fn choose(found: Self::Found, no: Self::V, yes: Self::V) -> Self::V;
+    /// 0 where it is not found.
+    unsafe fn only(found: Self::Found, v: Self::V) -> Self::V;
+    unsafe fn not(found: Self::Found) -> Self::Found;
 }
-
-/// AVX-512 F.
-pub(super) struct Wide;
 
 /// Which elements of two vectors `n` pairs have.
 #[inline(always)]
@@ -43,19 +33,9 @@ fn masks(n: usize) -> (__mmask16, __mmask16) {
 
 // SAFETY (of both implementations): the trait's promise; what is masked is not touched.
 #[allow(clippy::undocumented_unsafe_blocks)]
-impl Vectors for Wide {
-    type V = __m512;
-    type M = __mmask16;
-    const LANES: usize = 16;
+impl Pairs for Wide {
+    type Found = __mmask16;
 
-    #[inline(always)]
-    unsafe fn load(from: *const f32, n: usize) -> __m512 {
-        unsafe { _mm512_maskz_loadu_ps(((1u32 << n) - 1) as u16, from) }
-    }
-    #[inline(always)]
-    unsafe fn store(to: *mut f32, n: usize, v: __m512) {
-        unsafe { _mm512_mask_storeu_ps(to, ((1u32 << n) - 1) as u16, v) }
-    }
     #[inline(always)]
     unsafe fn load_pairs(from: *const f32, n: usize) -> (__m512, __m512) {
         unsafe {
@@ -97,29 +77,14 @@ impl Vectors for Wide {
     }
 }
 
-/// AVX2.
-pub(super) struct Narrow;
-
 #[allow(clippy::undocumented_unsafe_blocks)]
-impl Vectors for Narrow {
-    type V = __m256;
-    type M = __m256;
-    const LANES: usize = 8;
+impl Pairs for Narrow {
+    type Found = __m256;
 
-    #[inline(always)]
-    unsafe fn load(from: *const f32, n: usize) -> __m256 {
-        unsafe { if n >= 8 { gemm::Narrow::load(from) } else { gemm::Narrow::load_some(from, gemm::Narrow::mask(n)) } }
-    }
-    #[inline(always)]
-    unsafe fn store(to: *mut f32, n: usize, v: __m256) {
-        unsafe {
-            if n >= 8 { gemm::Narrow::store(to, v) } else { gemm::Narrow::store_some(to, gemm::Narrow::mask(n), v) }
-        }
-    }
     #[inline(always)]
     unsafe fn load_pairs(from: *const f32, n: usize) -> (__m256, __m256) {
         unsafe {
-            let (a, b) = (Self::load(from, 2 * n), Self::load(from.wrapping_add(8), (2 * n).saturating_sub(8)));
+            let (a, b) = (some::<Self>(from, 2 * n), some::<Self>(from.wrapping_add(8), (2 * n).saturating_sub(8)));
             let (a, b) = (_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b));
             (_mm256_shuffle_ps::<0x88>(a, b), _mm256_shuffle_ps::<0xdd>(a, b))
         }
@@ -128,8 +93,8 @@ impl Vectors for Narrow {
     unsafe fn store_pairs(to: *mut f32, n: usize, (left, right): (__m256, __m256)) {
         unsafe {
             let (a, b) = (_mm256_unpacklo_ps(left, right), _mm256_unpackhi_ps(left, right));
-            Self::store(to, 2 * n, _mm256_permute2f128_ps::<0x20>(a, b));
-            Self::store(to.wrapping_add(8), (2 * n).saturating_sub(8), _mm256_permute2f128_ps::<0x31>(a, b));
+            Self::store_first(to, 2 * n, _mm256_permute2f128_ps::<0x20>(a, b));
+            Self::store_first(to.wrapping_add(8), (2 * n).saturating_sub(8), _mm256_permute2f128_ps::<0x31>(a, b));
         }
     }
     #[inline(always)]
@@ -153,12 +118,22 @@ impl Vectors for Narrow {
     }
 }
 
+/// The first `n` elements of a vector; 0 behind.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn some<S: Simd>(from: *const f32, n: usize) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe { if n >= S::LANES { S::load(from) } else { S::load_some(from, S::mask(n)) } }
+}
+
 /// Where the right one of each pair is its first largest, and the largest.
 ///
 /// # Safety
-/// As for [`Vectors`].
+/// As for [`Pairs`].
 #[inline(always)]
-unsafe fn largest<S: Vectors>((left, right): (S::V, S::V)) -> (S::M, S::V) {
+unsafe fn largest<S: Pairs>((left, right): (S::V, S::V)) -> (S::Found, S::V) {
     // SAFETY: the caller's promise.
     unsafe {
         let later = S::beats(right, left);
@@ -169,16 +144,16 @@ unsafe fn largest<S: Vectors>((left, right): (S::V, S::V)) -> (S::M, S::V) {
 /// The largest of each of `n` windows.
 ///
 /// # Safety
-/// As for [`Vectors`]; two rows of `n` pairs, and room for `n` results.
+/// As for [`Pairs`]; two rows of `n` pairs, and room for `n` results.
 #[inline(always)]
-unsafe fn max<S: Vectors>(upper: *const f32, lower: *const f32, y: *mut f32, n: usize) {
+unsafe fn max<S: Pairs>(upper: *const f32, lower: *const f32, y: *mut f32, n: usize) {
     for at in (0..n).step_by(S::LANES) {
-        let some = (n - at).min(S::LANES);
+        let count = (n - at).min(S::LANES);
         // SAFETY: the caller's promise.
         unsafe {
-            let (_, u) = largest::<S>(S::load_pairs(upper.add(2 * at), some));
-            let (_, l) = largest::<S>(S::load_pairs(lower.add(2 * at), some));
-            S::store(y.add(at), some, S::choose(S::beats(l, u), u, l));
+            let (_, u) = largest::<S>(S::load_pairs(upper.add(2 * at), count));
+            let (_, l) = largest::<S>(S::load_pairs(lower.add(2 * at), count));
+            S::store_some(y.add(at), S::mask(count), S::choose(S::beats(l, u), u, l));
         }
     }
 }
@@ -186,55 +161,53 @@ unsafe fn max<S: Vectors>(upper: *const f32, lower: *const f32, y: *mut f32, n: 
 /// What `n` results send back: each to the first largest of its window, 0 to the others.
 ///
 /// # Safety
-/// As for [`Vectors`]; two rows of `n` pairs, as many results, and room for two rows.
+/// As for [`Pairs`]; two rows of `n` pairs, as many results, and room for two rows.
 #[inline(always)]
-unsafe fn gradient<S: Vectors>(
+unsafe fn gradient<S: Pairs>(
     (upper, lower): (*const f32, *const f32),
     dy: *const f32,
     (to_upper, to_lower): (*mut f32, *mut f32),
     n: usize,
 ) {
     for at in (0..n).step_by(S::LANES) {
-        let some = (n - at).min(S::LANES);
+        let count = (n - at).min(S::LANES);
         // SAFETY: the caller's promise.
         unsafe {
-            let (right_u, u) = largest::<S>(S::load_pairs(upper.add(2 * at), some));
-            let (right_l, l) = largest::<S>(S::load_pairs(lower.add(2 * at), some));
+            let (right_u, u) = largest::<S>(S::load_pairs(upper.add(2 * at), count));
+            let (right_l, l) = largest::<S>(S::load_pairs(lower.add(2 * at), count));
             let down = S::beats(l, u);
-            let dy = S::load(dy.add(at), some);
+            let dy = some::<S>(dy.add(at), count);
             let (up, down) = (S::only(S::not(down), dy), S::only(down, dy));
-            let pairs = |right: S::M, dy: S::V| (S::only(S::not(right), dy), S::only(right, dy));
-            S::store_pairs(to_upper.add(2 * at), some, pairs(right_u, up));
-            S::store_pairs(to_lower.add(2 * at), some, pairs(right_l, down));
+            let pairs = |right: S::Found, dy: S::V| (S::only(S::not(right), dy), S::only(right, dy));
+            S::store_pairs(to_upper.add(2 * at), count, pairs(right_u, up));
+            S::store_pairs(to_lower.add(2 * at), count, pairs(right_l, down));
         }
     }
 }
 
 macro_rules! compiled {
-    ($vectors:ty, $features:literal) => {
-        impl $vectors {
-            /// # Safety
-            /// As for `max`.
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn max(upper: *const f32, lower: *const f32, y: *mut f32, n: usize) {
-                // SAFETY: the caller's promise.
-                unsafe { max::<$vectors>(upper, lower, y, n) }
-            }
+    ($vectors:ty, $features:literal: $max:ident, $gradient:ident) => {
+        /// # Safety
+        /// As for `max`.
+        #[target_feature(enable = $features)]
+        pub(super) unsafe fn $max(upper: *const f32, lower: *const f32, y: *mut f32, n: usize) {
+            // SAFETY: the caller's promise.
+            unsafe { max::<$vectors>(upper, lower, y, n) }
+        }
 
-            /// # Safety
-            /// As for `gradient`.
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn gradient(
-                from: (*const f32, *const f32),
-                dy: *const f32,
-                to: (*mut f32, *mut f32),
-                n: usize,
-            ) {
-                // SAFETY: the caller's promise.
-                unsafe { gradient::<$vectors>(from, dy, to, n) }
-            }
+        /// # Safety
+        /// As for `gradient`.
+        #[target_feature(enable = $features)]
+        pub(super) unsafe fn $gradient(
+            from: (*const f32, *const f32),
+            dy: *const f32,
+            to: (*mut f32, *mut f32),
+            n: usize,
+        ) {
+            // SAFETY: the caller's promise.
+            unsafe { gradient::<$vectors>(from, dy, to, n) }
         }
     };
 }
-compiled!(Wide, "avx512f");
-compiled!(Narrow, "avx2");
+compiled!(Wide, "avx512f": max_wide, gradient_wide);
+compiled!(Narrow, "avx2": max_narrow, gradient_narrow);
