@@ -229,3 +229,91 @@ fn everything_is_placed_on_the_first_device() {
     let parts = partition(&g, &placement);
     assert_eq!((parts.len(), &*parts[0].device, &parts[0].graph), (1, "cpu", &g));
 }
+
+/// Causal attention forward and backward, `$size` keys for 6 queries, scores from `$scores`; `$compare` makes the mask.
+const ATTENTION: &str = "
+    %q = input q : f32[B, 6, 4]
+    %k = input k : f32[B, 4, $size]
+    %v = input v : f32[B, $size, 4]
+    %dy = input dy : f32[B, 6, 4]
+    %row = iota(n: 6) : i32[6]
+    %rows = reshape(%row, to: [6, 1]) : i32[6, 1]
+    %column = iota(n: $size) : i32[$size]
+    %by_row = broadcast(%rows, to: [6, $size]) : i32[6, $size]
+    %by_column = broadcast(%column, to: [6, $size]) : i32[6, $size]
+    %low = $compare : bool[6, $size]
+    %mask = broadcast(%low, to: [B, 6, $size]) : bool[B, 6, $size]
+    %much = constant -1e30 : f32[]
+    %none = broadcast(%much, to: [B, 6, $size]) : f32[B, 6, $size]
+    %product = matmul(%q, %k) : f32[B, 6, $size]
+    %scores = $scores : f32[B, 6, $size]
+    %masked = where(%mask, %scores, %none) : f32[B, 6, $size]
+    %max = max(%masked, axis: [2], keep: true) : f32[B, 6, 1]
+    %max_all = broadcast(%max, to: [B, 6, $size]) : f32[B, 6, $size]
+    %less = subtract(%masked, %max_all) : f32[B, 6, $size]
+    %e = exp(%less) : f32[B, 6, $size]
+    %total = sum(%e, axis: [2], keep: true) : f32[B, 6, 1]
+    %total_all = broadcast(%total, to: [B, 6, $size]) : f32[B, 6, $size]
+    %p = divide(%e, %total_all) : f32[B, 6, $size]
+    %y = matmul(%p, %v) : f32[B, 6, 4]
+    %vt = transpose(%v, order: [0, 2, 1]) : f32[B, 4, $size]
+    %dp = matmul(%dy, %vt) : f32[B, 6, $size]
+    %pt = transpose(%p, order: [0, 2, 1]) : f32[B, $size, 6]
+    %dv = matmul(%pt, %dy) : f32[B, $size, 4]
+    %inner = multiply(%dp, %p) : f32[B, 6, $size]
+    %s = sum(%inner, axis: [2], keep: true) : f32[B, 6, 1]
+    %s_all = broadcast(%s, to: [B, 6, $size]) : f32[B, 6, $size]
+    %off = subtract(%dp, %s_all) : f32[B, 6, $size]
+    %ds = multiply(%p, %off) : f32[B, 6, $size]
+    %zero = constant 0.0 : f32[]
+    %zeros = broadcast(%zero, to: [B, 6, $size]) : f32[B, 6, $size]
+    %passed = where(%mask, %ds, %zeros) : f32[B, 6, $size]
+    %kt = transpose(%k, order: [0, 2, 1]) : f32[B, $size, 4]
+    %dq = matmul(%passed, %kt) : f32[B, 6, 4]
+    %qt = transpose(%q, order: [0, 2, 1]) : f32[B, 4, 6]
+    %dk = matmul(%qt, %passed) : f32[B, 4, $size]
+    entry e
+      output y = %y
+      output dv = %dv
+      output dq = %dq
+      output dk = %dk
+      output product = %product
+      output p = %p
+";
+
+/// What is said of each product of a request, in the order of the graph: q k, p v, dy v, p dy, ds k, q ds.
+fn said(size: usize, compare: &str, scores: &str, fetches: &[&str]) -> Vec<String> {
+    let text = ATTENTION.replace("$size", &size.to_string()).replace("$compare", compare).replace("$scores", scores);
+    let mut steps = plan(&graph(&text), fetches, false).steps;
+    steps.sort_by_key(|s| s.nodes.last().copied());
+    let attrs = |s: &tfm_lowering::plan::Step| match &s.kernel {
+        Kernel::Primitive(name, attrs) if &**name == "matmul" => {
+            Some(attrs.iter().map(|(name, half)| format!("{name} {half}")).collect::<Vec<_>>().join(", "))
+        }
+        _ => None,
+    };
+    steps.iter().filter_map(attrs).collect()
+}
+
+#[test]
+fn products_leave_out_what_a_causal_mask_hides() {
+    const LOW: &str = "greater_equal(%by_row, %by_column)";
+    let all = ["y", "dv", "dq", "dk"];
+    let hidden = ["out_unused \"after\"", "lhs_zero \"after\"", "out_unused \"after\"", "lhs_zero \"before\""];
+    let hidden = [&hidden[..], &["lhs_zero \"after\"", "rhs_zero \"after\""]].concat();
+    let plain = "tanh(%product)";
+    assert_eq!(said(6, LOW, plain, &all), hidden);
+    // Who looks at scores gets them all.
+    assert_eq!(said(6, LOW, plain, &["y", "product"])[0], "");
+    // The other way round.
+    let turned = said(6, "less_equal(%by_row, %by_column)", plain, &all);
+    assert_eq!(turned[0], "out_unused \"before\"");
+    assert_eq!(turned[3], "lhs_zero \"after\"");
+    // Scores that another mask may have been at may be hidden in a whole row: softmax is not 0 there.
+    let other = said(6, LOW, "multiply(%product, %product)", &all);
+    assert_eq!(other, ["out_unused \"after\"", "", "", "", "lhs_zero \"after\"", "rhs_zero \"after\""]);
+    // Not every row of a mask that is higher than wide has something to look at.
+    assert_eq!(said(5, LOW, plain, &all)[1], "");
+    // What compares no row with a column hides none.
+    assert!(said(6, "less(%by_row, %by_row)", plain, &all).iter().all(String::is_empty));
+}

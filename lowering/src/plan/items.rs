@@ -3,7 +3,7 @@
 
 use super::schedule::{PlanError, Request};
 use super::views::{Layout, movement};
-use super::{Device, KernelFacts, Loop, Value};
+use super::{Device, KernelFacts, Loop, Value, halves};
 use crate::graph::{Entry, Graph, Node, Op, Scan, Value as NodeId, Var, Variable};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -118,7 +118,9 @@ pub fn items(graph: &Graph, request: &Request, device: &dyn Device) -> Result<It
     let entry = graph.entry(&request.entry).ok_or_else(|| PlanError::Entry(request.entry.clone()))?;
     let fetched = request.fetches.iter().map(|name| fetched(entry, name)).collect::<Result<Vec<_>, _>>()?;
     let assigned = if request.assigns { entry.assigns.as_slice() } else { &[] };
-    let needed = graph.needed(fetched.iter().copied().chain(assigned.iter().map(|(_, v)| *v)));
+    let roots = || fetched.iter().copied().chain(assigned.iter().map(|(_, v)| *v));
+    let needed = graph.needed(roots());
+    let mut halves = halves::halves(graph, &needed, roots());
 
     let sizes = Sizes { given: &request.sizes, known: RefCell::default() };
     let mut lowering = Lowering { device, sizes, out: Items::default(), copies: HashMap::new() };
@@ -136,7 +138,7 @@ pub fn items(graph: &Graph, request: &Request, device: &dyn Device) -> Result<It
                 results.extend(found.into_iter().map(|(k, r)| ((id, k), r)));
             }
             Op::Result(k) => refs[i] = results.get(&(node.args[0], *k)).cloned(),
-            _ => refs[i] = Some(lowering.node(id, node, args)?),
+            _ => refs[i] = Some(lowering.node(id, node, args, halves.remove(&id).unwrap_or_default())?),
         }
     }
     let of = |v: NodeId| refs[v.0 as usize].clone().expect("roots are needed");
@@ -167,7 +169,14 @@ struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
-    fn node(&mut self, id: NodeId, node: &Node, mut args: Vec<Ref>) -> Result<Ref, PlanError> {
+    /// An item for a node, with attributes besides its own.
+    fn node(
+        &mut self,
+        id: NodeId,
+        node: &Node,
+        mut args: Vec<Ref>,
+        more: Vec<(Word, Value)>,
+    ) -> Result<Ref, PlanError> {
         let shape = self.sizes.shape(&node.ty.shape)?;
         let work = match &node.op {
             Op::Input(name) => Work::Feed(self.feed(name, node.ty.dtype, &shape)?),
@@ -180,7 +189,8 @@ impl Lowering<'_> {
                 return Err(PlanError::Malformed(id, node.op.to_string()));
             }
             Op::Primitive(name, attrs) => {
-                let attrs = self.sizes.attrs(attrs)?;
+                let mut attrs = self.sizes.attrs(attrs)?;
+                attrs.extend(more);
                 if let Some(movement) = movement(name) {
                     let view = |x: &Layout| movement(x, &attrs, &shape).filter(|l| l.shape == shape);
                     let moved = args.pop().and_then(|x| self.moved(id, x, view));

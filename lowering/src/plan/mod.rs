@@ -6,6 +6,7 @@
 
 pub mod check;
 pub(crate) mod form;
+pub mod halves;
 pub mod items;
 pub mod memory;
 mod order;

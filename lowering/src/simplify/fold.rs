@@ -35,15 +35,19 @@ pub(super) fn fold(rw: &mut Rewriter, node: &Node) -> Option<Value> {
             _ => None,
         }
     });
-    let args: Vec<f64> = args.collect::<Option<_>>()?;
-    let exact = !node.ty.dtype.is_float();
+    let x = evaluate(name, &args.collect::<Option<Vec<_>>>()?, node.ty.dtype)?;
+    Some(rw.number(x, node))
+}
+
+/// What an elementwise primitive makes of numbers; `None` where that is not done here.
+pub(crate) fn evaluate(name: &str, args: &[f64], dtype: DType) -> Option<f64> {
+    let exact = !dtype.is_float();
     let x = match args[..] {
         [x] => unary(name, x, exact)?,
         [a, b] => binary(name, a, b, exact)?,
         _ => return None,
     };
-    let x = in_dtype(x, node.ty.dtype)?;
-    Some(rw.number(x, node))
+    in_dtype(x, dtype)
 }
 
 /// The number rounded to a dtype; `None` where it does not fit, or where the dtype is not one that

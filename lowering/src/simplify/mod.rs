@@ -19,6 +19,7 @@ pub(crate) mod shapes;
 use crate::graph::make::Site;
 use crate::graph::text::head;
 use crate::graph::{Graph, Node, Op, Type, Value};
+pub(crate) use fold::evaluate;
 use rules::{RULES, Rule};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};

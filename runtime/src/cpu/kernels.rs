@@ -8,6 +8,7 @@ use super::pool::Pool;
 use super::{Context, conv, draw, elementwise, matmul, movement, pooling, reduce, rows, scan};
 use tfm_lang::model::Word;
 use tfm_lang::types::DType;
+use tfm_lowering::plan::halves::Half;
 use tfm_lowering::plan::{KernelFacts, Space, Value, View};
 
 /// A prepared kernel.
@@ -129,6 +130,15 @@ impl Call<'_> {
             None => Ok(false),
             Some(Value::Bool(b)) => Ok(*b),
             Some(other) => Err(format!("attribute `{name}` is {other:?} and should be true or false")),
+        }
+    }
+
+    /// A half of matrices; `None` where it was not given.
+    pub fn half(&self, name: &str) -> Result<Option<Half>, String> {
+        match self.attr(name) {
+            None => Ok(None),
+            Some(Value::Str(half)) if let Some(half) = Half::parse(half) => Ok(Some(half)),
+            Some(other) => Err(format!("attribute `{name}` is {other:?} and should be a half of a matrix")),
         }
     }
 

@@ -15,6 +15,8 @@ use super::view::{collapse, contiguous, place};
 #[cfg(target_arch = "x86_64")]
 use tfm_lang::types::DType;
 use tfm_lowering::plan::View;
+#[cfg(target_arch = "x86_64")]
+use tfm_lowering::plan::halves::{Half, LHS_ZERO, OUT_UNUSED, RHS_ZERO};
 
 /// Multiplications that make a chunk worth giving away.
 pub(crate) const CHUNK: usize = 1 << 20;
@@ -60,12 +62,31 @@ macro_rules! gemm {
 gemm!(f32, matrixmultiply::sgemm);
 gemm!(f64, matrixmultiply::dgemm);
 
+/// What can be left out of a product, see [`tfm_lowering::plan::halves`].
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
+pub(crate) struct Halves {
+    pub lhs_zero: Option<Half>,
+    pub rhs_zero: Option<Half>,
+    pub out_unused: Option<Half>,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Halves {
+    fn of(call: &Call<'_>) -> Result<Halves, String> {
+        let half = |name| call.half(name);
+        Ok(Halves { lhs_zero: half(LHS_ZERO)?, rhs_zero: half(RHS_ZERO)?, out_unused: half(OUT_UNUSED)? })
+    }
+}
+
 /// A product's sizes and strides.
 pub(crate) struct Product {
     /// Sizes of the batch and strides of lhs, rhs and result.
     batch: (Vec<usize>, [Vec<isize>; 3]),
     pub batches: usize,
     pub size: Size,
+    /// The rows are those of several left matrices, one after the other.
+    pub joined: bool,
     /// Strides of rows and columns.
     pub lhs: (isize, isize),
     pub rhs: (isize, isize),
@@ -81,17 +102,18 @@ pub(crate) fn prepare(call: &Call<'_>) -> Result<Task, String> {
     require([lhs.dtype, rhs.dtype] == [out.dtype; 2], || format!("{} times {}", lhs.dtype, rhs.dtype))?;
     #[cfg(target_arch = "x86_64")]
     if let Some(tiles) = Tiles::of(call.path).filter(|_| out.dtype == DType::F32) {
-        return Ok(products::task(tiles, product));
+        return Ok(products::task(tiles, product, Halves::of(call)?));
     }
     by_dtype!(out.dtype, float, task(product))
 }
 
 pub(crate) fn scratch(call: &Call<'_>) -> usize {
     #[cfg(target_arch = "x86_64")]
-    if let (Ok(([lhs, rhs], [out])), Some(tiles)) = (call.operands(), Tiles::of(call.path))
+    if let (Ok(([lhs, rhs], [out])), Some(tiles), Ok(halves)) =
+        (call.operands(), Tiles::of(call.path), Halves::of(call))
         && out.dtype == DType::F32
     {
-        return product(lhs, rhs, out).map_or(0, |p| products::scratch(tiles, p, call.threads) * 4);
+        return product(lhs, rhs, out).map_or(0, |p| products::scratch(tiles, p, halves, call.threads) * 4);
     }
     let _ = call;
     0
@@ -112,7 +134,8 @@ fn product(lhs: &View, rhs: &View, out: &View) -> Option<Product> {
     let mut m = m;
     // One right matrix for neighbouring left ones that lie on: a single product with more rows.
     let last = shape.len() - 1;
-    if shape[last] > 1 && steps[1][last] == 0 && (m == 1 || steps[0][last] == lhs.1 * m as isize) {
+    let joined = shape[last] > 1 && steps[1][last] == 0 && (m == 1 || steps[0][last] == lhs.1 * m as isize);
+    if joined {
         if m == 1 {
             lhs.1 = steps[0][last];
         }
@@ -125,7 +148,7 @@ fn product(lhs: &View, rhs: &View, out: &View) -> Option<Product> {
     let batch = (shape, <[Vec<isize>; 3]>::try_from(steps).ok()?);
     let grain = (CHUNK / (m * k * n).max(1)).max(1);
     let tile = tile(size, batches);
-    Some(Product { batch, batches, size, lhs: (lhs.1, lhs.2), rhs: (rhs.1, rhs.2), tile, grain })
+    Some(Product { batch, batches, size, joined, lhs: (lhs.1, lhs.2), rhs: (rhs.1, rhs.2), tile, grain })
 }
 
 /// The sides of a tile: rows are halved first, since wide tiles are the faster ones, then columns.

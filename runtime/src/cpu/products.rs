@@ -12,13 +12,16 @@
 //! | left matrix by columns | read where it lies | a line for each element of the sum is not too many |
 //! | left matrix by columns, long sums or conflicts | packed in blocks of rows | lines of a row are read one after the other |
 //! | many products | whole ones are given out | each packs for itself, in the second cache |
+//! | a half that is 0 or not looked at | strips of rows and columns | each multiplies what it must, in steps of the tiles |
 
 use super::gemm::pack::{self, pack};
 use super::gemm::{DEPTH, Left, Right, Tiles, To, vector};
+use super::isa::soon;
 use super::kernels::{Run, Task};
-use super::matmul::{CHUNK, Product, Size};
+use super::matmul::{CHUNK, Halves, Product, Size};
 use super::pool::Shared;
 use std::ptr;
+use tfm_lowering::plan::halves::Half;
 
 /// Multiplications that a chunk of one product has, where there are enough, where there are few, and at least.
 const PIECE: usize = 2 << 20;
@@ -28,6 +31,10 @@ const LEAST_PIECE: usize = PIECE / 16;
 const PIECES: usize = 16;
 /// Elements of a left matrix that are packed at once.
 const LEFT_PIECE: usize = 1 << 15;
+/// Elements of both sides of a product up to which those of the next one are fetched meanwhile.
+const FETCHED: usize = 1 << 14;
+/// Elements of a line of the cache.
+const LINE: usize = 16;
 /// Multiplications of products that are cut when there are several.
 const LARGE: usize = 64 << 20;
 /// About the rows of a chunk where the sums are cut in depth.
@@ -38,6 +45,8 @@ const FEW_ROWS: usize = 48;
 const LITTLE: usize = 128;
 /// Rows from which packing it always pays.
 const MANY_ROWS: usize = 192;
+/// Blocks of rows of a strip of a matrix of which a half is left out.
+const STRIP: usize = 2;
 /// Rows up to which, bytes and panels from which each chunk packs its own panels.
 const OWN_ROWS: usize = 512;
 const OWN_BYTES: usize = 4 << 20;
@@ -52,6 +61,8 @@ struct Way {
     size: Size,
     left: (isize, isize),
     right: (isize, isize),
+    /// Of the sides as they are taken here.
+    halves: Halves,
     /// The right matrix is packed in panels of so many columns.
     packed: bool,
     width: usize,
@@ -66,7 +77,7 @@ struct Way {
 }
 
 impl Way {
-    fn new(tiles: Tiles, product: Product) -> Way {
+    fn new(tiles: Tiles, product: Product, halves: Halves) -> Way {
         let size = product.size;
         let by_columns = |(row, column): (isize, isize)| row == 1 && column != 1;
         let turned = by_columns(product.rhs) && size.k <= DEPTH && (2 * size.m <= size.n || by_columns(product.lhs));
@@ -74,6 +85,17 @@ impl Way {
             true => (Size { m: size.n, k: size.k, n: size.m }, swap(product.rhs), swap(product.lhs)),
             false => (size, product.lhs, product.rhs),
         };
+        let of_rows = |half: Option<Half>| half.filter(|_| !product.joined);
+        let mut halves =
+            Halves { lhs_zero: of_rows(halves.lhs_zero), out_unused: of_rows(halves.out_unused), ..halves };
+        if turned {
+            let turn = |half: Option<Half>| half.map(Half::turned);
+            halves = Halves {
+                lhs_zero: turn(halves.rhs_zero),
+                rhs_zero: turn(halves.lhs_zero),
+                out_unused: turn(halves.out_unused),
+            };
+        }
         let width = tiles.width(size.n);
         let large = size.k * size.n * 4 > tiles.panel_bytes;
         let packed = right.1 != 1 || size.m >= MANY_ROWS || (size.m > FEW_ROWS && large);
@@ -82,7 +104,7 @@ impl Way {
         let own = one_by_one && packed && far && size.m <= OWN_ROWS;
         let chunk = if own { (size.m, width) } else { chunk(tiles, size, width) };
         let blocks = tiles.packs_left(left, size.k, size.n);
-        Way { tiles, product, turned, size, left, right, packed, width, own, blocks, chunk, one_by_one }
+        Way { tiles, product, turned, size, left, right, halves, packed, width, own, blocks, chunk, one_by_one }
     }
 
     /// Elements of the packed right matrix, or of the panels of a chunk, in whole lines.
@@ -129,22 +151,95 @@ impl Way {
         unsafe { pack::left((left, self.left.0, self.left.1), (m, k), self.tiles.rows, part, to) }
     }
 
-    /// Computes some rows and columns of a product; the packed left matrix and the panels of the columns are given, where
-    /// there are any.
+    /// Computes some rows and columns of a product but for what can be left out; the packed left matrix and the panels of
+    /// the columns are given, where there are any.
     ///
     /// # Safety
     /// The operands are those of a product, columns begin with a panel, rows with a block where those are packed, and
     /// nothing else writes them.
     unsafe fn part(
         &self,
-        (left, right, out): (*const f32, *const f32, *mut f32),
+        operands: (*const f32, *const f32, *mut f32),
         (blocks, panels): (*const f32, *const f32),
         rows: (usize, usize),
         columns: (usize, usize),
     ) {
+        let Halves { lhs_zero, rhs_zero, out_unused } = self.halves;
+        let down = if self.halves == Halves::default() { rows.1 } else { STRIP * self.tiles.rows };
+        let across = if rhs_zero.is_some() { self.width } else { columns.1 };
+        for left in (columns.0..columns.1).step_by(across) {
+            let right = columns.1.min(left + across);
+            let panels = panels.wrapping_add((left - columns.0) * self.size.k);
+            for top in (rows.0..rows.1).step_by(down) {
+                let bottom = rows.1.min(top + down);
+                let mut along = (0, self.size.k);
+                // The columns of the left side as far as its last row, or from its first one on; rows of the right one.
+                match lhs_zero {
+                    Some(Half::After) => along.1 = along.1.min(bottom),
+                    Some(Half::Before) => along.0 = along.0.max(top),
+                    None => {}
+                }
+                match rhs_zero {
+                    Some(Half::After) => along.0 = along.0.max(left),
+                    Some(Half::Before) => along.1 = along.1.min(right),
+                    None => {}
+                }
+                let (mut from, mut to) = (left, right);
+                match out_unused {
+                    Some(Half::After) => to = right.min(bottom).max(left),
+                    Some(Half::Before) => from = left.max(top.min(right) / self.width * self.width),
+                    None => {}
+                }
+                if along.0 >= along.1 {
+                    to = from;
+                }
+                // SAFETY: the caller's promise; columns begin with a panel again.
+                unsafe {
+                    self.zeros(operands.2, (top, bottom), (left, from));
+                    if from < to {
+                        let panels = panels.wrapping_add((from - left) * self.size.k);
+                        self.strip(operands, (blocks, panels), (top, bottom), (from, to), along);
+                    }
+                    self.zeros(operands.2, (top, bottom), (to, right));
+                }
+            }
+        }
+    }
+
+    /// Where rows and columns of the result begin in memory.
+    fn place(&self, out: *mut f32, row: usize, column: usize) -> *mut f32 {
+        let (down, across) = if self.turned { (column, row) } else { (row, column) };
+        out.wrapping_add(down * self.product.size.n + across)
+    }
+
+    /// Writes 0 where nothing is multiplied.
+    ///
+    /// # Safety
+    /// The rows and columns are inside the result, and nothing else writes them.
+    unsafe fn zeros(&self, out: *mut f32, rows: (usize, usize), columns: (usize, usize)) {
+        let first = self.place(out, rows.0, columns.0);
+        let (down, across) = (rows.1 - rows.0, columns.1 - columns.0);
+        let (lines, length) = if self.turned { (across, down) } else { (down, across) };
+        for line in 0..lines {
+            // SAFETY: the caller's promise.
+            unsafe { first.wrapping_add(line * self.product.size.n).write_bytes(0, length) };
+        }
+    }
+
+    /// Multiplies some rows and columns, with a part of the sum.
+    ///
+    /// # Safety
+    /// As for [`Way::part`].
+    unsafe fn strip(
+        &self,
+        (left, right, out): (*const f32, *const f32, *mut f32),
+        (blocks, panels): (*const f32, *const f32),
+        rows: (usize, usize),
+        columns: (usize, usize),
+        along: (usize, usize),
+    ) {
         let k = self.size.k;
         let size = Size { m: rows.1 - rows.0, k, n: columns.1 - columns.0 };
-        let stride = self.product.size.n;
         // SAFETY: the caller's promise.
         unsafe {
             let a = match self.blocks {
@@ -155,10 +250,10 @@ impl Way {
                 true => Right::Panels(panels),
                 false => Right::Plain(right.add(columns.0), self.right.0),
             };
-            let (down, across) = if self.turned { (columns.0, rows.0) } else { (rows.0, columns.0) };
-            let c = out.add(down * stride + across);
-            let to = To { c, stride: stride as isize, transposed: self.turned, start: (ptr::null(), 0) };
-            self.tiles.multiply(size, self.size.n, a, b, to);
+            let c = self.place(out, rows.0, columns.0);
+            let stride = self.product.size.n as isize;
+            let to = To { c, stride, transposed: self.turned, start: (ptr::null(), 0) };
+            self.tiles.multiply(size, self.size.n, along, a, b, to);
         }
     }
 
@@ -180,6 +275,9 @@ impl Way {
             let panels = blocks.wrapping_add(self.left_room());
             for b in chunk * grain..count.min((chunk + 1) * grain) {
                 let operands = self.at(run, b);
+                if b + 1 < count {
+                    self.fetch(self.at(run, b + 1));
+                }
                 // SAFETY: the views are inside their spaces; products write apart, each thread has its own scratch.
                 unsafe {
                     if self.blocks {
@@ -194,6 +292,21 @@ impl Way {
                 }
             }
         });
+    }
+
+    /// Asks for the sides of a small product before it comes: their lines are often apart, and each would be waited for.
+    fn fetch(&self, (left, right, _): (*const f32, *const f32, *mut f32)) {
+        let Size { m, k, n } = self.size;
+        if (m + n) * k > FETCHED {
+            return;
+        }
+        for (first, (down, across), (rows, columns)) in [(left, self.left, (m, k)), (right, self.right, (k, n))] {
+            let (step, lines, length) = if across == 1 { (down, rows, columns) } else { (across, columns, rows) };
+            for line in 0..lines {
+                let first = first.wrapping_offset(line as isize * step);
+                (0..length).step_by(LINE).for_each(|i| soon(first.wrapping_add(i)));
+            }
+        }
     }
 
     /// One product, cut in chunks.
@@ -268,16 +381,16 @@ fn chunk(tiles: Tiles, Size { m, k, n }: Size, width: usize) -> (usize, usize) {
 }
 
 /// Elements of scratch for so many threads.
-pub(crate) fn scratch(tiles: Tiles, product: Product, threads: usize) -> usize {
+pub(crate) fn scratch(tiles: Tiles, product: Product, halves: Halves, threads: usize) -> usize {
     if product.is_vector() {
         return 0;
     }
-    let (shared, own) = Way::new(tiles, product).scratch();
+    let (shared, own) = Way::new(tiles, product, halves).scratch();
     shared + own * threads
 }
 
 /// The task of a product.
-pub(crate) fn task(tiles: Tiles, product: Product) -> Task {
+pub(crate) fn task(tiles: Tiles, product: Product, halves: Halves) -> Task {
     if product.is_vector() {
         return Box::new(move |run| {
             product.vectors::<f32>(run, |x, a, k, n, y| {
@@ -287,7 +400,7 @@ pub(crate) fn task(tiles: Tiles, product: Product) -> Task {
             Ok(())
         });
     }
-    let way = Way::new(tiles, product);
+    let way = Way::new(tiles, product, halves);
     Box::new(move |run| {
         if way.one_by_one {
             (0..way.product.batches).for_each(|b| way.one(run, b));

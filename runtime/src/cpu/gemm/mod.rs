@@ -104,15 +104,24 @@ impl Tiles {
         m.next_multiple_of(self.rows) * k
     }
 
-    /// c = start + a b for m rows, k elements along the sum, n columns, which are part of a product with `of` columns.
+    /// c = start + a b for m rows, n columns, which are part of a product with `of` columns; of the k elements along the sum
+    /// those from `along.0` to `along.1`, of which there is one at least.
     ///
     /// # Safety
     /// The processor has the instructions; operands are inside their memory, `to` apart from them but for `start`.
-    pub unsafe fn multiply(&self, Size { m, k, n }: Size, of: usize, a: Left, b: Right, to: To) {
+    pub unsafe fn multiply(
+        &self,
+        Size { m, k, n }: Size,
+        of: usize,
+        along: (usize, usize),
+        a: Left,
+        b: Right,
+        to: To,
+    ) {
         let width = self.width(of);
         let blocks = m.div_ceil(self.rows);
-        for first in (0..k).step_by(DEPTH) {
-            let depth = DEPTH.min(k - first);
+        for first in (along.0..along.1).step_by(DEPTH) {
+            let depth = DEPTH.min(along.1 - first);
             let group = (self.panel_bytes / 4 / depth / width).max(1) * width;
             for left in (0..n).step_by(group) {
                 let right = n.min(left + group);
@@ -150,10 +159,10 @@ impl Tiles {
                                 true => to.c.offset(column as isize * to.stride).add(top),
                                 false => to.c.offset(top as isize * to.stride).add(column),
                             };
-                            let start = match first {
-                                0 if to.start.0.is_null() => to.start,
-                                0 => (to.start.0.offset(top as isize * to.start.1).add(column), to.start.1),
-                                _ => (c.cast_const(), to.stride),
+                            let start = match first == along.0 {
+                                true if to.start.0.is_null() => to.start,
+                                true => (to.start.0.offset(top as isize * to.start.1).add(column), to.start.1),
+                                false => (c.cast_const(), to.stride),
                             };
                             let next = if column == left { next } else { (next.0, 0) };
                             let (c, transposed) = ((c, to.stride), to.transposed);

@@ -100,3 +100,65 @@ fn what_does_not_fit_is_refused() {
     let message = failure("matmul", &[], &[&a, &b], DType::F32, &[2, 2]);
     assert_eq!(message, "step 0, `matmul`: f32[2, 3] times f32[4, 2] is not f32[2, 2]");
 }
+
+/// Halves that are 0 in the operands, or not looked at in the result, in every combination: what is looked at is the same.
+#[test]
+fn halves_are_left_out() {
+    use tfm_lowering::plan::halves::{Half, LHS_ZERO, OUT_UNUSED, RHS_ZERO};
+    let halves = [None, Some(Half::After), Some(Half::Before)];
+    let inside = |half: Option<Half>, row: usize, column: usize| match half {
+        None => false,
+        Some(Half::After) => column > row,
+        Some(Half::Before) => column < row,
+    };
+    // The matrix, and its transpose as a view, with 0 in the half.
+    let operands = |shape: &[usize], half: Option<Half>, seed: u64| {
+        let (rows, columns) = (shape[shape.len() - 2], shape[shape.len() - 1]);
+        let values = random(DType::F32, shape, seed).values();
+        let at = |i: usize| if inside(half, i / columns % rows, i % columns) { 0.0 } else { values[i] as f32 };
+        let plain = Tensor::of(shape, &(0..values.len()).map(at).collect::<Vec<_>>());
+        let turned = (0..values.len()).map(|i| {
+            let (matrix, column, row) = (i / (rows * columns), i / rows % columns, i % rows);
+            at(matrix * rows * columns + row * columns + column)
+        });
+        let mut turned = Operand::dense(Tensor::of(shape, &turned.collect::<Vec<_>>()));
+        let rank = shape.len();
+        turned.strides[rank - 2..].copy_from_slice(&[1, rows as isize]);
+        [Operand::dense(plain), turned]
+    };
+    for (batch, m, k, n) in [
+        (&[3][..], 64, 32, 64),
+        (&[2], 64, 64, 32),
+        (&[], 50, 70, 90),
+        (&[], 90, 50, 70),
+        (&[], 220, 150, 180),
+        (&[2], 1, 5, 9),
+        (&[2, 2], 9, 3, 1),
+    ] {
+        let shape = |r: usize, c: usize| [batch, &[r, c]].concat();
+        let pairs = halves.iter().flat_map(|l| halves.map(|r| (*l, r)));
+        let all = pairs.flat_map(|(l, r)| halves.map(|o| (l, r, o))).enumerate();
+        // Of large ones some combinations.
+        for (i, (lhs, rhs, out)) in all.step_by(if m > 100 { 5 } else { 1 }) {
+            let attrs: Vec<_> = [(LHS_ZERO, lhs), (RHS_ZERO, rhs), (OUT_UNUSED, out)]
+                .into_iter()
+                .filter_map(|(name, half)| Some((name, Value::Str(half?.name().into()))))
+                .collect();
+            let (a, b) = (operands(&shape(m, k), lhs, i as u64), operands(&shape(k, n), rhs, i as u64 + 50));
+            for (a, b) in a.iter().zip(b.iter().cycle().skip(i % 2)) {
+                let to = shape(m, n);
+                let used = |i: usize, x: f64| if inside(out, i / n % m, i % n) { 0.0 } else { x };
+                let kept = |values: Vec<f64>| values.into_iter().enumerate().map(|(i, x)| used(i, x)).collect::<Vec<_>>();
+                let kernel = primitive("matmul", &attrs);
+                let expected = kept(reference(a, b, &to));
+                for cpu in devices() {
+                    let made = run_on(cpu, &kernel, &[a, b], &[(DType::F32, &to)], &Context::default());
+                    let y = made.unwrap_or_else(|e| panic!("{e}"))[0].to_f64();
+                    assert!(y.iter().all(|x| x.is_finite()), "what is not looked at is a number all the same");
+                    let y: Vec<f32> = kept(y).into_iter().map(|x| x as f32).collect();
+                    close(&Tensor::of(&to, &y), &expected, 4.0 * k as f64);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Halves of matrices that are known to be 0, or that nobody looks at: products leave them out. The masks of causal
+//! attention make such halves, forward and backward.
+//!
+//! A half is what lies on one side of the diagonal of the last two axes. Two passes over what a request needs:
+//!
+//! ```text
+//! forward    what number stands all over a half: comparing the places along both axes makes a mask, `where` takes a
+//!            literal there, softmax makes it 0
+//! backward   whether anybody looks at a half: not behind a mask that takes the other side, not where it is
+//!            multiplied by 0
+//! ```
+//!
+//! Needs: a simplified graph. Guarantees: every fetched value and variable stays the same, except that 0 times what is
+//! not finite is 0, as for the rewrites.
+
+use super::Value;
+use crate::graph::make::{is_elementwise, sizes};
+use crate::graph::{Graph, Node, Op, Value as NodeId};
+use crate::simplify::evaluate;
+use std::collections::HashMap;
+use tfm_lang::dim::Dim;
+use tfm_lang::model::{Attrs, Word};
+
+/// Attributes of `matmul` in a plan: the half of its left side, of its right side that is 0, and of the result that
+/// nobody looks at. A kernel may take them into account or not.
+pub const LHS_ZERO: &str = "lhs_zero";
+/// See [`LHS_ZERO`].
+pub const RHS_ZERO: &str = "rhs_zero";
+/// See [`LHS_ZERO`].
+pub const OUT_UNUSED: &str = "out_unused";
+
+/// A mask writes at most this where it lets nothing through; scores are far above it.
+const MASKED: f64 = -1e29;
+
+/// One side of the diagonal of the last two axes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Half {
+    /// The column's number is above the row's.
+    After,
+    /// The column's number is below the row's.
+    Before,
+}
+
+impl Half {
+    const ALL: [Half; 2] = [Half::After, Half::Before];
+
+    /// As an attribute.
+    pub fn name(self) -> &'static str {
+        match self {
+            Half::After => "after",
+            Half::Before => "before",
+        }
+    }
+
+    /// From an attribute.
+    pub fn parse(name: &str) -> Option<Half> {
+        Half::ALL.into_iter().find(|h| h.name() == name)
+    }
+
+    /// The same half of the transposed matrix.
+    pub fn turned(self) -> Half {
+        match self {
+            Half::After => Half::Before,
+            Half::Before => Half::After,
+        }
+    }
+}
+
+/// Something about each of [`Half::ALL`].
+type Both<T> = [T; 2];
+
+/// The attributes of products that have such halves.
+pub(super) fn halves(
+    graph: &Graph,
+    needed: &[bool],
+    roots: impl Iterator<Item = NodeId>,
+) -> HashMap<NodeId, Vec<(Word, Value)>> {
+    let known = known(graph, needed);
+    if known.iter().all(|k| k[0] == k[1]) {
+        // No mask is as a triangle.
+        return HashMap::new();
+    }
+    let used = used(graph, needed, roots, &known);
+    let mut found = HashMap::new();
+    for i in (0..graph.nodes.len()).filter(|i| needed[*i]) {
+        let id = NodeId(i as u32);
+        let Some(([lhs, rhs], _)) = graph.is_primitive(id, "matmul") else { continue };
+        let zero = |v: &NodeId| known[v.0 as usize].map(|x| x == Some(0.0));
+        let of = |name: &str, is: Both<bool>| {
+            let half = Half::ALL.into_iter().zip(is).find(|(_, is)| *is)?.0;
+            Some((Word::from(name), Value::Str(half.name().into())))
+        };
+        let unused = used[i].map(|used| !used);
+        let attrs = [(LHS_ZERO, zero(lhs)), (RHS_ZERO, zero(rhs)), (OUT_UNUSED, unused)];
+        let attrs: Vec<_> = attrs.into_iter().filter_map(|(name, is)| of(name, is)).collect();
+        if !attrs.is_empty() {
+            found.insert(id, attrs);
+        }
+    }
+    found
+}
+
+/// The number that stands all over each half of each value, where there is one.
+fn known(graph: &Graph, needed: &[bool]) -> Vec<Both<Option<f64>>> {
+    let mut known: Vec<Both<Option<f64>>> = vec![[None; 2]; graph.nodes.len()];
+    for (i, node) in graph.nodes.iter().enumerate().filter(|(i, _)| needed[*i]) {
+        let id = NodeId(i as u32);
+        known[i] = match (&node.op, graph.constant_value(id)) {
+            (_, Some(x)) => [Some(x); 2],
+            (Op::Primitive(name, attrs), _) if node.ty.shape.len() >= 2 => in_halves(graph, node, name, attrs, &known),
+            _ => [None; 2],
+        };
+    }
+    known
+}
+
+fn in_halves(graph: &Graph, node: &Node, name: &str, attrs: &Attrs, known: &[Both<Option<f64>>]) -> Both<Option<f64>> {
+    if let Some(turned) = keeps_matrices(graph, node, name, attrs) {
+        let of = known[node.args[0].0 as usize];
+        return if turned { [of[1], of[0]] } else { of };
+    }
+    if !is_elementwise(name) {
+        return [None; 2];
+    }
+    if let [a, b] = node.args[..]
+        && let Some(mask) = compared(name, place(graph, a), place(graph, b))
+    {
+        return mask;
+    }
+    [0, 1].map(|half| {
+        let args: Vec<Option<f64>> = node.args.iter().map(|a| known[a.0 as usize][half]).collect();
+        match (name, &args[..]) {
+            ("where", [mask, yes, no]) => match mask {
+                Some(mask) => *if *mask != 0.0 { yes } else { no },
+                None => yes.filter(|_| yes == no),
+            },
+            ("multiply", args) if args.contains(&Some(0.0)) => Some(0.0),
+            ("divide", [Some(0.0), _]) => Some(0.0),
+            ("subtract", [Some(x), None]) if *x <= MASKED && subtracts_the_largest(graph, node) => {
+                Some(f64::NEG_INFINITY)
+            }
+            (_, args) => {
+                let args = args.iter().copied().collect::<Option<Vec<f64>>>()?;
+                evaluate(name, &args, node.ty.dtype)
+            }
+        }
+    })
+}
+
+/// For what leaves the last two axes as they are, false; turned, true.
+fn keeps_matrices(graph: &Graph, node: &Node, name: &str, attrs: &Attrs) -> Option<bool> {
+    let from = &graph.ty(*node.args.first()?).shape;
+    let (rank, to) = (from.len(), &node.ty.shape);
+    if rank < 2 || to.len() < 2 {
+        return None;
+    }
+    match name {
+        "broadcast" | "reshape" => (from[rank - 2..] == to[to.len() - 2..]).then_some(false),
+        "stop_gradient" => Some(false),
+        "transpose" => {
+            let order: Vec<i64> = sizes(attrs, "order")?.iter().filter_map(|d| d.as_constant()).collect();
+            let at = |axis: i64| if axis < 0 { axis + rank as i64 } else { axis };
+            let [.., a, b] = order[..] else { return None };
+            match (rank as i64 - at(a), rank as i64 - at(b)) {
+                (2, 1) => Some(false),
+                (1, 2) => Some(true),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The axis, counted from the end and from 1, along which a value is the place.
+fn place(graph: &Graph, v: NodeId) -> Option<usize> {
+    let node = graph.node(v);
+    let Op::Primitive(name, _) = &node.op else { return None };
+    match &**name {
+        "iota" => Some(1),
+        "broadcast" => place(graph, node.args[0]),
+        "reshape" => {
+            // An axis of ones is added before or behind.
+            let (from, to) = (&graph.ty(node.args[0]).shape, &node.ty.shape);
+            let before = place(graph, node.args[0])?;
+            let size = &from[from.len().checked_sub(before)?];
+            let ones = |shape: &[Dim]| shape.iter().filter(|d| d.as_constant() != Some(1)).count() == 1;
+            let at = to.iter().rev().position(|d| d == size)? + 1;
+            (ones(from) && ones(to)).then_some(at)
+        }
+        _ => None,
+    }
+}
+
+/// What a comparison of places is in each half.
+fn compared(name: &str, a: Option<usize>, b: Option<usize>) -> Option<Both<Option<f64>>> {
+    // Whether the left place is above the right one in each half.
+    let above = match (a?, b?) {
+        (2, 1) => [false, true],
+        (1, 2) => [true, false],
+        _ => return None,
+    };
+    let truth = |above: bool| match name {
+        "greater" | "greater_equal" => Some(above),
+        "less" | "less_equal" => Some(!above),
+        "equal" => Some(false),
+        "not_equal" => Some(true),
+        _ => None,
+    };
+    let is = |above: bool| truth(above).map(|t| f64::from(u8::from(t)));
+    is(true).and(Some([is(above[0]), is(above[1])]))
+}
+
+/// True for `x - max(x)` of scores behind a square mask, each row and column of which lets something through.
+fn subtracts_the_largest(graph: &Graph, node: &Node) -> bool {
+    let [x, y] = node.args[..] else { return false };
+    let mut y = y;
+    while let Op::Primitive(name, _) = &graph.node(y).op
+        && matches!(&**name, "broadcast" | "reshape")
+    {
+        y = graph.node(y).args[0];
+    }
+    let of_it = graph.is_primitive(y, "max").is_some_and(|(args, _)| args[0] == x);
+    let square = matches!(&node.ty.shape[..], [.., a, b] if a == b);
+    let Some(([_, yes, no], _)) = graph.is_primitive(x, "where") else { return false };
+    of_it && square && [yes, no].into_iter().any(|v| is_score(graph, *v))
+}
+
+/// A product, perhaps times numbers: no mask has been at it, so that it is far above [`MASKED`].
+fn is_score(graph: &Graph, v: NodeId) -> bool {
+    let node = graph.node(v);
+    let Op::Primitive(name, _) = &node.op else { return false };
+    let number = |v: NodeId| graph.constant_value(v).is_some_and(|x| x.abs() < 1e9);
+    match (&**name, &node.args[..]) {
+        ("matmul", _) => true,
+        ("multiply", [a, b]) => (is_score(graph, *a) && number(*b)) || (number(*a) && is_score(graph, *b)),
+        ("divide", [a, b]) => is_score(graph, *a) && number(*b),
+        ("tanh" | "broadcast" | "reshape" | "transpose", [a]) => is_score(graph, *a),
+        _ => false,
+    }
+}
+
+/// Whether anybody looks at each half of each value.
+fn used(
+    graph: &Graph,
+    needed: &[bool],
+    roots: impl Iterator<Item = NodeId>,
+    known: &[Both<Option<f64>>],
+) -> Vec<Both<bool>> {
+    let mut used = vec![[false; 2]; graph.nodes.len()];
+    roots.for_each(|v| used[v.0 as usize] = [true; 2]);
+    for (i, node) in graph.nodes.iter().enumerate().rev().filter(|(i, _)| needed[*i]) {
+        let here = used[i];
+        for (a, arg) in node.args.iter().enumerate() {
+            let at = |k: usize, half: usize| known[node.args[k].0 as usize][half];
+            let looks: Both<bool> = match &node.op {
+                Op::Primitive(name, attrs) => match keeps_matrices(graph, node, name, attrs) {
+                    Some(turned) => if turned { [here[1], here[0]] } else { here },
+                    None if !is_elementwise(name) => [true; 2],
+                    None => [0, 1].map(|half| {
+                        here[half]
+                            && match (&**name, a) {
+                                ("where", 1) => at(0, half) != Some(0.0),
+                                ("where", 2) => at(0, half).is_none_or(|mask| mask == 0.0),
+                                ("multiply", a) => at(1 - a, half) != Some(0.0),
+                                _ => true,
+                            }
+                    }),
+                },
+                _ => [true; 2],
+            };
+            let arg = &mut used[arg.0 as usize];
+            *arg = [arg[0] | looks[0], arg[1] | looks[1]];
+        }
+    }
+    used
+}
