@@ -12,6 +12,7 @@ mod sizes;
 
 pub use crate::cpu::Context;
 pub use error::SessionError;
+use std::collections::BTreeMap;
 
 use crate::cpu::{Cpu, KernelError, Memory, Prepared, Trace};
 use crate::run::{Cause, Engine, RunError};
@@ -175,9 +176,9 @@ impl Session {
         self.trace.take()
     }
 
-    /// The plan with this number, as a trace has it.
-    pub fn plan_numbered(&self, number: usize) -> Option<&Plan> {
-        self.plans.get(number).map(|kept| kept.prepared.plan())
+    /// The plan with this number, as a trace has it, and the sizes that it was made for.
+    pub fn plan_numbered(&self, number: usize) -> Option<(&Plan, BTreeMap<String, i64>)> {
+        self.plans.get(number).map(|kept| (kept.prepared.plan(), kept.sizes.to_map()))
     }
 
     /// The plan for an entry and these feeds, made but not run.

@@ -34,7 +34,7 @@ pub struct Bench {
     #[arg(long, default_value_t = 10.0, value_name = "S", value_parser = seconds)]
     seconds: f64,
 
-    /// Go through everything so many times; the table has the best of each
+    /// Go through everything so many times; the table has of each the run with the median
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
 
@@ -167,9 +167,9 @@ impl Bench {
         self.work.iter().map(|name| find(name)).collect()
     }
 
-    /// Ours first, then each peer, round after round; the best of each. A peer that fails is not tried again.
+    /// Ours first, then each peer, round after round; of each the run with the median. A peer that fails is not tried again.
     fn compare(&self, work: &Work, threads: u16, peers: &mut Vec<Peer>) -> Result<Vec<Measured>, Failure> {
-        let mut best: Vec<Measured> = Vec::new();
+        let mut all: Vec<Vec<Measured>> = Vec::new();
         for _ in 0..self.rounds {
             let ours =
                 std::env::current_exe().map_err(|e| Failure::Message(format!("this program is not found: {e}")))?;
@@ -178,12 +178,12 @@ impl Bench {
             self.set.iter().for_each(|(name, value)| {
                 command.arg("--set").arg(format!("{name}={value}"));
             });
-            self.keep(&mut best, self.measured(command, work, threads).map_err(Failure::Message)?)?;
+            self.keep(&mut all, self.measured(command, work, threads).map_err(Failure::Message)?)?;
             let mut left = Vec::new();
             for peer in peers.drain(..) {
                 match self.measured(peer.command(), work, threads) {
                     Ok(m) => {
-                        self.keep(&mut best, m)?;
+                        self.keep(&mut all, m)?;
                         left.push(peer);
                     }
                     Err(why) => complain(&format!("skipped: {peer}: {why}")),
@@ -191,17 +191,16 @@ impl Bench {
             }
             *peers = left;
         }
-        Ok(best)
+        Ok(all.into_iter().filter_map(measure::middle).collect())
     }
 
-    fn keep(&self, best: &mut Vec<Measured>, new: Measured) -> Result<(), Failure> {
+    fn keep(&self, all: &mut Vec<Vec<Measured>>, new: Measured) -> Result<(), Failure> {
         if self.json {
             say(&new.to_string())?;
         }
-        match best.iter_mut().find(|m| m.who() == new.who()) {
-            Some(old) if old.median_ms() <= new.median_ms() => {}
-            Some(old) => *old = new,
-            None => best.push(new),
+        match all.iter_mut().find(|runs| runs[0].who() == new.who()) {
+            Some(runs) => runs.push(new),
+            None => all.push(vec![new]),
         }
         Ok(())
     }

@@ -28,6 +28,8 @@ pub const LHS_ZERO: &str = "lhs_zero";
 pub const RHS_ZERO: &str = "rhs_zero";
 /// See [`LHS_ZERO`].
 pub const OUT_UNUSED: &str = "out_unused";
+/// All of them.
+pub const NAMES: [&str; 3] = [LHS_ZERO, RHS_ZERO, OUT_UNUSED];
 
 /// A mask writes at most this where it lets nothing through; scores are far above it.
 const MASKED: f64 = -1e29;
@@ -91,8 +93,8 @@ pub(super) fn halves(
             Some((Word::from(name), Value::Str(half.name().into())))
         };
         let unused = used[i].map(|used| !used);
-        let attrs = [(LHS_ZERO, zero(lhs)), (RHS_ZERO, zero(rhs)), (OUT_UNUSED, unused)];
-        let attrs: Vec<_> = attrs.into_iter().filter_map(|(name, is)| of(name, is)).collect();
+        let attrs: Vec<_> =
+            NAMES.into_iter().zip([zero(lhs), zero(rhs), unused]).filter_map(|(name, is)| of(name, is)).collect();
         if !attrs.is_empty() {
             found.insert(id, attrs);
         }
@@ -254,7 +256,13 @@ fn used(
             let at = |k: usize, half: usize| known[node.args[k].0 as usize][half];
             let looks: Both<bool> = match &node.op {
                 Op::Primitive(name, attrs) => match keeps_matrices(graph, node, name, attrs) {
-                    Some(turned) => if turned { [here[1], here[0]] } else { here },
+                    Some(turned) => {
+                        if turned {
+                            [here[1], here[0]]
+                        } else {
+                            here
+                        }
+                    }
                     None if !is_elementwise(name) => [true; 2],
                     None => [0, 1].map(|half| {
                         here[half]

@@ -2,13 +2,13 @@
 
 use super::stepper::Watched;
 use crate::pipeline::Compiled;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use tfm_lang::model::{Train, VariableKind};
 use tfm_lang::source::Span;
 use tfm_lowering::build::batch_entry;
 use tfm_lowering::graph::{Graph, Value};
-use tfm_lowering::micro;
-use tfm_lowering::plan::{Kernel, Step, View};
+use tfm_lowering::plan::{Kernel, Step, View, halves};
+use tfm_lowering::{cost, micro};
 use tfm_runtime::cpu::Timed;
 
 /// The part of a step that an operation belongs to.
@@ -66,6 +66,8 @@ pub struct Described {
     pub what: String,
     /// Bytes that it must read and write at least: each element once, however often a view repeats it.
     pub bytes: f64,
+    /// Floating operations, as `tfm cost` counts them; half of them where half of a product is left out.
+    pub flops: f64,
     /// Its operations, which share its time; at least one.
     pub parts: Vec<Part>,
 }
@@ -88,17 +90,18 @@ impl Kernels {
             let line = node.span.map(|span| line(compiled, span));
             Part { line, layer: node.scope.to_string(), phase: phases[v.0 as usize] }
         };
-        let described = |step: &Step| {
+        let described = |step: &Step, sizes: &BTreeMap<String, i64>| {
             let mut parts: Vec<Part> = step.nodes.iter().map(part).collect();
             if parts.is_empty() {
                 parts.push(Part { line: None, layer: String::new(), phase: Phase::Forward });
             }
-            Described { name: step.kernel.name().to_string(), what: what(step), bytes: bytes(step) as f64, parts }
+            let (name, what) = (step.kernel.name().to_string(), what(step));
+            Described { name, what, bytes: bytes(step) as f64, flops: flops(graph, step, sizes), parts }
         };
         let (mut all, mut first) = (Vec::new(), Vec::new());
-        for (number, plan) in &watched.plans {
+        for (number, plan, sizes) in &watched.plans {
             first.push((*number, all.len()));
-            all.extend(plan.steps.iter().map(described));
+            all.extend(plan.steps.iter().map(|step| described(step, sizes)));
         }
         Kernels { all, first }
     }
@@ -153,6 +156,15 @@ fn what(step: &Step) -> String {
             format!("fused {:?} {} in, {} out: {}", program.shape, program.inputs, step.outputs.len(), ops.join(" "))
         }
         other => format!("{} {} -> {}", other.name(), views(&step.inputs), views(&step.outputs)),
+    }
+}
+
+fn flops(graph: &Graph, step: &Step, sizes: &BTreeMap<String, i64>) -> f64 {
+    let of = |v: &Value| cost::flops(graph, *v).evaluate(&|s| sizes.get(s).copied()).unwrap_or(0) as f64;
+    let whole: f64 = step.nodes.iter().map(of).sum();
+    match &step.kernel {
+        Kernel::Primitive(_, attrs) if attrs.iter().any(|(name, _)| halves::NAMES.contains(&&**name)) => whole / 2.0,
+        _ => whole,
     }
 }
 

@@ -19,8 +19,9 @@ pub struct Report {
     kernels: f64,
     /// The time that threads worked, of all the time that they could have.
     busy: f64,
-    /// Bytes that the machine copies in a second.
+    /// Bytes that the machine copies in a second, and floating operations that it does.
     peak_bytes: f64,
+    peak_flops: f64,
     /// By the kind of kernel, then kernel by kernel.
     kinds: Vec<Cost>,
     operations: Vec<Cost>,
@@ -35,6 +36,7 @@ struct Cost {
     calls: f64,
     ms: f64,
     bytes: f64,
+    flops: f64,
 }
 
 /// Milliseconds of a step by its phases.
@@ -83,6 +85,7 @@ impl Report {
             kernels,
             busy: ms(worked) / (step * threads as f64).max(f64::MIN_POSITIVE),
             peak_bytes: peak::copied_bytes(threads),
+            peak_flops: peak::flops(threads),
             kinds: costs(described, &spent, &per_step, |d| &d.name),
             operations: costs(described, &spent, &per_step, |d| &d.what),
             lines: slowest(lines.into_iter().collect(), |(_, p)| p.total()),
@@ -95,7 +98,7 @@ impl Report {
         let calls: f64 = self.kinds.iter().map(|k| k.calls).sum();
         let head = format!(
             "{}: {:.3} ms a step, the mean of {} step{} on {} thread{}\n{calls} kernels take {}, what is around them {}; \
-             threads work {} of their time; this machine copies {:.1} GB/s",
+             threads work {} of their time; this machine does {:.1} GFLOP/s and copies {:.1} GB/s",
             self.train,
             self.step,
             self.steps,
@@ -105,13 +108,15 @@ impl Report {
             self.share(self.kernels),
             self.share((self.step - self.kernels).max(0.0)),
             percent(self.busy),
+            self.peak_flops / 1e9,
             self.peak_bytes / 1e9,
         );
         let cost = |c: &Cost| {
-            let rate = c.bytes / (c.ms * 1e-3).max(f64::MIN_POSITIVE);
-            let gigabytes = format!("{:.1}", rate / 1e9);
-            let of_peak = percent(rate / self.peak_bytes.max(1.0));
-            vec![shortened(&c.name), c.calls.to_string(), format!("{:.3}", c.ms), self.share(c.ms), gigabytes, of_peak]
+            let seconds = (c.ms * 1e-3).max(f64::MIN_POSITIVE);
+            let (flops, bytes) = (c.flops / seconds, c.bytes / seconds);
+            let of_peak = percent((flops / self.peak_flops.max(1.0)).max(bytes / self.peak_bytes.max(1.0)));
+            let spent = vec![shortened(&c.name), c.calls.to_string(), format!("{:.3}", c.ms), self.share(c.ms)];
+            [spent, vec![format!("{:.1}", flops / 1e9), format!("{:.1}", bytes / 1e9), of_peak]].concat()
         };
         let phases = |name: String, p: &Phases| {
             let each = Phase::ALL.map(|phase| format!("{:.3}", p.of(phase)));
@@ -119,7 +124,7 @@ impl Report {
         };
         let costs = |first: &str, all: &[Cost]| {
             let rest = all.iter().skip(rows).map(|c| (c.calls, c.ms)).fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
-            let mut lines = vec![words(&[first, "calls", "ms", "of the step", "GB/s", "of peak"])];
+            let mut lines = vec![words(&[first, "calls", "ms", "of the step", "GFLOP/s", "GB/s", "of peak"])];
             lines.extend(all.iter().take(rows).map(cost));
             if rest.0 > 0.0 {
                 lines.push(vec!["the others".into(), rest.0.to_string(), format!("{:.3}", rest.1), self.share(rest.1)]);
@@ -150,7 +155,8 @@ impl Report {
 
     /// For programs.
     pub fn json(&self) -> Value {
-        let cost = |c: &Cost| json!({ "name": c.name, "calls": c.calls, "ms": c.ms, "bytes": c.bytes });
+        let cost =
+            |c: &Cost| json!({ "name": c.name, "calls": c.calls, "ms": c.ms, "bytes": c.bytes, "flops": c.flops });
         let phases = |p: &Phases| {
             let mut all = json!({ "ms": p.total() });
             Phase::ALL.into_iter().for_each(|phase| all[format!("{}_ms", phase.name())] = p.of(phase).into());
@@ -171,7 +177,8 @@ impl Report {
         };
         json!({
             "train": self.train, "threads": self.threads, "steps": self.steps,
-            "step_ms": self.step, "kernels_ms": self.kernels, "busy": self.busy, "peak_bytes_per_s": self.peak_bytes,
+            "step_ms": self.step, "kernels_ms": self.kernels, "busy": self.busy,
+            "peak_bytes_per_s": self.peak_bytes, "peak_flops_per_s": self.peak_flops,
             "kinds": self.kinds.iter().map(cost).collect::<Vec<_>>(),
             "kernels": self.operations.iter().map(cost).collect::<Vec<_>>(),
             "lines": self.lines.iter().map(line).collect::<Vec<_>>(),
@@ -193,6 +200,7 @@ fn costs(described: &[Described], spent: &[f64], calls: &[f64], name: impl Fn(&D
         cost.calls += calls;
         cost.ms += ms;
         cost.bytes += calls * kernel.bytes;
+        cost.flops += calls * kernel.flops;
     }
     slowest(all.into_values().collect(), |c| c.ms)
 }

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::pipeline::Compiled;
 use crate::target::open_data;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tfm_lang::model::{Report, Train};
@@ -39,8 +40,9 @@ pub struct Watched {
     pub steps: Vec<(Duration, Duration)>,
     /// The number of the first of them.
     pub first: u64,
-    /// The plans that the trace speaks of, with their numbers there: one, but for a step in parts.
-    pub plans: Vec<(usize, Plan)>,
+    /// The plans that the trace speaks of, with their numbers there and the sizes that they are for: one, but for a step in
+    /// parts.
+    pub plans: Vec<(usize, Plan, BTreeMap<String, i64>)>,
 }
 
 impl Stepper {
@@ -78,7 +80,8 @@ impl Stepper {
         let mut numbers: Vec<usize> = trace.steps.iter().map(|t| t.plan).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        let plans = numbers.iter().filter_map(|n| Some((*n, self.session.plan_numbered(*n)?.clone()))).collect();
+        let plan = |n: usize| self.session.plan_numbered(n).map(|(plan, sizes)| (n, plan.clone(), sizes));
+        let plans = numbers.into_iter().filter_map(plan).collect();
         Ok(Watched { trace, steps: times, first, plans })
     }
 

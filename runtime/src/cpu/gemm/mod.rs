@@ -109,15 +109,7 @@ impl Tiles {
     ///
     /// # Safety
     /// The processor has the instructions; operands are inside their memory, `to` apart from them but for `start`.
-    pub unsafe fn multiply(
-        &self,
-        Size { m, k, n }: Size,
-        of: usize,
-        along: (usize, usize),
-        a: Left,
-        b: Right,
-        to: To,
-    ) {
+    pub unsafe fn multiply(&self, Size { m, k, n }: Size, of: usize, along: (usize, usize), a: Left, b: Right, to: To) {
         let width = self.width(of);
         let blocks = m.div_ceil(self.rows);
         for first in (along.0..along.1).step_by(DEPTH) {

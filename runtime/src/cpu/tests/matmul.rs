@@ -148,7 +148,8 @@ fn halves_are_left_out() {
             for (a, b) in a.iter().zip(b.iter().cycle().skip(i % 2)) {
                 let to = shape(m, n);
                 let used = |i: usize, x: f64| if inside(out, i / n % m, i % n) { 0.0 } else { x };
-                let kept = |values: Vec<f64>| values.into_iter().enumerate().map(|(i, x)| used(i, x)).collect::<Vec<_>>();
+                let kept =
+                    |values: Vec<f64>| values.into_iter().enumerate().map(|(i, x)| used(i, x)).collect::<Vec<_>>();
                 let kernel = primitive("matmul", &attrs);
                 let expected = kept(reference(a, b, &to));
                 for cpu in devices() {
