@@ -228,8 +228,9 @@ impl Product {
     pub fn vectors<T>(&self, run: &Run<'_>, f: impl Fn((*const T, isize), Matrix<T>, usize, usize, *mut T) + Sync) {
         let Size { m, k, n } = self.size;
         let long = m.max(n);
-        // Whole blocks of columns, so that what belongs together depends on sizes alone.
-        let columns = (CHUNK / 16 / k.max(1)).max(1).next_multiple_of(64).min(long);
+        // Whole blocks of columns, so that what belongs together depends on sizes alone; long ones, so that rows are read far
+        // enough for the processor to see where they go on.
+        let columns = (CHUNK / 8 / k.max(1)).max(1).next_multiple_of(64).min(long);
         let pieces = long.div_ceil(columns);
         run.parallel(self.batches * pieces, |chunk, _| {
             let (b, first) = (chunk / pieces, chunk % pieces * columns);

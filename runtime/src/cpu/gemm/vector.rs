@@ -3,10 +3,10 @@
 use super::Matrix;
 use super::simd::{Narrow, Simd, Wide};
 
-/// Vectors of columns that are summed side by side.
-const ACROSS: usize = 8;
 /// Rows of a transposed matrix that are taken at once.
 const DOTS: usize = 4;
+/// Rows of a matrix that are added at once.
+const DOWN: usize = 4;
 
 /// y = x a, for `k` elements of `x` and `n` of `y`; `x` is given by its first element and stride.
 ///
@@ -34,13 +34,24 @@ unsafe fn any<S: Simd>(x: (*const f32, isize), a: Matrix, k: usize, n: usize, y:
     // SAFETY: the caller's promise.
     unsafe {
         if a.2 == 1 {
-            let block = ACROSS * S::LANES;
-            for j in (0..n).step_by(block) {
-                let a = (a.0.add(j), a.1);
-                match n - j {
-                    left if left > 4 * S::LANES => columns::<S, 8>(x, a, k, left.min(block), y.add(j)),
-                    left if left > 2 * S::LANES => columns::<S, 4>(x, a, k, left, y.add(j)),
-                    left => columns::<S, 2>(x, a, k, left, y.add(j)),
+            let a = (a.0, a.1);
+            match n.div_ceil(S::LANES) {
+                ..=2 => columns::<S, 2>(x, a, k, n, y),
+                3..=4 => columns::<S, 4>(x, a, k, n, y),
+                5..=8 => columns::<S, 8>(x, a, k, n, y),
+                _ => {
+                    let mut i = 0;
+                    while i < k {
+                        let from = (x.0.offset(i as isize * x.1), x.1);
+                        let rows = (a.0.offset(i as isize * a.1), a.1);
+                        if k - i >= DOWN {
+                            add_rows::<S, DOWN>(from, rows, n, y, i == 0);
+                            i += DOWN;
+                        } else {
+                            add_rows::<S, 1>(from, rows, n, y, i == 0);
+                            i += 1;
+                        }
+                    }
                 }
             }
         } else if a.1 == 1 && x.1 == 1 {
@@ -63,6 +74,42 @@ unsafe fn any<S: Simd>(x: (*const f32, isize), a: Matrix, k: usize, n: usize, y:
                 }
                 *y.offset(j) = sum;
             }
+        }
+    }
+}
+
+/// Adds the products of R elements of `x` with rows of `a`, which are read from their beginning to their end: only so does
+/// the processor fetch them before they are asked for.
+#[inline(always)]
+unsafe fn add_rows<S: Simd, const R: usize>(
+    x: (*const f32, isize),
+    a: (*const f32, isize),
+    n: usize,
+    y: *mut f32,
+    fresh: bool,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut factors = [S::zero(); R];
+        for r in 0..R {
+            factors[r] = S::splat(x.0.offset(r as isize * x.1));
+        }
+        let mut j = 0;
+        while j + S::LANES <= n {
+            let mut sum = if fresh { S::zero() } else { S::load(y.add(j)) };
+            for r in 0..R {
+                sum = S::fma(factors[r], S::load(a.0.offset(r as isize * a.1).add(j)), sum);
+            }
+            S::store(y.add(j), sum);
+            j += S::LANES;
+        }
+        if j < n {
+            let m = S::mask(n - j);
+            let mut sum = if fresh { S::zero() } else { S::load_some(y.add(j), m) };
+            for r in 0..R {
+                sum = S::fma(factors[r], S::load_some(a.0.offset(r as isize * a.1).add(j), m), sum);
+            }
+            S::store_some(y.add(j), m, sum);
         }
     }
 }
