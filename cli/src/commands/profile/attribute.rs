@@ -2,7 +2,7 @@
 
 use super::stepper::Watched;
 use crate::pipeline::Compiled;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tfm_lang::model::{Train, VariableKind};
 use tfm_lang::source::Span;
 use tfm_lowering::build::batch_entry;
@@ -161,8 +161,12 @@ fn what(step: &Step) -> String {
 
 fn flops(graph: &Graph, step: &Step, sizes: &BTreeMap<String, i64>) -> f64 {
     let of = |v: &Value| cost::flops(graph, *v).evaluate(&|s| sizes.get(s).copied()).unwrap_or(0) as f64;
-    let whole: f64 = step.nodes.iter().map(of).sum();
+    // A loop stands there once for each of its results.
+    let nodes: BTreeSet<&Value> = step.nodes.iter().collect();
+    let whole: f64 = nodes.into_iter().map(of).sum();
     match &step.kernel {
+        // It is for a node that reads it.
+        Kernel::Copy => 0.0,
         Kernel::Primitive(_, attrs) if attrs.iter().any(|(name, _)| halves::NAMES.contains(&&**name)) => whole / 2.0,
         _ => whole,
     }
@@ -173,5 +177,11 @@ fn bytes(step: &Step) -> usize {
         let sizes = v.shape.iter().zip(&v.strides).filter(|(_, stride)| **stride != 0).map(|(n, _)| *n);
         sizes.product::<usize>() * v.dtype.bytes()
     };
-    step.inputs.iter().chain(&step.outputs).map(touched).sum()
+    let all = |views: &[View]| views.iter().map(touched).sum::<usize>();
+    match (step.kernel.name(), &step.inputs[..]) {
+        // Of a table only the rows that are asked for, and no more is written than is given.
+        ("gather" | "read_rows" | "pick", [_, ids @ ..]) => all(ids) + 2 * all(&step.outputs),
+        ("write_rows", [_, ids, rows]) => touched(ids) + 2 * touched(rows),
+        (_, inputs) => all(inputs) + all(&step.outputs),
+    }
 }
