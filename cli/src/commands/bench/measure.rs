@@ -247,8 +247,13 @@ mod tests {
         for work in super::super::WORKS {
             let mut trainee = Trainee::new(work, &small(work), 2).unwrap_or_else(|e| panic!("{}: {e:?}", work.name));
             assert_eq!(trainee.batches.len(), 16, "{}", work.name);
-            let first: f64 = (0..16).map(|_| trainee.block(1).map(|_| f64::from(trainee.loss())).unwrap()).sum();
-            let second: f64 = (0..16).map(|_| trainee.block(1).map(|_| f64::from(trainee.loss())).unwrap()).sum();
+            // A step of the largest takes seconds where nothing is optimized.
+            trainee.batches.truncate(if work.name == "gpt_mid" { 3 } else { 16 });
+            let mut pass = || -> f64 {
+                let steps = 0..trainee.batches.len();
+                steps.map(|_| trainee.block(1).map(|_| f64::from(trainee.loss())).unwrap()).sum()
+            };
+            let (first, second) = (pass(), pass());
             assert!(second < first && first.is_finite(), "{}: {first} then {second}", work.name);
         }
     }
