@@ -312,6 +312,9 @@ fn products_leave_out_what_a_causal_mask_hides() {
     // Scores that another mask may have been at may be hidden in a whole row: softmax is not 0 there.
     let other = said(6, LOW, "multiply(%product, %product)", &all);
     assert_eq!(other, ["out_unused \"after\"", "", "", "", "lhs_zero \"after\"", "rhs_zero \"after\""]);
+    // A mask that hides the diagonal too hides all of the first row, whose softmax is nowhere 0; its gradient is masked.
+    let strict = said(6, "greater(%by_row, %by_column)", plain, &all);
+    assert_eq!(strict, other);
     // Not every row of a mask that is higher than wide has something to look at.
     assert_eq!(said(5, LOW, plain, &all)[1], "");
     // What compares no row with a column hides none.

@@ -12,12 +12,12 @@ mod sizes;
 
 pub use crate::cpu::Context;
 pub use error::SessionError;
-use std::collections::BTreeMap;
 
 use crate::cpu::{Cpu, KernelError, Memory, Prepared, Trace};
 use crate::run::{Cause, Engine, RunError};
 use crate::tensor::{Bytes, Tensor};
 use sizes::{EntrySizes, Sizes};
+use std::collections::BTreeMap;
 use tfm_lang::types::DType;
 use tfm_lowering::build::INIT;
 use tfm_lowering::graph::{Graph, Op, Value, Variable};

@@ -16,7 +16,7 @@
 use super::Value;
 use crate::graph::make::{is_elementwise, sizes};
 use crate::graph::{Graph, Node, Op, Value as NodeId};
-use crate::simplify::evaluate;
+use crate::simplify::{evaluate, shapes::reduced};
 use std::collections::HashMap;
 use tfm_lang::dim::Dim;
 use tfm_lang::model::{Attrs, Word};
@@ -118,8 +118,7 @@ fn known(graph: &Graph, needed: &[bool]) -> Vec<Both<Option<f64>>> {
 
 fn in_halves(graph: &Graph, node: &Node, name: &str, attrs: &Attrs, known: &[Both<Option<f64>>]) -> Both<Option<f64>> {
     if let Some(turned) = keeps_matrices(graph, node, name, attrs) {
-        let of = known[node.args[0].0 as usize];
-        return if turned { [of[1], of[0]] } else { of };
+        return across(turned, known[node.args[0].0 as usize]);
     }
     if !is_elementwise(name) {
         return [None; 2];
@@ -147,6 +146,11 @@ fn in_halves(graph: &Graph, node: &Node, name: &str, attrs: &Attrs, known: &[Bot
             }
         }
     })
+}
+
+/// The same of a matrix that is turned, or not.
+fn across<T: Copy>(turned: bool, both: Both<T>) -> Both<T> {
+    if turned { [both[1], both[0]] } else { both }
 }
 
 /// For what leaves the last two axes as they are, false; turned, true.
@@ -212,19 +216,30 @@ fn compared(name: &str, a: Option<usize>, b: Option<usize>) -> Option<Both<Optio
     is(true).and(Some([is(above[0]), is(above[1])]))
 }
 
-/// True for `x - max(x)` of scores behind a square mask, each row and column of which lets something through.
+/// True for `x - max(x)`, along a row or a column at least, of scores behind a square mask that lets the diagonal through: the
+/// largest of each row and column is a score then, and not what the mask writes.
 fn subtracts_the_largest(graph: &Graph, node: &Node) -> bool {
-    let [x, y] = node.args[..] else { return false };
-    let mut y = y;
-    while let Op::Primitive(name, _) = &graph.node(y).op
+    let ([x, y], rank) = (&node.args[..], node.ty.shape.len()) else { return false };
+    let Some((max, attrs)) = graph.is_primitive(repeated(graph, *y), "max") else { return false };
+    let along = reduced(attrs, rank).is_some_and(|axes| axes.iter().any(|axis| axis + 2 >= rank));
+    let square = matches!(&node.ty.shape[..], [.., a, b] if a == b);
+    let Some(([mask, yes, no], _)) = graph.is_primitive(*x, "where") else { return false };
+    let on_the_diagonal = match &graph.node(repeated(graph, *mask)).op {
+        Op::Primitive(name, _) if matches!(&**name, "greater_equal" | "less_equal" | "equal") => yes,
+        Op::Primitive(name, _) if matches!(&**name, "greater" | "less" | "not_equal") => no,
+        _ => return false,
+    };
+    max[0] == *x && along && square && is_score(graph, *on_the_diagonal)
+}
+
+/// What is repeated, perhaps in another shape.
+fn repeated(graph: &Graph, mut v: NodeId) -> NodeId {
+    while let Op::Primitive(name, _) = &graph.node(v).op
         && matches!(&**name, "broadcast" | "reshape")
     {
-        y = graph.node(y).args[0];
+        v = graph.node(v).args[0];
     }
-    let of_it = graph.is_primitive(y, "max").is_some_and(|(args, _)| args[0] == x);
-    let square = matches!(&node.ty.shape[..], [.., a, b] if a == b);
-    let Some(([_, yes, no], _)) = graph.is_primitive(x, "where") else { return false };
-    of_it && square && [yes, no].into_iter().any(|v| is_score(graph, *v))
+    v
 }
 
 /// A product, perhaps times numbers: no mask has been at it, so that it is far above [`MASKED`].
@@ -256,13 +271,7 @@ fn used(
             let at = |k: usize, half: usize| known[node.args[k].0 as usize][half];
             let looks: Both<bool> = match &node.op {
                 Op::Primitive(name, attrs) => match keeps_matrices(graph, node, name, attrs) {
-                    Some(turned) => {
-                        if turned {
-                            [here[1], here[0]]
-                        } else {
-                            here
-                        }
-                    }
+                    Some(turned) => across(turned, here),
                     None if !is_elementwise(name) => [true; 2],
                     None => [0, 1].map(|half| {
                         here[half]

@@ -118,7 +118,7 @@ pub(super) fn ones_later(rw: &mut Rewriter, node: &Node) -> Option<Value> {
 }
 
 /// The axes that a reduction runs over: all when none is named.
-pub(super) fn reduced(attrs: &Attrs, rank: usize) -> Option<Vec<usize>> {
+pub(crate) fn reduced(attrs: &Attrs, rank: usize) -> Option<Vec<usize>> {
     match sizes(attrs, "axis") {
         Some(given) if !given.is_empty() => axes(given, rank),
         _ => Some((0..rank).collect()),

@@ -69,6 +69,7 @@ const ROUND: f32 = 12_582_912.0;
 /// before as with Horner's rule, and vectors of a row are bound by that.
 #[inline(always)]
 fn polynomial<const N: usize>(x: f32, c: [f32; N]) -> f32 {
+    const { assert!(N <= 9) };
     let (x2, at) = (x * x, |i: usize| c[N - 1 - i]);
     let x4 = x2 * x2;
     let two = |i: usize| if i + 1 < N { at(i) + at(i + 1) * x } else { at(i) };
