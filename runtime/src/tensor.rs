@@ -1,6 +1,7 @@
 //! Tensors in memory: dtype, sizes, and bytes aligned to a cache line.
 
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+use std::sync::atomic::{AtomicU64, Ordering};
 use tfm_lang::types::DType;
 
 /// A cache line; the unit of allocation, so that every buffer starts aligned.
@@ -76,6 +77,13 @@ pub struct Tensor {
     /// Sizes, outermost first.
     pub shape: Vec<usize>,
     bytes: Bytes,
+    version: u64,
+}
+
+/// A number that no tensor has had yet.
+fn next_version() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 impl std::fmt::Debug for Tensor {
@@ -88,7 +96,7 @@ impl Tensor {
     /// All zeros.
     pub fn zeros(dtype: DType, shape: &[usize]) -> Tensor {
         let n: usize = shape.iter().product();
-        Tensor { dtype, shape: shape.to_vec(), bytes: Bytes::zeros(n * dtype.bytes()) }
+        Tensor { dtype, shape: shape.to_vec(), bytes: Bytes::zeros(n * dtype.bytes()), version: next_version() }
     }
 
     /// From elements in row-major order.
@@ -140,7 +148,19 @@ impl Tensor {
 
     /// Its bytes, to be written.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
+        self.version = next_version();
         &mut self.bytes
+    }
+
+    /// A number for what it holds: tensors with the same version have the same elements. Whoever asks for them to be
+    /// written gives it a new one.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Where its bytes are, for one who writes them only after [`Tensor::bytes_mut`] was called for that.
+    pub(crate) fn start(&mut self) -> *mut u8 {
+        self.bytes.as_mut_ptr()
     }
 
     /// Its elements.
@@ -159,6 +179,7 @@ impl Tensor {
     /// When `T` is not its dtype.
     pub fn elements_mut<T: Element>(&mut self) -> &mut [T] {
         assert_eq!(T::DTYPE, self.dtype, "a tensor of {} written as {}", self.dtype, T::DTYPE);
+        self.version = next_version();
         let n = self.size();
         // SAFETY: as in `elements`, and the borrow is exclusive.
         unsafe { std::slice::from_raw_parts_mut(self.bytes.as_mut_ptr().cast(), n) }

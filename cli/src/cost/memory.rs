@@ -152,7 +152,7 @@ impl<'a> Planner<'a> {
         Ok(Memory {
             variables,
             arena: arena(&plans),
-            threads: self.thread_bytes(&plans)?,
+            threads: self.own_bytes(&plans)?,
             literals: plans.iter().map(|p| p.constants.len()).sum::<usize>() as u64,
             data: datasets.map(|d| d.values().map(|d| d.bytes() as u64).sum()),
             batches: self.batch_bytes(&plans) * BATCHES_ALIVE as u64,
@@ -162,10 +162,15 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// What the threads want for the plan that wants most.
-    fn thread_bytes(&self, plans: &[Plan]) -> Result<u64, Failure> {
-        let local = |plan: &Plan| Ok(self.prepare(plan.clone())?.thread_bytes() as u64);
-        plans.iter().map(local).try_fold(0, |most, bytes: Result<u64, Failure>| Ok(bytes?.max(most)))
+    /// What the threads want for the plan that wants most, and what each plan keeps from run to run.
+    fn own_bytes(&self, plans: &[Plan]) -> Result<u64, Failure> {
+        let (mut most, mut kept) = (0, 0);
+        for plan in plans {
+            let prepared = self.prepare(plan.clone())?;
+            most = most.max(prepared.thread_bytes());
+            kept += prepared.kept_bytes();
+        }
+        Ok((most + kept) as u64)
     }
 
     fn prepare(&self, plan: Plan) -> Result<Prepared, Failure> {

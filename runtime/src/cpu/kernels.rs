@@ -4,6 +4,7 @@
 //! [`Task`] that does nothing but the work. Elementwise primitives are rows of [`super::elementwise`].
 
 use super::isa::Path;
+use super::keep::{Keeps, Lasting};
 use super::pool::Pool;
 use super::{Context, conv, draw, elementwise, matmul, movement, pooling, reduce, rows, scan};
 use tfm_lang::model::Word;
@@ -22,6 +23,8 @@ pub(crate) struct Kernel {
     pub facts: KernelFacts,
     /// Bytes of scratch it wants.
     pub scratch: fn(&Call<'_>) -> usize,
+    /// What it wants to keep from run to run.
+    pub keeps: fn(&Call<'_>) -> Option<Keeps>,
     /// Checks the operands and fixes everything that does not change from step to step.
     pub prepare: fn(&Call<'_>) -> Result<Task, String>,
 }
@@ -32,40 +35,50 @@ const REDUCTION: KernelFacts = KernelFacts { reduction: true, ..STRIDED };
 const CHANGES_ROWS: KernelFacts = KernelFacts { in_place: Some(0), ..DENSE };
 const ELEMENTWISE: KernelFacts = KernelFacts { elementwise: true, ..STRIDED };
 
-fn none(_: &Call<'_>) -> usize {
-    0
+const fn row(name: &'static str, facts: KernelFacts, prepare: fn(&Call<'_>) -> Result<Task, String>) -> Kernel {
+    Kernel { name, facts, scratch: |_| 0, keeps: |_| None, prepare }
+}
+
+impl Kernel {
+    const fn scratch(self, scratch: fn(&Call<'_>) -> usize) -> Kernel {
+        Kernel { scratch, ..self }
+    }
+
+    const fn keeps(self, keeps: fn(&Call<'_>) -> Option<Keeps>) -> Kernel {
+        Kernel { keeps, ..self }
+    }
 }
 
 /// All kernels but the elementwise ones.
 const KERNELS: &[Kernel] = &[
-    Kernel { name: "matmul", facts: STRIDED, scratch: matmul::scratch, prepare: matmul::prepare },
-    Kernel { name: "conv", facts: DENSE, scratch: conv::scratch, prepare: conv::prepare },
-    Kernel { name: "conv_input", facts: DENSE, scratch: conv::input_scratch, prepare: conv::prepare_input },
-    Kernel { name: "conv_kernel", facts: DENSE, scratch: conv::kernel_scratch, prepare: conv::prepare_kernel },
-    Kernel { name: "max_pool", facts: DENSE, scratch: none, prepare: pooling::prepare_max },
-    Kernel { name: "max_pool_gradient", facts: DENSE, scratch: none, prepare: pooling::prepare_max_gradient },
-    Kernel { name: "max_pool_pick", facts: DENSE, scratch: none, prepare: pooling::prepare_max_pick },
-    Kernel { name: "avg_pool", facts: DENSE, scratch: none, prepare: pooling::prepare_avg },
-    Kernel { name: "avg_pool_gradient", facts: DENSE, scratch: none, prepare: pooling::prepare_avg_gradient },
-    Kernel { name: "sum", facts: REDUCTION, scratch: reduce::scratch, prepare: reduce::prepare_sum },
-    Kernel { name: "sum_to", facts: STRIDED, scratch: reduce::scratch, prepare: reduce::prepare_sum_to },
-    Kernel { name: "max", facts: REDUCTION, scratch: reduce::scratch, prepare: reduce::prepare_max },
-    Kernel { name: "min", facts: REDUCTION, scratch: reduce::scratch, prepare: reduce::prepare_min },
-    Kernel { name: "argmax", facts: STRIDED, scratch: none, prepare: scan::prepare_argmax },
-    Kernel { name: "arg_top_k", facts: STRIDED, scratch: none, prepare: scan::prepare_arg_top_k },
-    Kernel { name: "cumsum", facts: STRIDED, scratch: none, prepare: scan::prepare_cumsum },
-    Kernel { name: "concat", facts: STRIDED, scratch: none, prepare: movement::prepare_concat },
-    Kernel { name: "pad", facts: STRIDED, scratch: none, prepare: movement::prepare_pad },
-    Kernel { name: "gather", facts: DENSE, scratch: none, prepare: rows::prepare_gather },
-    Kernel { name: "scatter_add", facts: DENSE, scratch: none, prepare: rows::prepare_scatter_add },
-    Kernel { name: "pick", facts: DENSE, scratch: none, prepare: rows::prepare_pick },
-    Kernel { name: "unique", facts: DENSE, scratch: rows::sorting_scratch, prepare: rows::prepare_unique },
-    Kernel { name: "merge_rows", facts: DENSE, scratch: rows::sorting_scratch, prepare: rows::prepare_merge_rows },
-    Kernel { name: "read_rows", facts: DENSE, scratch: none, prepare: rows::prepare_read_rows },
-    Kernel { name: "write_rows", facts: CHANGES_ROWS, scratch: none, prepare: rows::prepare_write_rows },
-    Kernel { name: "iota", facts: DENSE, scratch: none, prepare: movement::prepare_iota },
-    Kernel { name: "random_uniform", facts: DENSE, scratch: none, prepare: draw::prepare_uniform },
-    Kernel { name: "random_normal", facts: DENSE, scratch: none, prepare: draw::prepare_normal },
+    row("matmul", STRIDED, matmul::prepare).scratch(matmul::scratch),
+    row("conv", DENSE, conv::prepare).scratch(conv::scratch),
+    row("conv_input", DENSE, conv::prepare_input).scratch(conv::input_scratch),
+    row("conv_kernel", DENSE, conv::prepare_kernel).scratch(conv::kernel_scratch),
+    row("max_pool", DENSE, pooling::prepare_max),
+    row("max_pool_gradient", DENSE, pooling::prepare_max_gradient),
+    row("max_pool_pick", DENSE, pooling::prepare_max_pick),
+    row("avg_pool", DENSE, pooling::prepare_avg),
+    row("avg_pool_gradient", DENSE, pooling::prepare_avg_gradient),
+    row("sum", REDUCTION, reduce::prepare_sum).scratch(reduce::scratch),
+    row("sum_to", STRIDED, reduce::prepare_sum_to).scratch(reduce::scratch),
+    row("max", REDUCTION, reduce::prepare_max).scratch(reduce::scratch),
+    row("min", REDUCTION, reduce::prepare_min).scratch(reduce::scratch),
+    row("argmax", STRIDED, scan::prepare_argmax),
+    row("arg_top_k", STRIDED, scan::prepare_arg_top_k),
+    row("cumsum", STRIDED, scan::prepare_cumsum),
+    row("concat", STRIDED, movement::prepare_concat),
+    row("pad", STRIDED, movement::prepare_pad),
+    row("gather", DENSE, rows::prepare_gather),
+    row("scatter_add", DENSE, rows::prepare_scatter_add),
+    row("pick", DENSE, rows::prepare_pick),
+    row("unique", DENSE, rows::prepare_unique).scratch(rows::sorting_scratch),
+    row("merge_rows", DENSE, rows::prepare_merge_rows).scratch(rows::sorting_scratch),
+    row("read_rows", DENSE, rows::prepare_read_rows),
+    row("write_rows", CHANGES_ROWS, rows::prepare_write_rows),
+    row("iota", DENSE, movement::prepare_iota),
+    row("random_uniform", DENSE, draw::prepare_uniform),
+    row("random_normal", DENSE, draw::prepare_normal),
 ];
 
 /// The primitives that this device computes, elementwise ones among them. The others of the library are views
@@ -92,9 +105,16 @@ pub(crate) struct Call<'a> {
     pub outputs: &'a [View],
     pub threads: usize,
     pub path: Path,
+    /// What lasts from run to run; `None` where nothing is known to, as while a plan is made.
+    pub lasting: Option<&'a Lasting>,
 }
 
 impl Call<'_> {
+    /// True where an input is the same in the next run, unless a variable is changed in between.
+    pub fn lasts(&self, input: usize) -> bool {
+        self.lasting.is_some_and(|lasting| lasting.has(self.inputs[input].space))
+    }
+
     fn attr(&self, name: &str) -> Option<&Value> {
         self.attrs.iter().find(|(n, _)| &**n == name).map(|(_, v)| v)
     }
@@ -216,6 +236,8 @@ pub(crate) struct Run<'a> {
     pub scratch: usize,
     /// Memory of each thread: where it begins and how far apart two are.
     pub local: (*mut u8, usize),
+    /// What the kernel keeps, and whether that has to be made.
+    pub kept: (*mut u8, bool),
     pub pool: &'a Pool,
     pub path: Path,
     pub context: &'a Context,
@@ -249,6 +271,16 @@ impl Run<'_> {
     /// The step's scratch.
     pub fn scratch<T>(&self) -> *mut T {
         self.spaces.arena.wrapping_add(self.scratch).cast()
+    }
+
+    /// What the kernel asked to keep.
+    pub fn kept<T>(&self) -> *mut T {
+        self.kept.0.cast()
+    }
+
+    /// True where what the kernel keeps is not there yet, or the input that it is made from has changed.
+    pub fn must_make(&self) -> bool {
+        self.kept.1
     }
 
     /// The memory of a thread.

@@ -20,6 +20,7 @@ mod fused;
 mod gemm;
 mod gemv;
 mod isa;
+mod keep;
 mod kernels;
 mod math;
 mod matmul;
@@ -50,6 +51,7 @@ pub use nonfinite::{NonFinite, Origin};
 pub use trace::{Lane, Timed, Trace};
 
 use crate::tensor::{Bytes, Tensor};
+use keep::{Current, Keep, Keeps, Lasting};
 use kernels::{Call, Run, Spaces, Task};
 use pool::Pool;
 use std::any::Any;
@@ -125,6 +127,8 @@ pub struct Prepared {
     constants: Bytes,
     steps: Vec<Ready>,
     needs: check::Needs,
+    lasting: Lasting,
+    keep: Keep,
     local: usize,
     threads: usize,
 }
@@ -134,6 +138,8 @@ struct Ready {
     inputs: Vec<(Space, usize)>,
     outputs: Vec<(Space, usize)>,
     scratch: usize,
+    /// The number of what it keeps.
+    kept: Option<usize>,
 }
 
 impl Prepared {
@@ -145,6 +151,11 @@ impl Prepared {
     /// Bytes that all threads together compute with, beside the plan's arena.
     pub fn thread_bytes(&self) -> usize {
         self.local * self.threads
+    }
+
+    /// Bytes that it keeps from run to run: weights as kernels compute with them.
+    pub fn kept_bytes(&self) -> usize {
+        self.keep.bytes()
     }
 }
 
@@ -174,49 +185,63 @@ impl Cpu {
         let needs = check::plan(&plan)?;
         let mut constants = Bytes::zeros(plan.constants.len());
         constants.copy_from_slice(&plan.constants);
-        let mut local = 0;
-        let steps = self.steps(&plan, &mut local)?;
-        Ok(Prepared { plan, constants, steps, needs, local, threads: self.threads })
+        let (mut local, lasting, mut keep) = (0, Lasting::of(&plan), Keep::default());
+        let steps = self.steps(&plan, &mut local, Some((&lasting, &mut keep)))?;
+        Ok(Prepared { plan, constants, steps, needs, lasting, keep, local, threads: self.threads })
     }
 
-    /// The kernels of a plan's steps; `local` becomes the most memory that one wants of each thread.
-    fn steps(&self, plan: &Plan, local: &mut usize) -> Result<Vec<Ready>, KernelError> {
+    /// The kernels of a plan's steps; `local` becomes the most memory that one wants of each thread. What they keep, where
+    /// they may, is taken down.
+    fn steps(
+        &self,
+        plan: &Plan,
+        local: &mut usize,
+        mut lasting: Option<(&Lasting, &mut Keep)>,
+    ) -> Result<Vec<Ready>, KernelError> {
         let places = |views: &[View]| views.iter().map(|v| (v.space, v.offset)).collect();
         let ready = |(i, step): (usize, &Step)| {
-            let task = self.task(step, local).map_err(|message| error(i, step, message))?;
+            let call = self.call(&[], &step.inputs, &step.outputs, lasting.as_ref().map(|l| l.0));
+            let (task, keeps) = self.task(step, &call, local).map_err(|message| error(i, step, message))?;
             let (inputs, outputs) = (places(&step.inputs), places(&step.outputs));
-            Ok(Ready { task, inputs, outputs, scratch: step.scratch.0 })
+            let room = |(_, keep): &mut (_, &mut Keep)| keeps.map(|k| keep.add(step.inputs[k.input].space, k.bytes));
+            let kept = lasting.as_mut().and_then(room);
+            Ok(Ready { task, inputs, outputs, scratch: step.scratch.0, kept })
         };
         plan.steps.iter().enumerate().map(ready).collect()
     }
 
-    fn task(&self, step: &Step, local: &mut usize) -> Result<Task, String> {
-        let call = self.call(&[], &step.inputs, &step.outputs);
+    fn task(&self, step: &Step, call: &Call<'_>, local: &mut usize) -> Result<(Task, Option<Keeps>), String> {
         match &step.kernel {
-            Kernel::Copy => movement::prepare_copy(&call),
-            Kernel::Loop(turns) => turns::prepare(self, step, turns, local),
+            Kernel::Copy => Ok((movement::prepare_copy(call)?, None)),
+            Kernel::Loop(turns) => Ok((turns::prepare(self, step, turns, local)?, None)),
             Kernel::Fused(program) => {
                 kernels::require(step.scratch.1 >= program.scratch(), || {
                     format!("{} bytes of scratch, and {} are needed", step.scratch.1, program.scratch())
                 })?;
-                let (task, bytes) = fused::prepare(program, &call)?;
+                let (task, bytes) = fused::prepare(program, call)?;
                 *local = bytes.max(*local);
-                Ok(task)
+                Ok((task, None))
             }
             Kernel::Primitive(name, attrs) => {
                 let kernel = kernels::find(name).ok_or_else(|| "there is no such kernel".to_string())?;
-                let call = Call { attrs, ..call };
+                let call = Call { attrs, ..*call };
                 let wanted = (kernel.scratch)(&call);
                 kernels::require(step.scratch.1 >= wanted, || {
                     format!("{} bytes of scratch, and {wanted} are needed", step.scratch.1)
                 })?;
-                (kernel.prepare)(&call)
+                Ok(((kernel.prepare)(&call)?, (kernel.keeps)(&call)))
             }
         }
     }
 
-    fn call<'a>(&self, attrs: &'a [(Word, Value)], inputs: &'a [View], outputs: &'a [View]) -> Call<'a> {
-        Call { attrs, inputs, outputs, threads: self.threads, path: self.path }
+    fn call<'a>(
+        &self,
+        attrs: &'a [(Word, Value)],
+        inputs: &'a [View],
+        outputs: &'a [View],
+        lasting: Option<&'a Lasting>,
+    ) -> Call<'a> {
+        Call { attrs, inputs, outputs, threads: self.threads, path: self.path, lasting }
     }
 
     /// Runs a plan prepared for a device with as many threads.
@@ -226,7 +251,7 @@ impl Cpu {
     /// index out of range, a division of integers by zero. The steps before have run then.
     pub fn execute(&self, prepared: &Prepared, mut memory: Memory<'_>, context: &Context) -> Result<(), KernelError> {
         let mut work = self.bind(prepared, &mut memory)?;
-        let session = Session::new(self, prepared, &mut work, &mut memory, context);
+        let mut session = Session::new(self, prepared, &mut work, &mut memory, context);
         (0..prepared.steps.len()).try_for_each(|i| session.step(i))
     }
 
@@ -242,7 +267,7 @@ impl Cpu {
         trace: &mut Trace,
     ) -> Result<(), KernelError> {
         let mut work = self.bind(prepared, &mut memory)?;
-        let session = Session::new(self, prepared, &mut work, &mut memory, context);
+        let mut session = Session::new(self, prepared, &mut work, &mut memory, context);
         session.pool.watch().set(true);
         let result = (0..prepared.steps.len()).try_for_each(|step| {
             let start = Instant::now();
@@ -265,7 +290,12 @@ impl Cpu {
             work.local = Bytes::zeros(prepared.local * self.threads);
         }
         work.variables.clear();
-        work.variables.extend(memory.variables.iter_mut().map(|t| t.bytes_mut().as_mut_ptr()));
+        // A new version only of those that are written.
+        let start = |(i, t): (usize, &mut Tensor)| match prepared.lasting.has(Space::Variable(i as u32)) {
+            true => t.start(),
+            false => t.bytes_mut().as_mut_ptr(),
+        };
+        work.variables.extend(memory.variables.iter_mut().enumerate().map(start));
         work.feeds.clear();
         work.feeds.extend(memory.feeds.iter().map(|t| t.bytes().as_ptr()));
         Ok(work)
@@ -277,6 +307,7 @@ struct Session<'a> {
     prepared: &'a Prepared,
     spaces: Spaces<'a>,
     local: (*mut u8, usize),
+    kept: Current<'a>,
     pool: &'a Pool,
     path: Path,
     context: &'a Context,
@@ -297,25 +328,30 @@ impl<'a> Session<'a> {
             feeds: &work.feeds,
         };
         let local = (work.local.as_mut_ptr(), prepared.local);
-        Session { prepared, spaces, local, pool: &work.pool, path: cpu.path, context }
+        let kept = prepared.keep.begin(memory.variables);
+        Session { prepared, spaces, local, kept, pool: &work.pool, path: cpu.path, context }
     }
 
-    fn step(&self, i: usize) -> Result<(), KernelError> {
+    fn step(&mut self, i: usize) -> Result<(), KernelError> {
         let ready = &self.prepared.steps[i];
+        let nothing = (std::ptr::null_mut(), true);
         let run = Run {
             spaces: &self.spaces,
             inputs: &ready.inputs,
             outputs: &ready.outputs,
             scratch: ready.scratch,
             local: self.local,
+            kept: ready.kept.map_or(nothing, |number| self.kept.room(number)),
             pool: self.pool,
             path: self.path,
             context: self.context,
         };
         let result = catch_unwind(AssertUnwindSafe(|| (ready.task)(&run)));
-        result
-            .unwrap_or_else(|payload| Err(format!("the kernel panicked: {}", panic_text(&*payload))))
-            .map_err(|message| error(i, &self.prepared.plan.steps[i], message))
+        let result = result.unwrap_or_else(|payload| Err(format!("the kernel panicked: {}", panic_text(&*payload))));
+        if let Some(number) = ready.kept {
+            if result.is_ok() { self.kept.made(number) } else { self.kept.spoilt(number) }
+        }
+        result.map_err(|message| error(i, &self.prepared.plan.steps[i], message))
     }
 }
 
@@ -334,6 +370,6 @@ impl Device for Cpu {
     }
 
     fn scratch(&self, primitive: &str, attrs: &[(Word, Value)], inputs: &[View], outputs: &[View]) -> usize {
-        kernels::find(primitive).map_or(0, |k| (k.scratch)(&self.call(attrs, inputs, outputs)))
+        kernels::find(primitive).map_or(0, |k| (k.scratch)(&self.call(attrs, inputs, outputs, None)))
     }
 }

@@ -78,7 +78,7 @@ impl Cpu {
             }
         }
         let mut work = self.bind(prepared, &mut memory)?;
-        let session = Session::new(self, prepared, &mut work, &mut memory, context);
+        let mut session = Session::new(self, prepared, &mut work, &mut memory, context);
         for (i, step) in prepared.plan.steps.iter().enumerate() {
             // Before the step, since its outputs may take over the memory of its inputs.
             let before = session.worst(&step.inputs).max(written(step));

@@ -42,7 +42,7 @@ pub(super) fn prepare(cpu: &Cpu, step: &Step, turns: &Loop, local: &mut usize) -
     let moves: Vec<usize> = (step.inputs.iter().zip(&turns.walked))
         .map(|(v, walked)| if *walked { v.size() * v.dtype.bytes() / turns.turns.max(1) } else { 0 })
         .collect();
-    let steps = cpu.steps(plan, local).map_err(|e| e.to_string())?;
+    let steps = cpu.steps(plan, local, None).map_err(|e| e.to_string())?;
     let names: Vec<String> = plan.steps.iter().map(|s| s.kernel.name().to_string()).collect();
     let mut constants = Bytes::zeros(plan.constants.len());
     constants.copy_from_slice(&plan.constants);
@@ -72,6 +72,7 @@ pub(super) fn prepare(cpu: &Cpu, step: &Step, turns: &Loop, local: &mut usize) -
                     outputs: &step.outputs,
                     scratch: step.scratch,
                     local: run.local,
+                    kept: (std::ptr::null_mut(), true),
                     pool: run.pool,
                     path: run.path,
                     context: &context,
