@@ -1,6 +1,6 @@
 //! The verifier of plans.
 
-use super::{Kernel, Loop, Plan, Space, Step, View};
+use super::{Each, Kernel, Loop, Plan, Space, Step, View};
 use std::collections::BTreeMap;
 
 impl Plan {
@@ -25,6 +25,9 @@ impl Plan {
         }
         if let Kernel::Loop(turns) = &step.kernel {
             turns.check(step)?;
+        }
+        if let Kernel::Each(each) = &step.kernel {
+            each.check(step)?;
         }
         let (at, len) = step.scratch;
         if len > 0 {
@@ -113,6 +116,38 @@ impl Loop {
     }
 }
 
+impl Each {
+    /// Checks that the operands begin with the outer axes, and have for each element what the plan reads and writes.
+    fn check(&self, step: &Step) -> Result<(), String> {
+        self.plan.check().map_err(|e| format!("of an element: {e}"))?;
+        let axes = self.outer.len();
+        let mut operands = step.inputs.iter().chain(&step.outputs);
+        if let Some(v) = operands.find(|v| v.shape.len() < axes || v.shape[..axes] != self.outer) {
+            return Err(format!("{:?} does not begin with {:?}", v.shape, self.outer));
+        }
+        if step.inputs.len() != self.plan.feeds.len() {
+            return Err("it has the wrong number of inputs".into());
+        }
+        for (view, (name, dtype, shape)) in step.inputs.iter().zip(&self.plan.feeds) {
+            let inner = || view.shape[axes..].iter().zip(&view.strides[axes..]);
+            let reach = inner().map(|(n, s)| (*n as isize - 1) * s).sum::<isize>() + 1;
+            let fits = view.dtype == *dtype && inner().all(|(_, s)| *s >= 0);
+            if !fits || reach != shape.iter().product::<usize>() as isize {
+                return Err(format!("it takes {dtype}{shape:?} as `{name}`, of {}{:?}", view.dtype, view.shape));
+            }
+        }
+        let written = self.plan.steps.iter().flat_map(|s| s.inputs.iter().chain(&s.outputs));
+        for view in written {
+            let Space::Variable(k) = view.space else { continue };
+            let room = step.outputs.get(k as usize).map(|v| v.shape[axes..].iter().product::<usize>() * v.dtype.bytes());
+            if extent(view).is_none_or(|(_, _, end)| room.is_none_or(|room| end > room)) {
+                return Err(format!("output {k} is not what it writes"));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The bytes from a view's first to its last element; `None` where they begin before the space.
 fn extent(view: &View) -> Option<(Space, usize, usize)> {
     let bytes = view.dtype.bytes() as isize;
@@ -138,7 +173,7 @@ fn in_place(step: &Step, j: usize, o: usize) -> bool {
         && match &step.kernel {
             Kernel::Fused(fused) => fused.may_overwrite(j, o),
             Kernel::Primitive(..) => step.outputs.len() == 1,
-            Kernel::Copy | Kernel::Loop(_) => false,
+            Kernel::Copy | Kernel::Loop(_) | Kernel::Each(_) => false,
         }
 }
 

@@ -5,6 +5,7 @@
 //! transpose, broadcast, slice) are views and cost nothing.
 
 pub mod check;
+mod each;
 pub(crate) mod form;
 pub mod halves;
 pub mod items;
@@ -121,15 +122,18 @@ pub enum Kernel {
     Copy,
     /// Runs another plan turn after turn.
     Loop(Arc<Loop>),
+    /// Runs another plan for each element of outer axes.
+    Each(Arc<Each>),
 }
 
 impl Kernel {
-    /// Its name, as people are told: that of the primitive, `fused`, `copy` or `scan`.
+    /// Its name, as people are told: that of the primitive, `fused`, `copy`, `scan` or `each`.
     pub fn name(&self) -> &str {
         match self {
             Kernel::Fused(_) => "fused",
             Kernel::Copy => "copy",
             Kernel::Loop(_) => "scan",
+            Kernel::Each(_) => "each",
             Kernel::Primitive(name, _) => name,
         }
     }
@@ -154,6 +158,20 @@ pub struct Loop {
     /// How many of the variables are carried; they come first.
     pub carried: usize,
     /// One turn; it fetches nothing.
+    pub plan: Plan,
+}
+
+/// A plan that is run for each element of outer axes, in any order and at once: elements have nothing to do with each
+/// other.
+///
+/// The first axes of the step's inputs and outputs are the outer ones. An element's inputs are the plan's feeds: as far as
+/// the last that a view reaches, with the strides of the input. Its outputs, which lie one after the other, are the
+/// plan's variables. Each thread has an arena of its own.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Each {
+    /// The sizes of the outer axes.
+    pub outer: Vec<usize>,
+    /// One element; it fetches nothing.
     pub plan: Plan,
 }
 
@@ -240,6 +258,9 @@ pub struct KernelFacts {
     pub reduction: bool,
     /// Takes strided inputs; otherwise the planner copies them first.
     pub strided: bool,
+    /// Works on the last two axes of its operands and does the same for each element of the others: may be done for one
+    /// after the other, with what comes before and after it.
+    pub matrices: bool,
     /// The input whose memory the result may take over: a kernel that changes few rows of a table.
     pub in_place: Option<usize>,
 }

@@ -1,5 +1,6 @@
 //! Graph → Plan: what one entry does for given sizes, in order, with all memory laid out.
 
+use super::each::each;
 use super::items::{Item, Items, Ref, Work, items};
 use super::memory::{ALIGNMENT, Buffer, offsets};
 use super::order::{Order, order};
@@ -77,8 +78,8 @@ pub fn schedule(graph: &Graph, request: &Request, device: &dyn Device) -> Result
 pub(crate) fn planned(graph: &Graph, request: &Request, device: &dyn Device) -> Result<(Plan, Lives), PlanError> {
     let items = items(graph, request, device)?;
     let order = order(&items, fuse(&items));
-    let drafts = drafts(&items, &order);
-    let (plan, lives) = lay_out(&items, &order, drafts, device)?;
+    let drafts = each(&items, &order.in_place, drafts(&items, &order), device)?;
+    let (plan, lives) = lay_out(&items, &order.in_place, drafts, device)?;
     debug_assert_eq!(plan.check(), Ok(()), "{plan}");
     Ok((plan, lives))
 }
@@ -137,14 +138,21 @@ impl Lives {
 }
 
 /// A step before its operands have places.
-struct Draft {
-    kernel: Kernel,
-    inputs: Vec<Ref>,
-    output: Output,
-    nodes: Vec<NodeId>,
+pub(super) struct Draft {
+    pub(super) kernel: Kernel,
+    pub(super) inputs: Vec<Ref>,
+    pub(super) output: Output,
+    pub(super) nodes: Vec<NodeId>,
 }
 
-enum Output {
+impl Draft {
+    /// The items that it makes.
+    pub(super) fn made(&self) -> &[usize] {
+        if let Output::Items(items) = &self.output { items } else { &[] }
+    }
+}
+
+pub(super) enum Output {
     Items(Vec<usize>),
     /// At the end an item is copied to a variable that could not be written in place.
     Variable(u32),
@@ -186,10 +194,16 @@ struct Places {
     constants: Vec<u8>,
 }
 
-fn lay_out(items: &Items, order: &Order, drafts: Vec<Draft>, device: &dyn Device) -> Result<(Plan, Lives), PlanError> {
+/// Gives everything a place; some items are written into variables.
+pub(super) fn lay_out(
+    items: &Items,
+    in_place: &BTreeMap<usize, u32>,
+    drafts: Vec<Draft>,
+    device: &dyn Device,
+) -> Result<(Plan, Lives), PlanError> {
     let mut places =
         Places { buffer: HashMap::new(), buffers: Vec::new(), fixed: HashMap::new(), constants: Vec::new() };
-    places.fixed.extend(order.in_place.iter().map(|(i, var)| (*i, (Space::Variable(*var), 0))));
+    places.fixed.extend(in_place.iter().map(|(i, var)| (*i, (Space::Variable(*var), 0))));
     places.fix_leaves(items, &drafts)?;
     places.ahead(items, &drafts);
     places.lend(items, &drafts);
@@ -226,6 +240,8 @@ fn scratch(items: &Items, draft: &Draft, device: &dyn Device) -> usize {
     let (name, attrs) = match &draft.kernel {
         Kernel::Primitive(name, attrs) => (name, attrs),
         Kernel::Loop(turns) => return turns.plan.arena,
+        // Threads have its arena in memory of their own.
+        Kernel::Each(_) => return 0,
         Kernel::Fused(fused) => return fused.scratch(),
         Kernel::Copy => return 0,
     };

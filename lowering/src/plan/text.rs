@@ -75,6 +75,12 @@ fn write_program(f: &mut Formatter<'_>, fused: &Fused) -> fmt::Result {
     Ok(())
 }
 
+fn write_inner(f: &mut Formatter<'_>, plan: &Plan) -> fmt::Result {
+    writeln!(f, "{{")?;
+    plan.to_string().lines().try_for_each(|line| writeln!(f, "  {line}"))?;
+    writeln!(f, "}}")
+}
+
 impl Display for Step {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match &self.kernel {
@@ -89,6 +95,7 @@ impl Display for Step {
                 let back = if turns.reverse { " back" } else { "" };
                 write!(f, "loop of {}{back}", turns.turns)?;
             }
+            Kernel::Each(each) => write!(f, "each of {:?}", each.outer)?,
         }
         f.write_str("(")?;
         write_views(f, &self.inputs)?;
@@ -103,11 +110,8 @@ impl Display for Step {
         writeln!(f)?;
         match &self.kernel {
             Kernel::Fused(fused) => write_program(f, fused),
-            Kernel::Loop(turns) => {
-                writeln!(f, "{{")?;
-                turns.plan.to_string().lines().try_for_each(|line| writeln!(f, "  {line}"))?;
-                writeln!(f, "}}")
-            }
+            Kernel::Loop(turns) => write_inner(f, &turns.plan),
+            Kernel::Each(each) => write_inner(f, &each.plan),
             _ => Ok(()),
         }
     }

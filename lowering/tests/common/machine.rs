@@ -8,7 +8,7 @@ use tfm_lang::model::Word;
 use tfm_lang::types::DType;
 use tfm_lowering::graph::Graph;
 use tfm_lowering::plan::program::Width;
-use tfm_lowering::plan::{Device, Fused, Kernel, KernelFacts, Loop, Plan, Request, Space, Step, Value, View, schedule};
+use tfm_lowering::plan::{Device, Each, Fused, Kernel, KernelFacts, Loop, Plan, Request, Space, Step, Value, View, schedule};
 
 /// Some kernels take strides, some do not; `write_rows` works in place; `cumsum` wants scratch.
 pub struct Machine;
@@ -19,7 +19,8 @@ impl Device for Machine {
         let in_place = (primitive == "write_rows").then_some(0);
         let strided = elementwise || matches!(primitive, "matmul" | "sum" | "max" | "concat");
         let reduction = matches!(primitive, "sum" | "max");
-        (primitive != "no_such_kernel").then_some(KernelFacts { elementwise, reduction, strided, in_place })
+        let matrices = primitive == "matmul";
+        (primitive != "no_such_kernel").then_some(KernelFacts { elementwise, reduction, strided, matrices, in_place })
     }
 
     fn scratch(&self, primitive: &str, _: &[(Word, Value)], inputs: &[View], _: &[View]) -> usize {
@@ -136,6 +137,7 @@ impl Memory {
             }
             Kernel::Fused(fused) => self.by_instruction(fused, step),
             Kernel::Loop(turns) => self.turns(turns, step, mode),
+            Kernel::Each(each) => self.each(each, step, mode),
         }
     }
 
@@ -166,6 +168,32 @@ impl Memory {
             turns.plan.steps.iter().for_each(|step| inner.step(step, mode));
             for ((k, v), bytes) in step.outputs.iter().enumerate().zip(inner.variables) {
                 self.space(v.space)[slot(v, k < turns.carried)].copy_from_slice(&bytes);
+            }
+        }
+    }
+
+    fn each(&mut self, each: &Each, step: &Step, mode: Mode) {
+        let axes = each.outer.len();
+        for element in 0..each.outer.iter().product() {
+            let index = unravel(element, &each.outer);
+            let start = |v: &View| {
+                let moved: isize = index.iter().zip(&v.strides).map(|(i, s)| *i as isize * s).sum();
+                v.offset.checked_add_signed(moved * v.dtype.bytes() as isize).expect("inside")
+            };
+            let fed = step.inputs.iter().zip(&each.plan.feeds).map(|(v, (_, dtype, shape))| {
+                let bytes = shape.iter().product::<usize>() * dtype.bytes();
+                self.bytes(v.space)[start(v)..start(v) + bytes].to_vec()
+            });
+            let one = |v: &View| start(v)..start(v) + v.shape[axes..].iter().product::<usize>() * v.dtype.bytes();
+            let mut inner = Memory {
+                arena: (0..each.plan.arena).map(|i| (i * 31 + 5) as u8).collect(),
+                constants: each.plan.constants.clone(),
+                feeds: fed.collect(),
+                variables: step.outputs.iter().map(|v| self.bytes(v.space)[one(v)].to_vec()).collect(),
+            };
+            each.plan.steps.iter().for_each(|step| inner.step(step, mode));
+            for (v, bytes) in step.outputs.iter().zip(inner.variables) {
+                self.space(v.space)[one(v)].copy_from_slice(&bytes);
             }
         }
     }

@@ -29,8 +29,10 @@ pub(crate) struct Kernel {
     pub prepare: fn(&Call<'_>) -> Result<Task, String>,
 }
 
-const DENSE: KernelFacts = KernelFacts { elementwise: false, reduction: false, strided: false, in_place: None };
+const DENSE: KernelFacts =
+    KernelFacts { elementwise: false, reduction: false, strided: false, matrices: false, in_place: None };
 const STRIDED: KernelFacts = KernelFacts { strided: true, ..DENSE };
+const MATRICES: KernelFacts = KernelFacts { matrices: true, ..STRIDED };
 const REDUCTION: KernelFacts = KernelFacts { reduction: true, ..STRIDED };
 const CHANGES_ROWS: KernelFacts = KernelFacts { in_place: Some(0), ..DENSE };
 const ELEMENTWISE: KernelFacts = KernelFacts { elementwise: true, ..STRIDED };
@@ -51,7 +53,7 @@ impl Kernel {
 
 /// All kernels but the elementwise ones.
 const KERNELS: &[Kernel] = &[
-    row("matmul", STRIDED, matmul::prepare).scratch(matmul::scratch),
+    row("matmul", MATRICES, matmul::prepare).scratch(matmul::scratch),
     row("conv", DENSE, conv::prepare).scratch(conv::scratch),
     row("conv_input", DENSE, conv::prepare_input).scratch(conv::input_scratch),
     row("conv_kernel", DENSE, conv::prepare_kernel).scratch(conv::kernel_scratch),

@@ -14,6 +14,7 @@ mod depthwise;
 mod direct;
 mod dots;
 mod draw;
+mod each;
 mod elementwise;
 mod fused;
 #[cfg(target_arch = "x86_64")]
@@ -214,6 +215,7 @@ impl Cpu {
         match &step.kernel {
             Kernel::Copy => Ok((movement::prepare_copy(call)?, None)),
             Kernel::Loop(turns) => Ok((turns::prepare(self, step, turns, local)?, None)),
+            Kernel::Each(each) => Ok((each::prepare(self, step, each, local)?, None)),
             Kernel::Fused(program) => {
                 kernels::require(step.scratch.1 >= program.scratch(), || {
                     format!("{} bytes of scratch, and {} are needed", step.scratch.1, program.scratch())

@@ -145,6 +145,7 @@ fn written(step: &Step) -> Worst {
     };
     match &step.kernel {
         Kernel::Fused(program) => program.instructions.iter().map(value).max().unwrap_or(Worst::Finite),
+        Kernel::Each(each) => each.plan.steps.iter().map(written).max().unwrap_or(Worst::Finite),
         _ => Worst::Finite,
     }
 }

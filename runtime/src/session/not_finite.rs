@@ -8,12 +8,17 @@ use tfm_lang::model::Word;
 use tfm_lowering::plan::schedule::{Request, schedule};
 use tfm_lowering::plan::{Device, Fused, Instruction, Kernel, KernelFacts, Step, Value, View};
 
-/// A device that fuses nothing, so that each operation has a step, and a result to look at, of its own.
+/// A device that fuses nothing and does nothing by elements, so that each operation has a step, and a result to look at, of its own.
 struct Unfused<'a>(&'a Cpu);
 
 impl Device for Unfused<'_> {
     fn kernel(&self, primitive: &str) -> Option<KernelFacts> {
-        self.0.kernel(primitive).map(|facts| KernelFacts { elementwise: false, reduction: false, ..facts })
+        self.0.kernel(primitive).map(|facts| KernelFacts {
+            elementwise: false,
+            reduction: false,
+            matrices: false,
+            ..facts
+        })
     }
 
     fn scratch(&self, primitive: &str, attrs: &[(Word, Value)], inputs: &[View], outputs: &[View]) -> usize {

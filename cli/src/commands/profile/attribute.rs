@@ -155,6 +155,11 @@ fn what(step: &Step) -> String {
             let ops: Vec<&str> = program.instructions.iter().map(|i| &*i.op).collect();
             format!("fused {:?} {} in, {} out: {}", program.shape, program.inputs, step.outputs.len(), ops.join(" "))
         }
+        Kernel::Each(each) => {
+            let steps: Vec<&str> = each.plan.steps.iter().map(|s| s.kernel.name()).collect();
+            let (inputs, outputs) = (views(&step.inputs), views(&step.outputs));
+            format!("each of {:?}: {}, {inputs} -> {outputs}", each.outer, steps.join(" "))
+        }
         other => format!("{} {} -> {}", other.name(), views(&step.inputs), views(&step.outputs)),
     }
 }
@@ -167,6 +172,7 @@ fn flops(graph: &Graph, step: &Step, sizes: &BTreeMap<String, i64>) -> f64 {
     match &step.kernel {
         // It is for a node that reads it.
         Kernel::Copy => 0.0,
+        Kernel::Each(each) => each.plan.steps.iter().map(|step| flops(graph, step, sizes)).sum(),
         Kernel::Primitive(_, attrs) if attrs.iter().any(|(name, _)| halves::NAMES.contains(&&**name)) => whole / 2.0,
         _ => whole,
     }

@@ -1,0 +1,274 @@
+//! Steps that work on matrices one at a time: what is between their products stays in a cache.
+//!
+//! The scores of attention, what softmax makes of them, and their gradients are matrices for each head of each example.
+//! Step after step they are written to memory and read again, all of them. Here steps that go over the same outer axes, and
+//! read what the others of them make, become one that does for the first matrices all there is to do, then for the
+//! next: [`Each`]. What nobody else reads needs room for one element only.
+//!
+//! Nothing here knows attention. What may be part: products of matrices, and programs that do not reduce over the outer axes.
+
+use super::items::{Item, Items, Ref, Work};
+use super::schedule::{Draft, Output, PlanError, lay_out};
+use super::views::{Layout, row_major};
+use super::{Device, Each, Fused, Kernel, Value};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use tfm_lang::model::Word;
+
+/// Steps behind the first that are looked at.
+const WINDOW: usize = 48;
+/// Elements of the outer axes, at least: threads share them.
+const LEAST: usize = 4;
+/// Bytes that the steps touch for one element, at most: they should stay in a cache.
+const MOST_BYTES: usize = 3 << 20;
+/// Inputs and outputs of the whole, at most.
+const MOST_OPERANDS: usize = 24;
+
+/// Puts steps together where that pays.
+pub(super) fn each(
+    items: &Items,
+    in_place: &BTreeMap<usize, u32>,
+    mut drafts: Vec<Draft>,
+    device: &dyn Device,
+) -> Result<Vec<Draft>, PlanError> {
+    let mut at = 0;
+    while at < drafts.len() {
+        let found = Region::from(items, in_place, &drafts, at);
+        if let Some(region) = found.filter(|r| r.pays(items, &drafts)) {
+            let place = region.place(&drafts).unwrap_or(at);
+            let draft = region.draft(items, &drafts, device)?;
+            let mut made = Some(draft);
+            let next = |(number, other)| match region.members.contains(&number) {
+                true => made.take_if(|_| number == place),
+                false => Some(other),
+            };
+            drafts = drafts.into_iter().enumerate().filter_map(next).collect();
+        }
+        at += 1;
+    }
+    Ok(drafts)
+}
+
+/// Steps that become one.
+struct Region {
+    /// The outer axes.
+    outer: Vec<usize>,
+    /// Numbers of steps, in their order.
+    members: Vec<usize>,
+}
+
+impl Region {
+    /// The steps that belong together with a product of matrices.
+    fn from(
+        items: &Items,
+        in_place: &BTreeMap<usize, u32>,
+        drafts: &[Draft],
+        first: usize,
+    ) -> Option<Region> {
+        let outer = outer_of_product(items, &drafts[first])?;
+        let free = |d: &Draft| {
+            let Output::Items(outputs) = &d.output else { return false };
+            let changes = |r: &Ref| matches!(items.list[r.item].work, Work::Variable(v) if in_place.values().any(|w| *w == v));
+            outputs.iter().all(|o| !in_place.contains_key(o)) && !d.inputs.iter().any(changes)
+        };
+        if outer.iter().product::<usize>() < LEAST || !free(&drafts[first]) {
+            return None;
+        }
+        let mut region = Region { outer, members: vec![first] };
+        for next in first + 1..drafts.len().min(first + WINDOW) {
+            if free(&drafts[next]) && region.takes(items, drafts, next) {
+                region.members.push(next);
+                if region.place(drafts).is_none() {
+                    region.members.pop();
+                }
+            }
+        }
+        (region.members.len() > 1).then_some(region)
+    }
+
+    /// True where a step goes over the same axes and has something in common with those that are there.
+    fn takes(&self, items: &Items, drafts: &[Draft], next: usize) -> bool {
+        let draft = &drafts[next];
+        if !goes_over(items, draft, &self.outer) {
+            return false;
+        }
+        let made: BTreeSet<usize> = self.made(drafts).collect();
+        let reads = |r: &&Ref| self.members.iter().any(|m| drafts[*m].inputs.iter().any(|other| other.item == r.item));
+        let whole = |r: &&Ref| moves(&r.layout, &self.outer);
+        let ours = draft.inputs.iter().filter(|r| made.contains(&r.item));
+        let aligned = |r: &Ref| inner_of_made(items, r, self.outer.len()).is_some();
+        ours.clone().all(aligned) && (ours.count() > 0 || draft.inputs.iter().filter(whole).any(|r| reads(&r)))
+    }
+
+    /// What the steps make.
+    fn made<'a>(&'a self, drafts: &'a [Draft]) -> impl Iterator<Item = usize> + 'a {
+        self.members.iter().flat_map(|m| drafts[*m].made().iter().copied())
+    }
+
+    /// Where the whole can stand: at the place of the last step, if nobody reads what the others make before; or of the
+    /// first, if what the others read is there.
+    fn place(&self, drafts: &[Draft]) -> Option<usize> {
+        let (first, last) = (*self.members.first()?, *self.members.last()?);
+        let others = || (first..last).filter(|i| !self.members.contains(i)).map(|i| &drafts[i]);
+        let ours: BTreeSet<usize> = self.made(drafts).collect();
+        if others().all(|d| d.inputs.iter().all(|r| !ours.contains(&r.item))) {
+            return Some(last);
+        }
+        let theirs: BTreeSet<usize> = others().flat_map(|d| d.made().iter().copied()).collect();
+        let ready = |m: &usize| drafts[*m].inputs.iter().all(|r| !theirs.contains(&r.item));
+        self.members.iter().all(ready).then_some(first)
+    }
+
+    /// What only these steps read.
+    fn inside(&self, items: &Items, drafts: &[Draft]) -> BTreeSet<usize> {
+        let read: BTreeSet<usize> = (drafts.iter().enumerate().filter(|(i, _)| !self.members.contains(i)))
+            .flat_map(|(_, d)| d.inputs.iter().map(|r| r.item))
+            .chain(items.fetches.iter().map(|r| r.item))
+            .collect();
+        self.made(drafts).filter(|i| !read.contains(i)).collect()
+    }
+
+    /// True where something stays inside, and one element of everything fits into a cache.
+    fn pays(&self, items: &Items, drafts: &[Draft]) -> bool {
+        let inside = self.inside(items, drafts);
+        let count: usize = self.outer.iter().product();
+        let mut touched: BTreeSet<usize> = self.made(drafts).collect();
+        touched.extend(self.members.iter().flat_map(|m| drafts[*m].inputs.iter().map(|r| r.item)));
+        let bytes: usize = touched.iter().map(|i| items.list[*i].bytes() / count).sum();
+        let operands = touched.len() - inside.len();
+        !inside.is_empty() && bytes <= MOST_BYTES && operands <= MOST_OPERANDS
+    }
+
+    /// The step that does all of it, with a plan for one element.
+    fn draft(&self, items: &Items, drafts: &[Draft], device: &dyn Device) -> Result<Draft, PlanError> {
+        let axes = self.outer.len();
+        let inside = self.inside(items, drafts);
+        let mut one = One { items: Items::default(), numbers: HashMap::new(), fed: Vec::new() };
+        let mut inner = Vec::new();
+        for draft in self.members.iter().map(|m| &drafts[*m]) {
+            let inputs = draft.inputs.iter().map(|r| one.input(items, r, axes)).collect();
+            let outputs = draft.made().iter().map(|i| one.made(items, *i, axes)).collect();
+            let (kernel, nodes) = (of_one(&draft.kernel, axes), draft.nodes.clone());
+            inner.push(Draft { kernel, inputs, output: Output::Items(outputs), nodes });
+        }
+        let outputs: Vec<usize> = self.made(drafts).filter(|i| !inside.contains(i)).collect();
+        let places = outputs.iter().enumerate().map(|(k, i)| (one.numbers[i], k as u32)).collect();
+        let (plan, _) = lay_out(&one.items, &places, inner, device)?;
+        let nodes = self.members.iter().flat_map(|m| drafts[*m].nodes.iter().copied()).collect();
+        let each = Each { outer: self.outer.clone(), plan };
+        Ok(Draft { kernel: Kernel::Each(Arc::new(each)), inputs: one.fed, output: Output::Items(outputs), nodes })
+    }
+}
+
+/// The items of one element.
+struct One {
+    items: Items,
+    /// The numbers of what is made in the whole, here.
+    numbers: HashMap<usize, usize>,
+    /// What is fed, as it is seen in the whole.
+    fed: Vec<Ref>,
+}
+
+impl One {
+    fn add(&mut self, item: Item) -> usize {
+        self.items.list.push(item);
+        self.items.list.len() - 1
+    }
+
+    fn input(&mut self, items: &Items, r: &Ref, axes: usize) -> Ref {
+        let item = &items.list[r.item];
+        if let Some(number) = self.numbers.get(&r.item) {
+            let layout = inner_of_made(items, r, axes).expect("what a region takes is aligned");
+            return Ref { item: *number, layout };
+        }
+        let inner = inner(&r.layout, axes);
+        let feed = self.fed.iter().position(|other| other == r).unwrap_or_else(|| {
+            let span = inner.shape.iter().zip(&inner.strides).map(|(n, s)| (n - 1) * *s as usize).sum::<usize>() + 1;
+            let number = self.fed.len();
+            self.fed.push(r.clone());
+            self.items.feeds.push((Word::from(format!("x{number}").as_str()), item.dtype, vec![span]));
+            number
+        });
+        let shape = self.items.feeds[feed].2.clone();
+        let known = self.items.list.iter().position(|i| matches!(i.work, Work::Feed(f) if f as usize == feed));
+        let work = Work::Feed(feed as u32);
+        let fed = Item { node: item.node, work, inputs: Vec::new(), dtype: item.dtype, shape };
+        Ref { item: known.unwrap_or_else(|| self.add(fed)), layout: inner }
+    }
+
+    fn made(&mut self, items: &Items, i: usize, axes: usize) -> usize {
+        let item = &items.list[i];
+        let shape = item.shape[axes..].to_vec();
+        let number = self.add(Item { inputs: Vec::new(), shape, ..item.clone() });
+        self.numbers.insert(i, number);
+        number
+    }
+}
+
+/// The outer axes of a product of matrices that come one by one on both sides.
+fn outer_of_product(items: &Items, draft: &Draft) -> Option<Vec<usize>> {
+    let [out] = draft.made() else { return None };
+    let Work::Kernel(_, _, facts) = &items.list[*out].work else { return None };
+    let shape = &items.list[*out].shape;
+    let outer = &shape[..shape.len().checked_sub(2)?];
+    (facts.matrices && goes_over(items, draft, outer)).then(|| outer.to_vec())
+}
+
+/// True where a step does the same for each element of these outer axes, whatever it does for the others.
+fn goes_over(items: &Items, draft: &Draft, outer: &[usize]) -> bool {
+    let axes = outer.len();
+    let starts = |shape: &[usize]| shape.len() >= axes && shape[..axes] == *outer;
+    let forth = |r: &Ref| r.layout.offset >= 0 && r.layout.strides.iter().all(|s| *s >= 0);
+    let fits = draft.made().iter().all(|i| starts(&items.list[*i].shape))
+        && draft.inputs.iter().all(|r| starts(&r.layout.shape) && forth(r));
+    fits && match &draft.kernel {
+        Kernel::Primitive(..) => {
+            let matrices = |i: &usize| matches!(&items.list[*i].work, Work::Kernel(_, _, facts) if facts.matrices);
+            let exact = |i: &usize| items.list[*i].shape.len() == axes + 2;
+            let all = |i| matrices(i) && exact(i);
+            draft.made().iter().all(all) && draft.inputs.iter().all(|r| moves(&r.layout, outer))
+        }
+        Kernel::Fused(fused) => {
+            let inside = fused.shape.len() > axes && fused.row <= fused.shape.len() - axes;
+            inside && starts(&fused.shape) && fused.totals().next().is_none() && !draws(fused)
+        }
+        _ => false,
+    }
+}
+
+/// True where elements of the outer axes are not all the same one.
+fn moves(layout: &Layout, outer: &[usize]) -> bool {
+    outer.iter().zip(&layout.strides).any(|(n, stride)| *n > 1 && *stride != 0)
+}
+
+/// True where what is computed depends on the number of the element.
+fn draws(fused: &Fused) -> bool {
+    fused.instructions.iter().any(|i| i.attrs.iter().any(|(name, _)| &**name == "key"))
+}
+
+fn inner(layout: &Layout, axes: usize) -> Layout {
+    Layout { offset: 0, shape: layout.shape[axes..].to_vec(), strides: layout.strides[axes..].to_vec() }
+}
+
+/// How one element sees what another step made of it; `None` where it would see more than that.
+fn inner_of_made(items: &Items, r: &Ref, axes: usize) -> Option<Layout> {
+    let shape = &items.list[r.item].shape;
+    let outer = r.layout.strides.get(..axes)?.iter().zip(row_major(shape)).zip(shape);
+    let same = outer.clone().count() == axes && outer.clone().all(|((s, t), n)| *n == 1 || *s == t);
+    let inner = Layout { offset: r.layout.offset, ..inner(&r.layout, axes) };
+    let reach = inner.shape.iter().zip(&inner.strides).map(|(n, s)| (*n as isize - 1) * s).sum::<isize>();
+    let room = shape.get(axes..)?.iter().product::<usize>() as isize;
+    (same && inner.offset >= 0 && inner.offset + reach < room).then_some(inner)
+}
+
+/// A kernel without the outer axes.
+fn of_one(kernel: &Kernel, axes: usize) -> Kernel {
+    let Kernel::Fused(fused) = kernel else { return kernel.clone() };
+    let mut fused = Fused { shape: fused.shape[axes..].to_vec(), ..fused.clone() };
+    for (_, value) in fused.instructions.iter_mut().filter(|i| i.reduced().is_some()).flat_map(|i| &mut i.attrs) {
+        if let Value::Ints(reduced) = value {
+            reduced.iter_mut().for_each(|a| *a -= axes as i64);
+        }
+    }
+    Kernel::Fused(fused)
+}
