@@ -8,6 +8,7 @@
 //! | right matrix by rows, large or in conflict in the cache | packed in panels | tiles stream through it |
 //! | right matrix by columns, result wider than high | turned: `cᵀ = bᵀ aᵀ` | the smaller side is packed |
 //! | right matrix by columns otherwise | packed in panels | vectors need columns side by side |
+//! | left matrix by columns, higher than the result is wide | turned | packing by rows of memory is the quicker one |
 //! | right matrix of several MB, not too many rows | a chunk packs its own panel | it stays in the second cache |
 //! | left matrix by columns | read where it lies | a line for each element of the sum is not too many |
 //! | left matrix by columns, long sums or conflicts | packed in blocks of rows | lines of a row are read one after the other |
@@ -80,7 +81,10 @@ impl Way {
     fn new(tiles: Tiles, product: Product, halves: Halves) -> Way {
         let size = product.size;
         let by_columns = |(row, column): (isize, isize)| row == 1 && column != 1;
-        let turned = by_columns(product.rhs) && size.k <= DEPTH && (2 * size.m <= size.n || by_columns(product.lhs));
+        let turned = match by_columns(product.rhs) {
+            true => size.k <= DEPTH && (2 * size.m <= size.n || by_columns(product.lhs)),
+            false => by_columns(product.lhs) && size.n < size.m,
+        };
         let (size, left, right) = match turned {
             true => (Size { m: size.n, k: size.k, n: size.m }, swap(product.rhs), swap(product.lhs)),
             false => (size, product.lhs, product.rhs),

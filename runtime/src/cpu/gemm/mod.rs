@@ -125,23 +125,31 @@ impl Tiles {
                     let rows = bottom - top;
                     // SAFETY: the caller's promise; tiles lie inside the operands.
                     unsafe {
-                        let (a, next) = match a {
+                        // What is read after this block is fetched while it is multiplied: from where on, the steps along
+                        // the sum and from a tile's part to that of the next, and how many tiles have a part.
+                        let (a, ahead) = match a {
                             Left::Plain(a) => {
-                                let from = |row: usize| a.0.offset(row as isize * a.1 + first as isize * a.2);
-                                // Of a matrix by columns the next two blocks are fetched while these are multiplied:
-                                // their lines are apart from each other, and each would be waited for.
-                                let soon = a.1 == 1 && a.2 != 1 && block % 2 == 1 && block + 1 < blocks;
-                                ((from(top), a.1, a.2), if soon { (from(bottom), a.2) } else { (from(top), 0) })
+                                let from = |row: usize| a.0.wrapping_offset(row as isize * a.1 + first as isize * a.2);
+                                let ahead = match a.2 == 1 {
+                                    // The rows behind these, one with each tile.
+                                    true => (from(bottom), (1, a.1), self.rows),
+                                    // Of a matrix by columns the next two blocks: their lines are apart from each other, and
+                                    // each would be waited for.
+                                    false => {
+                                        let soon = a.1 == 1 && block % 2 == 1 && block + 1 < blocks;
+                                        (from(bottom), (a.2, 0), usize::from(soon))
+                                    }
+                                };
+                                ((from(top), a.1, a.2), ahead)
                             }
                             Left::Blocks(a) => {
-                                // The next block is fetched meanwhile: all of them may not fit into a near cache.
-                                let from = |block: usize| a.add((block * k + first) * self.rows);
+                                // All blocks may not fit into a near cache.
+                                let from = |block: usize| a.wrapping_add((block * k + first) * self.rows);
                                 let step = self.rows as isize;
-                                let next = if block + 1 < blocks { (from(block + 1), step) } else { (from(block), 0) };
-                                ((from(block), 1, step), next)
+                                ((from(block), 1, step), (from(block + 1), (step, 0), usize::from(block + 1 < blocks)))
                             }
                         };
-                        for column in (left..right).step_by(width) {
+                        for (number, column) in (left..right).step_by(width).enumerate() {
                             let columns = width.min(right - column);
                             let b = match b {
                                 Right::Plain(b, row) => (b.offset(first as isize * row).add(column), row),
@@ -156,7 +164,11 @@ impl Tiles {
                                 true => (to.start.0.offset(top as isize * to.start.1).add(column), to.start.1),
                                 false => (c.cast_const(), to.stride),
                             };
-                            let next = if column == left { next } else { (next.0, 0) };
+                            let (next, (along, across), tiles) = ahead;
+                            let next = match number < tiles {
+                                true => (next.wrapping_offset(number as isize * across), along),
+                                false => (next, 0),
+                            };
                             let (c, transposed) = ((c, to.stride), to.transposed);
                             let tile = Tile { k: depth, a, b, columns, c, transposed, start, next };
                             self.table[(rows - 1) * self.vectors + columns.div_ceil(self.lanes) - 1](&tile);
