@@ -102,7 +102,7 @@ pub(crate) fn prepare(call: &Call<'_>) -> Result<Task, String> {
     require([lhs.dtype, rhs.dtype] == [out.dtype; 2], || format!("{} times {}", lhs.dtype, rhs.dtype))?;
     #[cfg(target_arch = "x86_64")]
     if let Some(tiles) = Tiles::of(call.path).filter(|_| out.dtype == DType::F32) {
-        return Ok(products::task(tiles, product, Halves::of(call)?));
+        return Ok(products::task(tiles, product, Halves::of(call)?, call.threads));
     }
     by_dtype!(out.dtype, float, task(product))
 }

@@ -78,7 +78,7 @@ struct Way {
 }
 
 impl Way {
-    fn new(tiles: Tiles, product: Product, halves: Halves) -> Way {
+    fn new(tiles: Tiles, product: Product, halves: Halves, threads: usize) -> Way {
         let size = product.size;
         let by_columns = |(row, column): (isize, isize)| row == 1 && column != 1;
         let turned = match by_columns(product.rhs) {
@@ -103,7 +103,9 @@ impl Way {
         let width = tiles.width(size.n);
         let large = size.k * size.n * 4 > tiles.panel_bytes;
         let packed = right.1 != 1 || size.m >= MANY_ROWS || (size.m > FEW_ROWS && large);
-        let one_by_one = product.batches == 1 || size.m * size.k * size.n > LARGE;
+        let multiplications = size.m * size.k * size.n;
+        let alone = product.batches == 1 && (threads > 1 || multiplications > CHUNK);
+        let one_by_one = alone || multiplications > LARGE;
         let far = size.k * size.n * 4 >= OWN_BYTES && size.n >= OWN_PANELS * width;
         let own = one_by_one && packed && far && size.m <= OWN_ROWS;
         let chunk = if own { (size.m, width) } else { chunk(tiles, size, width) };
@@ -389,12 +391,12 @@ pub(crate) fn scratch(tiles: Tiles, product: Product, halves: Halves, threads: u
     if product.is_vector() {
         return 0;
     }
-    let (shared, own) = Way::new(tiles, product, halves).scratch();
+    let (shared, own) = Way::new(tiles, product, halves, threads).scratch();
     shared + own * threads
 }
 
 /// The task of a product.
-pub(crate) fn task(tiles: Tiles, product: Product, halves: Halves) -> Task {
+pub(crate) fn task(tiles: Tiles, product: Product, halves: Halves, threads: usize) -> Task {
     if product.is_vector() {
         return Box::new(move |run| {
             product.vectors::<f32>(run, |x, a, k, n, y| {
@@ -404,7 +406,7 @@ pub(crate) fn task(tiles: Tiles, product: Product, halves: Halves) -> Task {
             Ok(())
         });
     }
-    let way = Way::new(tiles, product, halves);
+    let way = Way::new(tiles, product, halves, threads);
     Box::new(move |run| {
         if way.one_by_one {
             (0..way.product.batches).for_each(|b| way.one(run, b));

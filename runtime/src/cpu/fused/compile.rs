@@ -253,7 +253,11 @@ impl<'a> Compiler<'a> {
         let worth = worth(CHUNK_WORK).min(few.max(worth(SMALL_CHUNK_WORK)));
         // What repeats is laid out for each chunk.
         let periods = program.inputs.iter().filter_map(Input::period).max().unwrap_or(0);
-        program.chunk = worth.max(4 * periods / program.block);
+        program.chunk = match self.call.threads {
+            // Nobody to give anything to.
+            1 => program.total.div_ceil(program.block),
+            _ => worth.max(4 * periods / program.block),
+        };
         (self.program, bytes)
     }
 
