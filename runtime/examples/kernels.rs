@@ -175,7 +175,7 @@ fn constant(x: f64) -> Instruction {
 fn programs(b: &Bench) -> Result<(), KernelError> {
     let run = |name: &str, inputs: Vec<View>, instructions: Vec<Instruction>, outputs: Vec<u16>| {
         let shape = inputs[0].shape.clone();
-        let fused = Fused { shape: shape.clone(), row: 0, inputs: inputs.len(), instructions, outputs };
+        let fused = Fused { shape: shape.clone(), row: 0, skips: None, inputs: inputs.len(), instructions, outputs };
         let made = vec![dense(&shape); fused.outputs.len()];
         let bytes = 4.0 * ((inputs.len() + made.len()) * shape.iter().product::<usize>()) as f64;
         b.time(name, Kernel::Fused(fused), inputs, made, bytes, "GB/s")

@@ -139,7 +139,8 @@ impl Each {
         let written = self.plan.steps.iter().flat_map(|s| s.inputs.iter().chain(&s.outputs));
         for view in written {
             let Space::Variable(k) = view.space else { continue };
-            let room = step.outputs.get(k as usize).map(|v| v.shape[axes..].iter().product::<usize>() * v.dtype.bytes());
+            let room =
+                step.outputs.get(k as usize).map(|v| v.shape[axes..].iter().product::<usize>() * v.dtype.bytes());
             if extent(view).is_none_or(|(_, _, end)| room.is_none_or(|room| end > room)) {
                 return Err(format!("output {k} is not what it writes"));
             }

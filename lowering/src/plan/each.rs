@@ -59,45 +59,55 @@ struct Region {
 
 impl Region {
     /// The steps that belong together with a product of matrices.
-    fn from(
-        items: &Items,
-        in_place: &BTreeMap<usize, u32>,
-        drafts: &[Draft],
-        first: usize,
-    ) -> Option<Region> {
+    fn from(items: &Items, in_place: &BTreeMap<usize, u32>, drafts: &[Draft], first: usize) -> Option<Region> {
         let outer = outer_of_product(items, &drafts[first])?;
         let free = |d: &Draft| {
             let Output::Items(outputs) = &d.output else { return false };
-            let changes = |r: &Ref| matches!(items.list[r.item].work, Work::Variable(v) if in_place.values().any(|w| *w == v));
+            let changes =
+                |r: &Ref| matches!(items.list[r.item].work, Work::Variable(v) if in_place.values().any(|w| *w == v));
             outputs.iter().all(|o| !in_place.contains_key(o)) && !d.inputs.iter().any(changes)
         };
         if outer.iter().product::<usize>() < LEAST || !free(&drafts[first]) {
             return None;
         }
         let mut region = Region { outer, members: vec![first] };
-        for next in first + 1..drafts.len().min(first + WINDOW) {
-            if free(&drafts[next]) && region.takes(items, drafts, next) {
-                region.members.push(next);
-                if region.place(drafts).is_none() {
-                    region.members.pop();
-                }
+        let near = first + 1..drafts.len().min(first + WINDOW);
+        let near: Vec<usize> =
+            near.filter(|i| free(&drafts[*i]) && goes_over(items, &drafts[*i], &region.outer)).collect();
+        // Again for those in front of what was taken behind them.
+        loop {
+            let before = region.members.len();
+            for next in &near {
+                region.take(items, drafts, *next);
+            }
+            if region.members.len() == before {
+                return (before > 1).then_some(region);
             }
         }
-        (region.members.len() > 1).then_some(region)
     }
 
-    /// True where a step goes over the same axes and has something in common with those that are there.
-    fn takes(&self, items: &Items, drafts: &[Draft], next: usize) -> bool {
+    /// Takes a step that goes over the same axes, if it has something in common with those that are there.
+    fn take(&mut self, items: &Items, drafts: &[Draft], next: usize) {
+        let Err(place) = self.members.binary_search(&next) else { return };
         let draft = &drafts[next];
-        if !goes_over(items, draft, &self.outer) {
-            return false;
-        }
         let made: BTreeSet<usize> = self.made(drafts).collect();
-        let reads = |r: &&Ref| self.members.iter().any(|m| drafts[*m].inputs.iter().any(|other| other.item == r.item));
-        let whole = |r: &&Ref| moves(&r.layout, &self.outer);
-        let ours = draft.inputs.iter().filter(|r| made.contains(&r.item));
-        let aligned = |r: &Ref| inner_of_made(items, r, self.outer.len()).is_some();
-        ours.clone().all(aligned) && (ours.count() > 0 || draft.inputs.iter().filter(whole).any(|r| reads(&r)))
+        let read = || self.members.iter().flat_map(|m| &drafts[*m].inputs);
+        let shares = |r: &Ref| moves(&r.layout, &self.outer) && read().any(|other| other.item == r.item);
+        let common = draft.inputs.iter().any(|r| made.contains(&r.item) || shares(r))
+            || read().any(|r| draft.made().contains(&r.item));
+        if common {
+            self.members.insert(place, next);
+            if !self.aligned(items, drafts) || self.place(drafts).is_none() {
+                self.members.remove(place);
+            }
+        }
+    }
+
+    /// True where an element of what one step makes is all that an element of another one sees of it.
+    fn aligned(&self, items: &Items, drafts: &[Draft]) -> bool {
+        let made: BTreeSet<usize> = self.made(drafts).collect();
+        let reads = self.members.iter().flat_map(|m| &drafts[*m].inputs).filter(|r| made.contains(&r.item));
+        reads.into_iter().all(|r| inner_of_made(items, r, self.outer.len()).is_some())
     }
 
     /// What the steps make.
@@ -264,7 +274,8 @@ fn inner_of_made(items: &Items, r: &Ref, axes: usize) -> Option<Layout> {
 /// A kernel without the outer axes.
 fn of_one(kernel: &Kernel, axes: usize) -> Kernel {
     let Kernel::Fused(fused) = kernel else { return kernel.clone() };
-    let mut fused = Fused { shape: fused.shape[axes..].to_vec(), ..fused.clone() };
+    let skips = fused.skips.filter(|_| fused.shape.len() >= axes + 2);
+    let mut fused = Fused { shape: fused.shape[axes..].to_vec(), skips, ..fused.clone() };
     for (_, value) in fused.instructions.iter_mut().filter(|i| i.reduced().is_some()).flat_map(|i| &mut i.attrs) {
         if let Value::Ints(reduced) = value {
             reduced.iter_mut().for_each(|a| *a -= axes as i64);

@@ -1,5 +1,5 @@
-//! Halves of matrices that are known to be 0, or that nobody looks at: products leave them out. The masks of causal
-//! attention make such halves, forward and backward.
+//! Halves of matrices that are known to be 0, or that nobody looks at: products and programs leave them out. The masks of
+//! causal attention make such halves, forward and backward.
 //!
 //! A half is what lies on one side of the diagonal of the last two axes. Two passes over what a request needs:
 //!
@@ -44,7 +44,8 @@ pub enum Half {
 }
 
 impl Half {
-    const ALL: [Half; 2] = [Half::After, Half::Before];
+    /// Both.
+    pub const ALL: [Half; 2] = [Half::After, Half::Before];
 
     /// As an attribute.
     pub fn name(self) -> &'static str {
@@ -71,21 +72,51 @@ impl Half {
 /// Something about each of [`Half::ALL`].
 type Both<T> = [T; 2];
 
-/// The attributes of products that have such halves.
-pub(super) fn halves(
-    graph: &Graph,
-    needed: &[bool],
-    roots: impl Iterator<Item = NodeId>,
-) -> HashMap<NodeId, Vec<(Word, Value)>> {
+/// What is known of a half of a value.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Fact {
+    /// The number that stands all over it.
+    pub number: Option<f64>,
+    /// Somebody looks at it.
+    pub used: bool,
+}
+
+impl Fact {
+    /// It is 0, or may as well be.
+    pub fn is_nothing(&self) -> bool {
+        self.number == Some(0.0) || !self.used
+    }
+
+    /// It is what a mask writes: no score is below it.
+    pub fn is_masked(&self) -> bool {
+        self.number.is_some_and(|x| x <= MASKED)
+    }
+}
+
+/// What is known of the halves of a graph's values.
+#[derive(Clone, Debug, Default)]
+pub struct Halves {
+    /// The attributes of products that have such halves.
+    pub attrs: HashMap<NodeId, Vec<(Word, Value)>>,
+    /// Of each of [`Half::ALL`], where there is more to say than that it is used.
+    pub facts: HashMap<NodeId, [Fact; 2]>,
+}
+
+/// Looks for halves in what is needed.
+pub(super) fn halves(graph: &Graph, needed: &[bool], roots: impl Iterator<Item = NodeId>) -> Halves {
     let known = known(graph, needed);
     if known.iter().all(|k| k[0] == k[1]) {
         // No mask is as a triangle.
-        return HashMap::new();
+        return Halves::default();
     }
     let used = used(graph, needed, roots, &known);
-    let mut found = HashMap::new();
+    let (mut found, mut facts) = (HashMap::new(), HashMap::new());
     for i in (0..graph.nodes.len()).filter(|i| needed[*i]) {
         let id = NodeId(i as u32);
+        let of = [0, 1].map(|half| Fact { number: known[i][half], used: used[i][half] });
+        if of.iter().any(|fact| fact.is_nothing() || fact.is_masked()) {
+            facts.insert(id, of);
+        }
         let Some(([lhs, rhs], _)) = graph.is_primitive(id, "matmul") else { continue };
         let zero = |v: &NodeId| known[v.0 as usize].map(|x| x == Some(0.0));
         let of = |name: &str, is: Both<bool>| {
@@ -99,7 +130,7 @@ pub(super) fn halves(
             found.insert(id, attrs);
         }
     }
-    found
+    Halves { attrs: found, facts }
 }
 
 /// The number that stands all over each half of each value, where there is one.

@@ -111,6 +111,8 @@ pub struct Items {
     pub fetches: Vec<Ref>,
     /// Variables and the items they become: computed ones, all of each.
     pub assigns: Vec<(u32, usize)>,
+    /// What is known of halves of the values.
+    pub halves: halves::Halves,
 }
 
 /// Lowers what the request needs of an entry.
@@ -121,9 +123,11 @@ pub fn items(graph: &Graph, request: &Request, device: &dyn Device) -> Result<It
     let roots = || fetched.iter().copied().chain(assigned.iter().map(|(_, v)| *v));
     let needed = graph.needed(roots());
     let mut halves = halves::halves(graph, &needed, roots());
+    let mut attrs = std::mem::take(&mut halves.attrs);
 
     let sizes = Sizes { given: &request.sizes, known: RefCell::default() };
-    let mut lowering = Lowering { device, sizes, out: Items::default(), copies: HashMap::new() };
+    let out = Items { halves, ..Items::default() };
+    let mut lowering = Lowering { device, sizes, out, copies: HashMap::new() };
     let mut refs: Vec<Option<Ref>> = vec![None; graph.nodes.len()];
     let mut results: HashMap<(NodeId, u32), Ref> = HashMap::new();
     for (i, node) in graph.nodes.iter().enumerate().filter(|(i, _)| needed[*i]) {
@@ -138,7 +142,7 @@ pub fn items(graph: &Graph, request: &Request, device: &dyn Device) -> Result<It
                 results.extend(found.into_iter().map(|(k, r)| ((id, k), r)));
             }
             Op::Result(k) => refs[i] = results.get(&(node.args[0], *k)).cloned(),
-            _ => refs[i] = Some(lowering.node(id, node, args, halves.remove(&id).unwrap_or_default())?),
+            _ => refs[i] = Some(lowering.node(id, node, args, attrs.remove(&id).unwrap_or_default())?),
         }
     }
     let of = |v: NodeId| refs[v.0 as usize].clone().expect("roots are needed");

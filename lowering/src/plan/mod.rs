@@ -193,6 +193,9 @@ pub fn turn_seed(seed: u64, element: u64) -> u64 {
 /// the result of any other is an output and nothing else. Instructions stand in the order of their phases
 /// ([`Fused::phases`]): a row is gone through once for each.
 ///
+/// With `skips`, outputs are 0 in that half of the last two axes, or nobody looks at them there, and reductions over the row
+/// stay the same without it: it need not be computed.
+///
 /// An output may lie on an input, element on element; then no instruction after the one that makes
 /// the output reads the input ([`Fused::may_overwrite`]), so that results may be written as they come.
 #[derive(Clone, PartialEq, Debug)]
@@ -201,6 +204,9 @@ pub struct Fused {
     pub shape: Vec<usize>,
     /// How many of the last axes make a row; 0 where nothing is done by rows.
     pub row: usize,
+    /// The half of the last two axes that can be left out, with 0 for every output; there are two axes then, and the last one
+    /// is the row.
+    pub skips: Option<halves::Half>,
     /// How many registers are inputs.
     pub inputs: usize,
     /// What is done.

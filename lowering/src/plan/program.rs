@@ -1,6 +1,7 @@
 //! Writing a group of elementwise operations as a register program.
 
 use super::form::{Form, Level, form};
+use super::halves::Half;
 use super::items::{Item, Items, Ref, Work};
 use super::{Fused, Instruction, Value};
 use crate::fuse::Group;
@@ -30,7 +31,44 @@ pub(crate) fn program(items: &Items, group: &Group) -> (Fused, Vec<Ref>) {
     }
     let outputs = group.outputs.iter().map(|i| writer.of[i]).collect();
     let instructions = writer.instructions;
-    (Fused { shape: form.shape, row: form.row, inputs: inputs.len(), instructions, outputs }, inputs)
+    let skips = skips(items, group, &members, &form);
+    (Fused { shape: form.shape, row: form.row, skips, inputs: inputs.len(), instructions, outputs }, inputs)
+}
+
+/// The half that need not be computed.
+fn skips(items: &Items, group: &Group, members: &BTreeSet<usize>, form: &Form) -> Option<Half> {
+    let [.., rows, columns] = form.shape[..] else { return None };
+    if form.row != 1 || items.halves.facts.is_empty() {
+        return None;
+    }
+    let list = &items.list;
+    let fact = |i: usize, half: usize| items.halves.facts.get(&list[i].node).map(|facts| facts[half]);
+    let whole = |r: &Ref| r.layout.shape == form.shape && r.layout.is_whole(list[r.item].size());
+    let can = |half: usize| {
+        let output = |i: &usize| {
+            form.level(&list[*i]) == Level::Row
+                || (list[*i].shape == form.shape && fact(*i, half).is_some_and(|f| f.is_nothing()))
+        };
+        let reduction = |i: &usize| match (&list[*i].work, list[*i].reduced()) {
+            (Work::Kernel(name, ..), Some(_)) => {
+                let r = &list[*i].inputs[0];
+                let of = fact(r.item, half).filter(|_| whole(r) && form.level(&list[*i]) == Level::Row);
+                of.is_some_and(|f| match &**name {
+                    "sum" => f.number == Some(0.0),
+                    "max" => f.is_masked(),
+                    _ => false,
+                })
+            }
+            _ => true,
+        };
+        // Every row has something left to reduce. What a mask writes is below the largest of that where it is known that
+        // softmax makes 0 of it, see `halves`; of a maximum alone it is not known.
+        let left = Half::ALL[half] == Half::After || columns >= rows;
+        let of = |name: &str| members.iter().any(|i| matches!(&list[*i].work, Work::Kernel(of, ..) if &**of == name));
+        let known = of("sum") || !of("max");
+        left && known && group.outputs.iter().all(output) && members.iter().all(reduction)
+    };
+    (0..2).find(|half| can(*half)).map(|half| Half::ALL[half])
 }
 
 /// The items in an order in which each phase is complete before the next: what needs a reduction over the row comes

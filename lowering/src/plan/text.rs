@@ -85,9 +85,12 @@ impl Display for Step {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match &self.kernel {
             Kernel::Fused(Fused { shape, row: 0, .. }) => write!(f, "fused{shape:?}")?,
-            Kernel::Fused(Fused { shape, row, .. }) => {
+            Kernel::Fused(Fused { shape, row, skips, .. }) => {
                 let (outer, inner) = shape.split_at(shape.len() - row);
                 write!(f, "fused{outer:?} rows of {inner:?}")?;
+                if let Some(half) = skips {
+                    write!(f, " not {} the diagonal", half.name())?;
+                }
             }
             Kernel::Primitive(name, _) => write!(f, "{name}")?,
             Kernel::Copy => f.write_str("copy")?,

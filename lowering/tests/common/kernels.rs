@@ -78,6 +78,8 @@ pub fn scalar(op: &str, args: &[f64]) -> Option<f64> {
         ("minimum", [a, b]) => a.min(*b),
         ("greater", [a, b]) => truth(a > b),
         ("less", [a, b]) => truth(a < b),
+        ("greater_equal", [a, b]) => truth(a >= b),
+        ("less_equal", [a, b]) => truth(a <= b),
         ("equal", [a, b]) => truth(a == b),
         ("where", [m, a, b]) => {
             if *m != 0.0 {

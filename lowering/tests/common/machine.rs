@@ -8,7 +8,9 @@ use tfm_lang::model::Word;
 use tfm_lang::types::DType;
 use tfm_lowering::graph::Graph;
 use tfm_lowering::plan::program::Width;
-use tfm_lowering::plan::{Device, Each, Fused, Kernel, KernelFacts, Loop, Plan, Request, Space, Step, Value, View, schedule};
+use tfm_lowering::plan::{
+    Device, Each, Fused, Kernel, KernelFacts, Loop, Plan, Request, Space, Step, Value, View, schedule,
+};
 
 /// Some kernels take strides, some do not; `write_rows` works in place; `cumsum` wants scratch.
 pub struct Machine;

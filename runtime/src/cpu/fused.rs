@@ -20,9 +20,14 @@ use super::kernels::{Call, Task};
 use fold::Folder;
 use load::Input;
 use tfm_lowering::plan::Fused;
+use tfm_lowering::plan::halves::Half;
 
 /// Elements of a tile.
 const TILE: usize = 512;
+/// Elements of a row from which it pays to leave a part of it out.
+const LONG: usize = 160;
+/// Elements that a part of a row begins and ends at: whole vectors, and whole lines of the cache.
+const STEP: usize = 16;
 /// Bytes of a line of the cache.
 const LINE: usize = 64;
 /// Elements computed, counted once per instruction, that make a chunk worth giving away, and where there are few.
@@ -130,6 +135,8 @@ struct Program {
     tile: usize,
     /// Elements of a row; a tile where there are no rows.
     length: usize,
+    /// The half of each matrix that is left out, whose outputs are 0, and the rows of a matrix. A block is a row then.
+    skips: Option<(Half, usize)>,
     /// Blocks of a chunk.
     chunk: usize,
     /// Chunks where there are totals.

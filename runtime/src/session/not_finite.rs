@@ -42,6 +42,7 @@ fn by_itself(device: &Cpu, step: &mut Step) {
         step.kernel = Kernel::Fused(Fused {
             shape: output.shape.clone(),
             row: 0,
+            skips: None,
             inputs: args.len(),
             instructions: vec![Instruction { op, attrs, args, from, to }],
             outputs: vec![result],

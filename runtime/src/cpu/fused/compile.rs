@@ -2,7 +2,7 @@
 
 use super::fold::{STATE, folder};
 use super::load::{Input, Load};
-use super::{CHUNK_WORK, FEW_CHUNKS, LINE, Micro, Op, Output, Phase, Program, SMALL_CHUNK_WORK, TILE, Total};
+use super::{CHUNK_WORK, FEW_CHUNKS, LINE, LONG, Micro, Op, Output, Phase, Program, SMALL_CHUNK_WORK, TILE, Total};
 use crate::cpu::check::lies_on;
 use crate::cpu::elementwise;
 use crate::cpu::kernels::{Call, require, unsupported};
@@ -101,7 +101,10 @@ impl<'a> Compiler<'a> {
 
         let row: usize = if fused.row > 0 { fused.shape[outer..].iter().product() } else { 0 };
         let inner = shape[shape.len() - 1];
+        let skips = fused.skips.filter(|_| row >= LONG && fused.row == 1 && fused.shape.len() >= 2);
+        let skips = skips.map(|half| (half, fused.shape[outer - 1]));
         let (block, tile) = match row {
+            n if skips.is_some() => (n, n.min(TILE)),
             0 if inner <= TILE => (TILE / inner * inner, TILE / inner * inner),
             0 => (TILE, TILE),
             n if n <= TILE => ((TILE / n).min(total / n) * n, (TILE / n).min(total / n) * n),
@@ -132,6 +135,7 @@ impl<'a> Compiler<'a> {
             block,
             tile,
             length: if row > 0 { row } else { tile },
+            skips,
             chunk: 1,
             pieces: fused.pieces(),
             inputs,

@@ -1,11 +1,12 @@
 //! Running a compiled program.
 
 use super::load::{Load, NOTHING, offset, repeat};
-use super::{LINE, Micro, Op, Phase, Program, Total};
+use super::{LINE, Micro, Op, Phase, Program, STEP, Total};
 use crate::cpu::isa::soon;
 use crate::cpu::kernels::Run;
 use crate::cpu::view::{MAX_RANK, Walk, coordinates};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use tfm_lowering::plan::halves::Half;
 
 /// What a thread works with.
 struct Local {
@@ -108,12 +109,13 @@ impl Program {
     #[inline]
     unsafe fn block(&self, run: &Run<'_>, chunk: usize, local: &Local, block: Part) -> Result<(), Failed> {
         let rows = Part { start: block.start / self.length, n: block.n / self.length };
-        // SAFETY: the caller's promise.
+        let (first, last) = self.needed(rows.start, block.n);
+        // SAFETY: the caller's promise; what is needed is inside the block.
         unsafe {
             for phase in &self.phases {
                 self.begin(run, local, phase, rows)?;
-                for at in (0..block.n).step_by(self.tile) {
-                    let tile = Part { start: block.start + at, n: self.tile.min(block.n - at) };
+                for at in (first..last).step_by(self.tile) {
+                    let tile = Part { start: block.start + at, n: self.tile.min(last - at) };
                     self.tile(run, chunk, local, phase, tile, at)?;
                 }
                 if self.tile < self.block {
@@ -122,12 +124,28 @@ impl Program {
                     }
                 }
             }
+            for (from, to) in [(0, first), (last, block.n)].into_iter().filter(|(from, to)| from < to) {
+                for output in &self.outputs {
+                    let start = run.output::<u8>(output.output).add((block.start + from) * output.bytes);
+                    start.write_bytes(0, (to - from) * output.bytes);
+                }
+            }
             for narrow in &self.narrow_outputs {
                 let to = run.output::<u8>(narrow.output).add(rows.start * narrow.bytes);
                 std::ptr::copy(*local.register(narrow.register), to, rows.n * narrow.bytes);
             }
         }
         Ok(())
+    }
+
+    /// From where to where a block is computed: all of it, or a row without what is left out.
+    #[inline]
+    fn needed(&self, row: usize, n: usize) -> (usize, usize) {
+        match self.skips {
+            None => (0, n),
+            Some((Half::After, rows)) => (0, (row % rows + 1).next_multiple_of(STEP).min(n)),
+            Some((Half::Before, rows)) => ((row % rows / STEP * STEP).min(n), n),
+        }
     }
 
     /// What a phase does by rows, before it goes through their elements.
@@ -198,8 +216,9 @@ impl Program {
                         (folder.take)(run.path, local.base.add(*state), *local.register(*from), tile.n);
                     }
                     Micro::Row { folder, from, to, .. } => {
-                        let rows = tile.n / self.length;
-                        (folder.rows)(run.path, *local.register(*from), rows, self.length, *local.register(*to));
+                        // A part of a row is one.
+                        let length = self.length.min(tile.n);
+                        (folder.rows)(run.path, *local.register(*from), tile.n / length, length, *local.register(*to));
                     }
                     Micro::Total { from, total } => {
                         self.totals[*total].take(run, chunk, &self.shape, *local.register(*from), (tile, &first));

@@ -11,7 +11,14 @@ pub(super) fn instruction(op: &str, args: &[u16], from: DType, to: DType) -> Ins
 fn single(op: &str, shape: &[usize], arity: usize, from: DType, to: DType) -> Kernel {
     let args: Vec<u16> = (0..arity as u16).collect();
     let instructions = vec![instruction(op, &args, from, to)];
-    Kernel::Fused(Fused { shape: shape.to_vec(), row: 0, inputs: arity, instructions, outputs: vec![arity as u16] })
+    Kernel::Fused(Fused {
+        shape: shape.to_vec(),
+        row: 0,
+        skips: None,
+        inputs: arity,
+        instructions,
+        outputs: vec![arity as u16],
+    })
 }
 
 const REAL: [DType; 2] = [DType::F32, DType::F64];

@@ -6,7 +6,7 @@ use tfm_lowering::plan::{Fused, Instruction};
 
 const F: DType = DType::F32;
 
-fn reduction(op: &str, arg: u16, axes: &[i64]) -> Instruction {
+pub(super) fn reduction(op: &str, arg: u16, axes: &[i64]) -> Instruction {
     Instruction { attrs: vec![("axes".into(), Value::Ints(axes.to_vec()))], ..instruction(op, &[arg], F, F) }
 }
 
@@ -30,7 +30,7 @@ fn program(shape: &[usize], row: usize) -> Fused {
         reduction("min", 8, &inner),            // 11
         reduction("sum", 2, &inner),            // 12, of numbers of rows
     ];
-    Fused { shape: shape.to_vec(), row, inputs: 2, instructions, outputs: vec![7, 6, 3, 9, 10, 11, 12] }
+    Fused { shape: shape.to_vec(), row, skips: None, inputs: 2, instructions, outputs: vec![7, 6, 3, 9, 10, 11, 12] }
 }
 
 #[test]
@@ -92,7 +92,8 @@ fn totals_over_any_axes() {
             let axes: Vec<i64> = (0..rank as i64).filter(|a| bits >> a & 1 == 1).collect();
             let kept: Vec<usize> = (0..rank).filter(|a| bits >> a & 1 == 0).collect();
             let instructions = vec![instruction("multiply", &[0, 0], F, F), reduction("sum", 1, &axes)];
-            let fused = Fused { shape: shape.to_vec(), row: 0, inputs: 1, instructions, outputs: vec![1, 2] };
+            let fused =
+                Fused { shape: shape.to_vec(), row: 0, skips: None, inputs: 1, instructions, outputs: vec![1, 2] };
             let sizes: Vec<usize> = kept.iter().map(|a| shape[*a]).collect();
             for x in layouts(F, shape, 3).iter().step_by(3) {
                 let y = run(&Kernel::Fused(fused.clone()), &[x], &[(F, shape), (F, &sizes)]).expect("a sum");
@@ -122,7 +123,7 @@ fn gates_of_numbers_of_rows() {
         instruction("greater", &[2, 1], F, DType::Bool),
         instruction("where", &[5, 0, 1], DType::Bool, F),
     ];
-    let fused = Fused { shape: shape.to_vec(), row: 1, inputs: 1, instructions, outputs: vec![4, 6] };
+    let fused = Fused { shape: shape.to_vec(), row: 1, skips: None, inputs: 1, instructions, outputs: vec![4, 6] };
     let y = run(&Kernel::Fused(fused), &[&x], &[(F, &shape), (F, &shape)]).expect("a program");
     let xs = x.values();
     let (mut sums, mut rows) = (Vec::new(), Vec::new());
@@ -140,7 +141,7 @@ fn gates_of_numbers_of_rows() {
 fn rows_are_summed_as_by_the_kernel() {
     for shape in [[9, 5], [64, 384], [12, 5001]] {
         let instructions = vec![reduction("sum", 0, &[1]), instruction("subtract", &[0, 1], F, F)];
-        let fused = Fused { shape: shape.to_vec(), row: 1, inputs: 1, instructions, outputs: vec![1, 2] };
+        let fused = Fused { shape: shape.to_vec(), row: 1, skips: None, inputs: 1, instructions, outputs: vec![1, 2] };
         let x = random(F, &shape, 5);
         let y = run(&Kernel::Fused(fused), &[&x], &[(F, &shape[..1]), (F, &shape)]).expect("a program");
         let sum = apply("sum", &[("axis", Value::Ints(vec![1]))], &[&x], F, &shape[..1]);
@@ -153,7 +154,7 @@ fn what_a_program_may_not_do_is_said() {
     let shape = [4, 6];
     let x = random(F, &shape, 1);
     let fail = |instructions: Vec<Instruction>, outputs: Vec<u16>, types: &[(DType, &[usize])]| {
-        let fused = Fused { shape: shape.to_vec(), row: 1, inputs: 1, instructions, outputs };
+        let fused = Fused { shape: shape.to_vec(), row: 1, skips: None, inputs: 1, instructions, outputs };
         run(&Kernel::Fused(fused), &[&x], types).expect_err("a fault").to_string()
     };
     // A total cannot be used, since it is complete only at the end.

@@ -21,7 +21,7 @@ fn program(shape: &[usize]) -> Fused {
         instruction("where", &[6, 5, 0], DType::Bool, F),
         instruction("add", &[2, 2], F, F),
     ];
-    Fused { shape: shape.to_vec(), row: 0, inputs: 2, instructions, outputs: vec![7, 6, 0, 8] }
+    Fused { shape: shape.to_vec(), row: 0, skips: None, inputs: 2, instructions, outputs: vec![7, 6, 0, 8] }
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn pairs_are_one_after_the_other() {
                 let instructions = vec![instruction(first, &[0, 1], F, F), instruction(second, &args, F, F)];
                 let outputs = if twice { vec![4, 3] } else { vec![4] };
                 let shapes = vec![(F, &shape[..]); outputs.len()];
-                let fused = Fused { shape: vec![n], row: 0, inputs: 3, instructions, outputs };
+                let fused = Fused { shape: vec![n], row: 0, skips: None, inputs: 3, instructions, outputs };
                 let y = run(&Kernel::Fused(fused), &inputs.each_ref(), &shapes).expect("a program");
                 let (made, kept) = (y[0].elements::<f32>(), y.get(1).map(|y| y.elements::<f32>()));
                 for i in 0..n {
@@ -108,7 +108,7 @@ fn gates_are_choices() {
             outputs.push(5);
             shapes.push((DType::Bool, &shape));
         }
-        let fused = Fused { shape: vec![n], row: 0, inputs: 3, instructions, outputs };
+        let fused = Fused { shape: vec![n], row: 0, skips: None, inputs: 3, instructions, outputs };
         let y = run(&Kernel::Fused(fused), &[&x, &b, &c], &shapes).expect("a program");
         let all = [&x, &b, &c].map(|o| o.tensor.elements::<f32>());
         for i in 0..n {
@@ -137,7 +137,7 @@ fn numbers_of_channels() {
             instruction("exp", &[1], F, F),
             instruction("add", &[3, 4], F, F),
         ];
-        let fused = Fused { shape: shape.to_vec(), row: 0, inputs: 2, instructions, outputs: vec![5] };
+        let fused = Fused { shape: shape.to_vec(), row: 0, skips: None, inputs: 2, instructions, outputs: vec![5] };
         let y = run(&Kernel::Fused(fused), &[&x, &a], &[(F, &shape)]).expect("a program");
         let (xs, all) = (x.values(), a.values());
         let want: Vec<f64> = xs.iter().zip(&all).map(|(x, a)| (x - a) * a + a.exp()).collect();
@@ -150,7 +150,7 @@ fn constants_of_every_dtype() {
     for dtype in [DType::F64, F, DType::I64, DType::I32, DType::I8, DType::U8, DType::Bool] {
         for (value, want) in [(Value::Float(3.0), 3.0), (Value::Int(1), 1.0), (Value::Bool(true), 1.0)] {
             let instructions = vec![constant(value, dtype)];
-            let fused = Fused { shape: vec![3, 200], row: 0, inputs: 0, instructions, outputs: vec![0] };
+            let fused = Fused { shape: vec![3, 200], row: 0, skips: None, inputs: 0, instructions, outputs: vec![0] };
             let y = run(&Kernel::Fused(fused), &[], &[(dtype, &[3, 200])]).expect("constant");
             let want = if dtype == DType::Bool { 1.0 } else { want };
             close(&y[0], &vec![want; 600], 0.0);
@@ -164,7 +164,7 @@ fn whole_powers_are_products() {
     for (dtype, exponent) in [(F, 2.0), (F, -2.0), (F, 3.0), (DType::F64, -1.0), (DType::F64, 4.0), (F, 5.0), (F, 0.5)]
     {
         let instructions = vec![constant(Value::Float(exponent), dtype), instruction("power", &[0, 1], dtype, dtype)];
-        let fused = Fused { shape: vec![n], row: 0, inputs: 1, instructions, outputs: vec![2] };
+        let fused = Fused { shape: vec![n], row: 0, skips: None, inputs: 1, instructions, outputs: vec![2] };
         let x = random(dtype, &[n], 3);
         let y = run(&Kernel::Fused(fused), &[&x], &[(dtype, &[n])]).expect("power");
         close(&y[0], &x.values().iter().map(|x| x.powf(exponent)).collect::<Vec<_>>(), 8.0);
@@ -190,6 +190,7 @@ fn results_over_inputs() {
             let fused = Fused {
                 shape: vec![n],
                 row: 0,
+                skips: None,
                 inputs: 2,
                 instructions: vec![instruction("add", &[0, 1], F, F), instruction("multiply", &[2, 0], F, F)],
                 outputs: vec![2, 3],

@@ -3,6 +3,7 @@
 
 mod conv;
 mod draw;
+mod each;
 mod elementwise;
 mod folding;
 mod fused;

@@ -54,7 +54,7 @@ fn some_program(inputs: u16, words: &[u32]) -> Vec<(&'static str, Vec<u16>)> {
 
 fn fused(shape: &[usize], inputs: usize, program: &[(&str, Vec<u16>)], outputs: Vec<u16>) -> Fused {
     let instructions = program.iter().map(|(name, args)| instruction(name, args, F, F)).collect();
-    Fused { shape: shape.to_vec(), row: 0, inputs, instructions, outputs }
+    Fused { shape: shape.to_vec(), row: 0, skips: None, inputs, instructions, outputs }
 }
 
 /// All registers for one element.

@@ -18,7 +18,7 @@ fn feed(shape: &[usize]) -> View {
 
 fn map(op: &str, from: View, to: View, node: u32) -> Step {
     let instructions = vec![instruction(op, &[0], F, F)];
-    let fused = Fused { shape: from.shape.clone(), row: 0, inputs: 1, instructions, outputs: vec![1] };
+    let fused = Fused { shape: from.shape.clone(), row: 0, skips: None, inputs: 1, instructions, outputs: vec![1] };
     Step {
         kernel: Kernel::Fused(fused),
         inputs: vec![from],
