@@ -6,6 +6,7 @@ mod draw;
 mod elementwise;
 mod folding;
 mod fused;
+mod keeping;
 mod matmul;
 mod movement;
 mod native;
