@@ -10,6 +10,7 @@
 use super::conv::Geometry;
 use super::gemm::Tiles;
 use super::gemm::pack::pack;
+use super::gemm::simd::{Narrow, Simd};
 use super::gemm::sliding::{BLOCK, Correlate, Place, Slide, VECTORS, correlate, correlated, slide, spread};
 use super::kernels::{Run, Task};
 use super::planes::{Planes, SLACK, Slides};
@@ -20,6 +21,8 @@ use super::windows::Windows;
 const PIECE: usize = 1 << 20;
 /// Images from which they are enough to give out.
 pub(crate) const MANY: usize = 16;
+/// Elements of a window up to which it takes longer to write a part of a vector than to compute some results again.
+const SHORT: usize = 32;
 /// Bytes of planes that stay in the first cache: filters then go over all places, and not places over all filters.
 const FIRST_CACHE: usize = 1 << 15;
 
@@ -52,8 +55,11 @@ pub(crate) struct Made {
 
 /// The convolution with weights that last or not: of few images the packed filters are kept then.
 pub(crate) fn forward(g: &Geometry, tiles: Tiles, threads: usize, lasts: bool) -> Made {
-    let (planes, slides) = Planes::forward(&g.windows, tiles.lanes);
+    let (planes, mut slides) = Planes::forward(&g.windows, tiles.lanes);
     let (from, to) = (g.own(), g.kinds());
+    if tiles.lanes == Narrow::LANES && g.window() <= SHORT {
+        planes.make_whole(&mut slides, tiles.lanes);
+    }
     let weight = (from * g.windows.taps(), g.windows.taps());
     Convolution::new(g, tiles, (from, to), planes, vec![slides], weight).made(threads, lasts && g.images < MANY)
 }

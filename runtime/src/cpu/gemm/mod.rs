@@ -11,6 +11,7 @@ pub(crate) mod vector;
 
 use super::isa::Path;
 use super::matmul::Size;
+use std::ptr;
 use tile::{NARROW, Tile, TileFn, WIDE};
 
 /// Most elements along the sum that are added up before the next columns: a block of rows stays in the first cache.
@@ -102,6 +103,42 @@ impl Tiles {
     /// Elements of a packed left matrix.
     pub fn left_room(&self, m: usize, k: usize) -> usize {
         m.next_multiple_of(self.rows) * k
+    }
+
+    /// c = a b for several products of the same sizes, not more columns than a panel has, and those in whole vectors: the
+    /// first element of each side with its stride of rows, and the elements from product to product. Sums are not cut, and
+    /// what is the same for all is found once.
+    ///
+    /// # Safety
+    /// As for [`Tiles::multiply`].
+    pub unsafe fn multiply_each(
+        &self,
+        count: usize,
+        Size { m, k, n }: Size,
+        (a, a_row, a_apart): (*const f32, isize, usize),
+        (b, b_row, b_apart): (*const f32, isize, usize),
+        (c, c_row, c_apart): (*mut f32, isize, usize),
+    ) {
+        let (blocks, vectors) = (m.div_ceil(self.rows), n / self.lanes);
+        // Blocks have this many rows, and some of them one more.
+        let (least, more) = (m / blocks, m % blocks);
+        let tile = |rows: usize| self.table[(rows.max(1) - 1) * self.vectors + vectors - 1];
+        let tiles = [tile(least), tile((least + 1).min(self.rows))];
+        for i in 0..count {
+            let mut row = 0;
+            for block in 0..blocks {
+                let is_more = block < more;
+                // SAFETY: the caller's promise; tiles lie inside the operands.
+                unsafe {
+                    let a = (a.add(i * a_apart).offset(row * a_row), a_row, 1);
+                    let (b, c) = (b.add(i * b_apart), c.add(i * c_apart).offset(row * c_row));
+                    let (start, next) = ((ptr::null(), 0), (a.0, 0));
+                    let (b, c) = ((b, b_row), (c, c_row));
+                    tiles[usize::from(is_more)](&Tile { k, a, b, columns: n, c, transposed: false, start, next });
+                }
+                row += (least + usize::from(is_more)) as isize;
+            }
+        }
     }
 
     /// c = start + a b for m rows, n columns, which are part of a product with `of` columns; of the k elements along the sum

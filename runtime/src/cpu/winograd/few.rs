@@ -9,13 +9,12 @@ use super::transform::{POINTS, TILE, window};
 use super::{TAPS, fits};
 use crate::cpu::conv::Geometry;
 use crate::cpu::direct::{MANY, Made};
+use crate::cpu::gemm::Tiles;
 use crate::cpu::gemm::simd::{Narrow, Simd, Wide};
 use crate::cpu::gemm::sliding::BLOCK;
-use crate::cpu::gemm::{Left, Right, Tiles, To};
 use crate::cpu::kernels::{Run, Task};
 use crate::cpu::matmul::Size;
 use crate::cpu::pool::Shared;
-use std::ptr;
 
 /// Tiles of a block at most: as many rows as a product needs to use what it reads often enough.
 const MOST_TILES: usize = 16;
@@ -215,13 +214,9 @@ impl Few {
         // SAFETY: the caller's promise.
         unsafe {
             let sums = own.add(self.cut.rectangle * S::LANES);
-            for i in 0..POINTS {
-                let left = Left::Plain((transformed.add(i * point).cast_const(), channels as isize, 1));
-                let right = Right::Panels(filters.add(i * self.from * width));
-                let c = sums.add(i * sums_point);
-                let to = To { c, stride: width as isize, transposed: false, start: (ptr::null(), 0) };
-                self.tiles.multiply(size, self.to, (0, self.from), left, right, to);
-            }
+            let left = (transformed.cast_const(), channels as isize, point);
+            let right = (filters, width as isize, self.from * width);
+            self.tiles.multiply_each(POINTS, size, left, right, (sums, width as isize, sums_point));
             for first in (0..columns).step_by(S::LANES) {
                 let count = S::LANES.min(columns - first);
                 let y = run.output::<f32>(0).add((image * self.to + panel * width + first) * self.cut.places);
