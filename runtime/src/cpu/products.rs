@@ -53,7 +53,7 @@ const OWN_ROWS: usize = 512;
 const OWN_BYTES: usize = 4 << 20;
 const OWN_PANELS: usize = 32;
 /// Rows up to which panels are kept: of more, packing is a small part, and not worth the memory.
-const KEPT_ROWS: usize = 256;
+const KEPT_ROWS: usize = 128;
 
 /// A product that has been decided on.
 struct Way {
@@ -85,10 +85,12 @@ impl Way {
     /// The way of a product of which the right matrix lasts or not.
     fn new(tiles: Tiles, product: Product, halves: Halves, lasts: bool) -> Way {
         let size = product.size;
-        let kept = lasts && product.batches == 1 && size.m <= KEPT_ROWS;
         let by_columns = |(row, column): (isize, isize)| row == 1 && column != 1;
-        let smaller = 2 * size.m <= size.n || by_columns(product.lhs);
-        let turned = !kept && by_columns(product.rhs) && size.k <= DEPTH && smaller;
+        let turned = by_columns(product.rhs) && size.k <= DEPTH && (2 * size.m <= size.n || by_columns(product.lhs));
+        // What comes from memory comes as quickly where it lies, if it need not be packed at all.
+        let worth = !turned || size.k * size.n * 4 < OWN_BYTES;
+        let kept = lasts && product.batches == 1 && size.m <= KEPT_ROWS && worth;
+        let turned = turned && !kept;
         let (size, left, right) = match turned {
             true => (Size { m: size.n, k: size.k, n: size.m }, swap(product.rhs), swap(product.lhs)),
             false => (size, product.lhs, product.rhs),

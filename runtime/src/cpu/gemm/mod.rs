@@ -146,7 +146,15 @@ impl Tiles {
     ///
     /// # Safety
     /// The processor has the instructions; operands are inside their memory, `to` apart from them but for `start`.
-    pub unsafe fn multiply(&self, Size { m, k, n }: Size, of: usize, along: (usize, usize), a: Left, b: Right, to: To) {
+    pub unsafe fn multiply(
+        &self,
+        Size { m, k, n }: Size,
+        of: usize,
+        along: (usize, usize),
+        a: Left,
+        whole: Right,
+        to: To,
+    ) {
         let width = self.width(of);
         let blocks = m.div_ceil(self.rows);
         for first in (along.0..along.1).step_by(DEPTH) {
@@ -180,7 +188,7 @@ impl Tiles {
                         };
                         for column in (left..right).step_by(width) {
                             let columns = width.min(right - column);
-                            let b = match b {
+                            let b = match whole {
                                 Right::Plain(b, row) => (b.offset(first as isize * row).add(column), row),
                                 Right::Panels(b) => (b.add(column * k + first * width), width as isize),
                             };
@@ -194,6 +202,14 @@ impl Tiles {
                                 false => (c.cast_const(), to.stride),
                             };
                             let next = if column == left { next } else { (next.0, 0) };
+                            // The first block of rows has the next panel fetched: it may come from memory, and the blocks
+                            // after it find it in the second cache.
+                            let next = match whole {
+                                Right::Panels(b) if block == 0 && next.1 == 0 && column + width < n => {
+                                    (b.add((column + width) * k + first * width), width as isize)
+                                }
+                                _ => next,
+                            };
                             let (c, transposed) = ((c, to.stride), to.transposed);
                             let tile = Tile { k: depth, a, b, columns, c, transposed, start, next };
                             self.table[(rows - 1) * self.vectors + columns.div_ceil(self.lanes) - 1](&tile);
