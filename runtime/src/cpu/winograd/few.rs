@@ -77,7 +77,7 @@ impl Few {
     /// Elements from a point to the next of so many tiles with so many elements each: an odd number of vectors, as in
     /// [`Cut::apart`].
     fn apart(&self, tiles: usize, each: usize) -> usize {
-        (tiles * each / self.cut.lanes | 1) * self.cut.lanes
+        ((tiles * each / self.cut.lanes) | 1) * self.cut.lanes
     }
 
     /// Elements of a transformed block, in whole lines.
