@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tfm_lang::types::DType;
 use tfm_lowering::plan::{Device, Fused, Instruction, Kernel, Plan, Space, Step, Value, View};
 use tfm_runtime::cpu::{Context, Cpu, KernelError, Memory};
-use tfm_runtime::tensor::Bytes;
+use tfm_runtime::tensor::{Bytes, Tensor};
 
 const F: DType = DType::F32;
 
@@ -40,6 +40,19 @@ fn dense(shape: &[usize]) -> View {
 }
 
 impl Bench {
+    /// Times a step whose second operand is a weight that lasts from run to run, as in inference.
+    fn time_lasting(
+        &self,
+        name: &str,
+        kernel: Kernel,
+        (x, w): (View, View),
+        y: View,
+        flops: f64,
+    ) -> Result<(), KernelError> {
+        let w = View { space: Space::Variable(0), ..w };
+        self.time(&format!("{name}, kept"), kernel, vec![x, w], vec![y], flops, "GFLOP/s")
+    }
+
     /// Times one step; `amount` is what is done in it, in units of 1e9.
     fn time(
         &self,
@@ -54,9 +67,15 @@ impl Bench {
             return Ok(());
         }
         let mut arena = 0;
+        let mut variables = Vec::new();
         for v in inputs.iter_mut().chain(&mut outputs) {
-            v.offset = arena;
             let reach: usize = v.shape.iter().zip(&v.strides).map(|(n, s)| (n - 1) * s.unsigned_abs()).sum();
+            if v.space != Space::Arena {
+                let elements: Vec<f32> = (0..reach + 1).map(|i| (i % 97) as f32 * 0.01).collect();
+                variables.push(Tensor::of(&[reach + 1], &elements));
+                continue;
+            }
+            v.offset = arena;
             arena += ((reach + 1) * v.dtype.bytes()).next_multiple_of(64) + 64;
         }
         let scratch = match &kernel {
@@ -75,7 +94,7 @@ impl Bench {
         let mut runs = 0;
         while runs < 5 || start.elapsed() < Duration::from_millis(300) {
             let begin = Instant::now();
-            let given = Memory { arena: &mut memory, variables: &mut [], feeds: &[] };
+            let given = Memory { arena: &mut memory, variables: &mut variables, feeds: &[] };
             self.cpu.execute(&prepared, given, &Context { seed: 1, step: runs })?;
             best = best.min(begin.elapsed());
             runs += 1;
@@ -122,6 +141,17 @@ fn products(b: &Bench) -> Result<(), KernelError> {
             b.time(&name, primitive("matmul", &[]), vec![lhs, rhs], vec![dense(&[m, n])], flops, "GFLOP/s")?;
         }
     }
+    for (m, k, n) in [(4, 784, 512), (16, 512, 512), (64, 128, 512), (64, 512, 128), (16, 1024, 4096), (256, 512, 512)]
+    {
+        let flops = 2.0 * (m * k * n) as f64;
+        for (kind, rhs) in [("", dense(&[k, n])), (" rhs transposed", view(&[k, n], &[1, k as isize]))] {
+            let name = format!("matmul {m} x {k} x {n}{kind}");
+            let (lhs, out) = (dense(&[m, k]), dense(&[m, n]));
+            let operands = vec![lhs.clone(), rhs.clone()];
+            b.time(&name, primitive("matmul", &[]), operands, vec![out.clone()], flops, "GFLOP/s")?;
+            b.time_lasting(&name, primitive("matmul", &[]), (lhs, rhs), out, flops)?;
+        }
+    }
     let (q, k) = (dense(&[48, 64, 32]), view(&[48, 32, 64], &[2048, 1, 32]));
     let flops = 2.0 * (48 * 64 * 32 * 64) as f64;
     b.time(
@@ -136,6 +166,14 @@ fn products(b: &Bench) -> Result<(), KernelError> {
 
 fn convolutions(b: &Bench) -> Result<(), KernelError> {
     for (x, w, stride, pad) in [
+        ([1, 1, 28, 28], [32, 1, 3, 3], 1, 0),
+        ([1, 32, 13, 13], [64, 32, 3, 3], 1, 0),
+        ([1, 16, 32, 32], [16, 16, 3, 3], 1, 1),
+        ([1, 64, 8, 8], [64, 64, 3, 3], 1, 1),
+        ([4, 64, 56, 56], [64, 64, 3, 3], 1, 1),
+        ([1, 256, 14, 14], [256, 256, 3, 3], 1, 1),
+        ([1, 512, 7, 7], [512, 512, 3, 3], 1, 1),
+        ([1, 16, 32, 32], [32, 16, 3, 3], 2, 1),
         ([128, 1, 28, 28], [32, 1, 3, 3], 1, 0),
         ([128, 32, 13, 13], [64, 32, 3, 3], 1, 0),
         ([128, 3, 32, 32], [16, 3, 3, 3], 1, 1),
@@ -151,6 +189,10 @@ fn convolutions(b: &Bench) -> Result<(), KernelError> {
         let name = |what: &str| format!("{what} {x:?} {w:?} by {stride}");
         let how = [("stride", stride as i64), ("pad", pad as i64)];
         b.time(&name("conv"), primitive("conv", &how), vec![dense(&x), dense(&w)], vec![dense(&y)], flops, "GFLOP/s")?;
+        if x[0] < 16 {
+            b.time_lasting(&name("conv"), primitive("conv", &how), (dense(&x), dense(&w)), dense(&y), flops)?;
+            continue;
+        }
         let input = primitive("conv_input", &how);
         b.time(&name("conv_input"), input, vec![dense(&y), dense(&w)], vec![dense(&x)], flops, "GFLOP/s")?;
         let kernel = primitive("conv_kernel", &how);

@@ -1,7 +1,9 @@
 //! Convolution over one to three axes and its two gradients. Groups of one channel are [`super::depthwise`]; f32 where
-//! the processor has AVX2 or AVX-512 is [`super::winograd`] for windows of 3 x 3 over many images and else
-//! [`super::direct`]. Otherwise each group of channels of each image is unrolled
-//! into a matrix of its windows, then a matrix product.
+//! the processor has AVX2 or AVX-512 is [`super::winograd`] for windows of 3 x 3 over many images, or over few with weights
+//! that last from run to run, and else [`super::direct`]. Otherwise each group of channels of each image is unrolled into a
+//! matrix of its windows, then a matrix product.
+//!
+//! Of weights that last, few images keep what the kernel makes of them: packing takes longer than a small image.
 //!
 //! Images are given out to threads. The gradient in the kernel adds over images: fixed parts of them each into a sum
 //! of their own, and these in order.
@@ -12,6 +14,7 @@ use super::direct;
 use super::dots::add_products;
 #[cfg(target_arch = "x86_64")]
 use super::gemm::Tiles;
+use super::keep::Keeps;
 use super::kernels::{Call, Run, Task, by_dtype, require};
 use super::matmul::{Gemm, Matrix, Size};
 use super::movement::text;
@@ -27,6 +30,8 @@ use tfm_lowering::plan::View;
 pub(crate) const CHUNK: usize = 1 << 21;
 /// Parts of the batch that the kernel's gradient is summed in, at most.
 const PARTS: usize = 16;
+/// The weights among the inputs of the convolution.
+const WEIGHTS: usize = 1;
 /// Bytes that the parts' sums may take.
 const PART_BYTES: usize = 1 << 26;
 
@@ -141,24 +146,35 @@ fn of_kernel(call: &Call<'_>) -> Result<Geometry, String> {
     Geometry::new(call, x, w, y)
 }
 
-/// One of the three: what makes its task without a matrix of windows, with the elements of scratch it wants; and the same
-/// with fewer multiplications, where that can be done and pays.
+/// Bytes of scratch, bytes to keep, and the task.
+type Made = (usize, usize, Task);
+
+/// One of the three: what makes its task without a matrix of windows, with fewer multiplications where that can be done and
+/// pays; for so many threads, and for weights that last or not.
 #[cfg(target_arch = "x86_64")]
-type Direct = (fn(&Geometry, Tiles, usize) -> Option<direct::Made>, fn(&Geometry, Tiles, usize) -> direct::Made);
+type Direct = fn(&Geometry, Tiles, usize, bool) -> direct::Made;
 
 #[cfg(target_arch = "x86_64")]
-const FORWARD: Direct = (winograd::forward, direct::forward);
+const FORWARD: Direct = |g, tiles, threads, lasts| {
+    let few = || if lasts { winograd::few(g, tiles, threads) } else { None };
+    winograd::forward(g, tiles, threads, lasts)
+        .or_else(few)
+        .unwrap_or_else(|| direct::forward(g, tiles, threads, lasts))
+};
 #[cfg(target_arch = "x86_64")]
-const BY_INPUT: Direct = (winograd::by_input, direct::by_input);
+const BY_INPUT: Direct =
+    |g, tiles, threads, _| winograd::by_input(g, tiles, threads).unwrap_or_else(|| direct::by_input(g, tiles, threads));
 #[cfg(target_arch = "x86_64")]
-const BY_KERNEL: Direct = (winograd::by_kernel, direct::by_kernel);
+const BY_KERNEL: Direct = |g, tiles, threads, _| {
+    winograd::by_kernel(g, tiles, threads).unwrap_or_else(|| direct::by_kernel(g, tiles, threads))
+};
 
-/// The task and its bytes of scratch, where there need not be a matrix of windows.
+/// The task, where there need not be a matrix of windows.
 #[cfg(target_arch = "x86_64")]
-fn made(call: &Call<'_>, g: &Geometry, how: Direct) -> Option<(usize, Task)> {
+fn made(call: &Call<'_>, g: &Geometry, how: Direct, lasts: bool) -> Option<Made> {
     let tiles = Tiles::of(call.path).filter(|_| call.outputs[0].dtype == DType::F32 && !g.depthwise())?;
-    let (elements, task) = how.0(g, tiles, call.threads).unwrap_or_else(|| how.1(g, tiles, call.threads));
-    Some((elements * size_of::<f32>(), task))
+    let made = how(g, tiles, call.threads, lasts);
+    Some((made.scratch * size_of::<f32>(), made.kept * size_of::<f32>(), made.task))
 }
 
 // There are no such tasks on other processors.
@@ -170,7 +186,7 @@ const BY_INPUT: () = ();
 const BY_KERNEL: () = ();
 
 #[cfg(not(target_arch = "x86_64"))]
-fn made(_: &Call<'_>, _: &Geometry, _: ()) -> Option<(usize, Task)> {
+fn made(_: &Call<'_>, _: &Geometry, _: (), _: bool) -> Option<Made> {
     None
 }
 
@@ -180,24 +196,30 @@ fn unrolled(call: &Call<'_>, g: &Geometry) -> usize {
 
 pub(crate) fn scratch(call: &Call<'_>) -> usize {
     let Ok(g) = of(call) else { return 0 };
-    made(call, &g, FORWARD).map_or_else(|| unrolled(call, &g), |made| made.0)
+    let bytes = |lasts: bool| made(call, &g, FORWARD, lasts).map_or_else(|| unrolled(call, &g), |made| made.0);
+    call.may_last(WEIGHTS).iter().map(|&lasts| bytes(lasts)).max().unwrap_or(0)
+}
+
+pub(crate) fn keeps(call: &Call<'_>) -> Option<Keeps> {
+    let (_, bytes, _) = made(call, &of(call).ok()?, FORWARD, call.lasts(WEIGHTS))?;
+    (bytes > 0).then_some(Keeps { input: WEIGHTS, bytes })
 }
 
 pub(crate) fn input_scratch(call: &Call<'_>) -> usize {
     let Ok(g) = of_input(call) else { return 0 };
-    made(call, &g, BY_INPUT).map_or_else(|| unrolled(call, &g), |made| made.0)
+    made(call, &g, BY_INPUT, false).map_or_else(|| unrolled(call, &g), |made| made.0)
 }
 
 pub(crate) fn kernel_scratch(call: &Call<'_>) -> usize {
     let Ok(g) = of_kernel(call) else { return 0 };
     let bytes = call.outputs[0].dtype.bytes();
     let sums = if g.depthwise() { 0 } else { g.parts(g.sums() * bytes) * g.sums() * bytes };
-    made(call, &g, BY_KERNEL).map_or_else(|| sums + unrolled(call, &g), |made| made.0)
+    made(call, &g, BY_KERNEL, false).map_or_else(|| sums + unrolled(call, &g), |made| made.0)
 }
 
 pub(crate) fn prepare(call: &Call<'_>) -> Result<Task, String> {
     let g = of(call)?;
-    if let Some((_, task)) = made(call, &g, FORWARD) {
+    if let Some((_, _, task)) = made(call, &g, FORWARD, call.lasts(WEIGHTS)) {
         return Ok(task);
     }
     match g.depthwise() {
@@ -208,7 +230,7 @@ pub(crate) fn prepare(call: &Call<'_>) -> Result<Task, String> {
 
 pub(crate) fn prepare_input(call: &Call<'_>) -> Result<Task, String> {
     let g = of_input(call)?;
-    if let Some((_, task)) = made(call, &g, BY_INPUT) {
+    if let Some((_, _, task)) = made(call, &g, BY_INPUT, false) {
         return Ok(task);
     }
     match g.depthwise() {
@@ -219,7 +241,7 @@ pub(crate) fn prepare_input(call: &Call<'_>) -> Result<Task, String> {
 
 pub(crate) fn prepare_kernel(call: &Call<'_>) -> Result<Task, String> {
     let g = of_kernel(call)?;
-    if let Some((_, task)) = made(call, &g, BY_KERNEL) {
+    if let Some((_, _, task)) = made(call, &g, BY_KERNEL, false) {
         return Ok(task);
     }
     match g.depthwise() {

@@ -10,15 +10,19 @@
 use super::conv::Geometry;
 use super::gemm::Tiles;
 use super::gemm::pack::pack;
+use super::gemm::simd::{Narrow, Simd};
 use super::gemm::sliding::{BLOCK, Correlate, Place, Slide, VECTORS, correlate, correlated, slide, spread};
 use super::kernels::{Run, Task};
 use super::planes::{Planes, SLACK, Slides};
+use super::pool::Shared;
 use super::windows::Windows;
 
 /// Multiplications that a chunk has, where an image has so many.
 const PIECE: usize = 1 << 20;
 /// Images from which they are enough to give out.
-const MANY: usize = 16;
+pub(crate) const MANY: usize = 16;
+/// Elements of a window up to which it takes longer to write a part of a vector than to compute some results again.
+const SHORT: usize = 32;
 /// Bytes of planes that stay in the first cache: filters then go over all places, and not places over all filters.
 const FIRST_CACHE: usize = 1 << 15;
 
@@ -42,21 +46,29 @@ struct Convolution {
     weight: (usize, usize),
 }
 
-/// The number of elements that a task wants of scratch for so many threads, and the task.
-pub(crate) type Made = (usize, Task);
+/// A task, and how many elements it wants of scratch and to keep.
+pub(crate) struct Made {
+    pub scratch: usize,
+    pub kept: usize,
+    pub task: Task,
+}
 
-pub(crate) fn forward(g: &Geometry, tiles: Tiles, threads: usize) -> Made {
-    let (planes, slides) = Planes::forward(&g.windows, tiles.lanes);
+/// The convolution with weights that last or not: of few images the packed filters are kept then.
+pub(crate) fn forward(g: &Geometry, tiles: Tiles, threads: usize, lasts: bool) -> Made {
+    let (planes, mut slides) = Planes::forward(&g.windows, tiles.lanes);
     let (from, to) = (g.own(), g.kinds());
+    if tiles.lanes == Narrow::LANES && g.window() <= SHORT {
+        planes.make_whole(&mut slides, tiles.lanes);
+    }
     let weight = (from * g.windows.taps(), g.windows.taps());
-    Convolution::new(g, tiles, (from, to), planes, vec![slides], weight).made(threads)
+    Convolution::new(g, tiles, (from, to), planes, vec![slides], weight).made(threads, lasts && g.images < MANY)
 }
 
 pub(crate) fn by_input(g: &Geometry, tiles: Tiles, threads: usize) -> Made {
     let (planes, slides) = Planes::backward(&g.windows, tiles.lanes);
     let (from, to) = (g.kinds(), g.own());
     let weight = (g.windows.taps(), to * g.windows.taps());
-    Convolution::new(g, tiles, (from, to), planes, slides, weight).made(threads)
+    Convolution::new(g, tiles, (from, to), planes, slides, weight).made(threads, false)
 }
 
 impl Convolution {
@@ -124,46 +136,49 @@ impl Convolution {
         if self.slides.len() > 1 { (most * BLOCK).next_multiple_of(16) } else { 0 }
     }
 
-    fn made(self, threads: usize) -> Made {
+    fn made(self, threads: usize, keeps: bool) -> Made {
         let own = self.planes_room() + self.apart_room();
-        let scratch = self.filters() + own * threads;
+        let (kept, before) = if keeps { (self.filters(), 0) } else { (0, self.filters()) };
         let work = self.to * self.from * self.windows.taps() * self.places.min(self.area * 4);
         // Parts of the filters, where images are few.
         let parts = if self.images * self.groups >= MANY { 1 } else { (work / PIECE).clamp(1, self.blocks()) };
         let grain = (PIECE / work.max(1)).clamp(1, self.images.div_ceil(MANY));
         let task: Task = Box::new(move |run| {
-            run.parallel(self.groups * self.blocks(), |i, _| {
-                // SAFETY: the weights have the sizes of the geometry; blocks are packed apart.
-                unsafe { self.pack(run, i / self.blocks(), i % self.blocks()) };
-            });
+            let filters = Shared(if keeps { run.kept::<f32>() } else { run.scratch() });
+            if !keeps || run.must_make() {
+                run.parallel(self.groups * self.blocks(), |i, _| {
+                    // SAFETY: the weights have the sizes of the geometry; blocks are packed apart.
+                    unsafe { self.pack(run, i / self.blocks(), i % self.blocks(), filters.get()) };
+                });
+            }
             let chunks = self.images.div_ceil(grain);
             run.parallel(chunks * self.groups * parts, |i, thread| {
                 let (chunk, group, part) = (i / parts / self.groups, i / parts % self.groups, i % parts);
-                let planes = run.scratch::<f32>().wrapping_add(self.filters() + thread * own);
+                let planes = run.scratch::<f32>().wrapping_add(before + thread * own);
                 let blocks = (part * self.blocks() / parts, (part + 1) * self.blocks() / parts);
                 // SAFETY: images, groups and blocks write apart; each thread has its own planes.
                 unsafe {
                     planes.write_bytes(0, self.planes_room());
                     for image in chunk * grain..self.images.min((chunk + 1) * grain) {
-                        self.image(run, image, group, blocks, planes);
+                        self.image(run, (image, group), blocks, (filters.get(), planes));
                     }
                 }
             });
             Ok(())
         });
-        (scratch, task)
+        Made { scratch: before + own * threads, kept, task }
     }
 
     /// Packs the filters of a block, for each of the slides.
     ///
     /// # Safety
-    /// The weights and the scratch have the sizes of the convolution.
-    unsafe fn pack(&self, run: &Run<'_>, group: usize, block: usize) {
+    /// The weights have the sizes of the convolution, and `filters` has room for all of them.
+    unsafe fn pack(&self, run: &Run<'_>, group: usize, block: usize, filters: *mut f32) {
         let taps = self.windows.taps();
         // SAFETY: the caller's promise.
         unsafe {
             let weights = run.input::<f32>(1).add(group * self.from * self.to * taps);
-            let mut to = run.scratch::<f32>().add(self.block_at(group, block));
+            let mut to = filters.add(self.block_at(group, block));
             let rows = BLOCK.min(self.to - block * BLOCK);
             let weights = weights.add(block * BLOCK * self.weight.0);
             for slides in &self.slides {
@@ -192,14 +207,20 @@ impl Convolution {
     ///
     /// # Safety
     /// As for [`Convolution::pack`]; the planes' padding is 0.
-    unsafe fn image(&self, run: &Run<'_>, image: usize, group: usize, blocks: (usize, usize), planes: *mut f32) {
+    unsafe fn image(
+        &self,
+        run: &Run<'_>,
+        (image, group): (usize, usize),
+        blocks: (usize, usize),
+        (filters, planes): (*const f32, *mut f32),
+    ) {
         let n = image * self.groups + group;
         // SAFETY: the caller's promise.
         unsafe {
             self.planes.fill(run.input::<f32>(0).add(n * self.from * self.area), self.from, planes);
             let out = run.output::<f32>(0).add(n * self.to * self.places);
             let tile = |block: usize, slide_number: usize, places: &[Place], c: (*mut f32, usize)| {
-                let a = run.scratch::<f32>().add(self.block_at(group, block) + self.packed_before(slide_number));
+                let a = filters.add(self.block_at(group, block) + self.packed_before(slide_number));
                 let offsets = &self.offsets[slide_number];
                 let rows = BLOCK.min(self.to - block * BLOCK);
                 slide(self.wide, rows, &Slide { a, x: planes, offsets, places, c });
@@ -321,5 +342,5 @@ pub(crate) fn by_kernel(g: &Geometry, tiles: Tiles, threads: usize) -> Made {
         });
         Ok(())
     });
-    (scratch, task)
+    Made { scratch, kept: 0, task }
 }

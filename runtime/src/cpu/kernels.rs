@@ -53,8 +53,8 @@ impl Kernel {
 
 /// All kernels but the elementwise ones.
 const KERNELS: &[Kernel] = &[
-    row("matmul", MATRICES, matmul::prepare).scratch(matmul::scratch),
-    row("conv", DENSE, conv::prepare).scratch(conv::scratch),
+    row("matmul", MATRICES, matmul::prepare).scratch(matmul::scratch).keeps(matmul::keeps),
+    row("conv", DENSE, conv::prepare).scratch(conv::scratch).keeps(conv::keeps),
     row("conv_input", DENSE, conv::prepare_input).scratch(conv::input_scratch),
     row("conv_kernel", DENSE, conv::prepare_kernel).scratch(conv::kernel_scratch),
     row("max_pool", DENSE, pooling::prepare_max),
@@ -115,6 +115,15 @@ impl Call<'_> {
     /// True where an input is the same in the next run, unless a variable is changed in between.
     pub fn lasts(&self, input: usize) -> bool {
         self.lasting.is_some_and(|lasting| lasting.has(self.inputs[input].space))
+    }
+
+    /// What [`Call::lasts`] may turn out to be: either while a plan is made, and scratch is wanted for both.
+    pub fn may_last(&self, input: usize) -> &'static [bool] {
+        match self.lasting {
+            None => &[false, true],
+            Some(_) if self.lasts(input) => &[true],
+            Some(_) => &[false],
+        }
     }
 
     fn attr(&self, name: &str) -> Option<&Value> {

@@ -7,6 +7,7 @@
 #[cfg(target_arch = "x86_64")]
 use super::gemm::Tiles;
 use super::gemv::{Vector, combine};
+use super::keep::Keeps;
 use super::kernels::{Call, Run, Task, by_dtype, require};
 use super::movement::text;
 #[cfg(target_arch = "x86_64")]
@@ -26,6 +27,8 @@ const TILE: usize = 12 << 20;
 const TILES: (usize, usize) = (4, 16);
 /// Rows that are not halved further while there are columns to halve.
 const ROWS: usize = 64;
+/// The right matrix among the inputs.
+const RIGHT: usize = 1;
 /// Sides of tiles are multiples of this.
 const SIDE: usize = 32;
 
@@ -102,21 +105,33 @@ pub(crate) fn prepare(call: &Call<'_>) -> Result<Task, String> {
     require([lhs.dtype, rhs.dtype] == [out.dtype; 2], || format!("{} times {}", lhs.dtype, rhs.dtype))?;
     #[cfg(target_arch = "x86_64")]
     if let Some(tiles) = Tiles::of(call.path).filter(|_| out.dtype == DType::F32) {
-        return Ok(products::task(tiles, product, Halves::of(call)?, call.threads));
+        return Ok(products::task(tiles, product, Halves::of(call)?, (call.threads, call.lasts(RIGHT))));
     }
     by_dtype!(out.dtype, float, task(product))
 }
 
 pub(crate) fn scratch(call: &Call<'_>) -> usize {
+    call.may_last(RIGHT).iter().map(|&lasts| room(call, lasts).0).max().unwrap_or(0)
+}
+
+pub(crate) fn keeps(call: &Call<'_>) -> Option<Keeps> {
+    let bytes = room(call, call.lasts(RIGHT)).1;
+    (bytes > 0).then_some(Keeps { input: RIGHT, bytes })
+}
+
+/// Bytes of scratch, and bytes that are kept where the right matrix lasts.
+fn room(call: &Call<'_>, lasts: bool) -> (usize, usize) {
     #[cfg(target_arch = "x86_64")]
     if let (Ok(([lhs, rhs], [out])), Some(tiles), Ok(halves)) =
         (call.operands(), Tiles::of(call.path), Halves::of(call))
         && out.dtype == DType::F32
+        && let Some(product) = product(lhs, rhs, out)
     {
-        return product(lhs, rhs, out).map_or(0, |p| products::scratch(tiles, p, halves, call.threads) * 4);
+        let (scratch, kept) = products::room(tiles, product, halves, call.threads, lasts);
+        return (scratch * 4, kept * 4);
     }
-    let _ = call;
-    0
+    let _ = (call, lasts);
+    (0, 0)
 }
 
 fn product(lhs: &View, rhs: &View, out: &View) -> Option<Product> {

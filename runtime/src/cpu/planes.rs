@@ -109,6 +109,23 @@ impl Planes {
         (planes, slides)
     }
 
+    /// Makes all vectors of places whole, row by row, where the rows have so many: the last one of a row begins early enough,
+    /// and computes some results again. For kernels that write each result, where that takes longer than to compute it.
+    pub fn make_whole(&self, slides: &mut Slides, lanes: usize) {
+        let [d, h, columns] = slides.out;
+        if columns < lanes {
+            return;
+        }
+        let rows = (0..d).flat_map(|d| (0..h).map(move |h| (d, h)));
+        let all = rows.flat_map(|at| (0..columns).step_by(lanes).map(move |c| (at, c.min(columns - lanes))));
+        let inside = ((1u64 << lanes) - 1) as u32;
+        let place = |((d, h), c): ((usize, usize), usize)| {
+            let to = (d * slides.out[1] + h) * columns + c;
+            Place { from: self.at([d, h, c]) as u32, inside, to: to as u32 }
+        };
+        slides.places = all.map(place).collect();
+    }
+
     fn at(&self, at: [usize; 3]) -> usize {
         (at[0] * self.sizes[1] + at[1]) * self.sizes[2] + at[2]
     }

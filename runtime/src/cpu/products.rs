@@ -9,6 +9,7 @@
 //! | right matrix by columns, result wider than high | turned: `cᵀ = bᵀ aᵀ` | the smaller side is packed |
 //! | right matrix by columns otherwise | packed in panels | vectors need columns side by side |
 //! | left matrix by columns, higher than the result is wide | turned | packing by rows of memory is the quicker one |
+//! | right matrix that lasts from run to run, few rows | its panels are kept | they are packed once, and read in order |
 //! | right matrix of several MB, not too many rows | a chunk packs its own panel | it stays in the second cache |
 //! | left matrix by columns | read where it lies | a line for each element of the sum is not too many |
 //! | left matrix by columns, long sums or conflicts | packed in blocks of rows | lines of a row are read one after the other |
@@ -52,6 +53,8 @@ const STRIP: usize = 2;
 const OWN_ROWS: usize = 512;
 const OWN_BYTES: usize = 4 << 20;
 const OWN_PANELS: usize = 32;
+/// Rows up to which panels are kept: of more, packing is a small part, and not worth the memory.
+const KEPT_ROWS: usize = 128;
 
 /// A product that has been decided on.
 struct Way {
@@ -69,6 +72,8 @@ struct Way {
     width: usize,
     /// Each chunk packs its panels, which no other one needs.
     own: bool,
+    /// The panels are kept from run to run.
+    kept: bool,
     /// The left matrix is packed in blocks of rows.
     blocks: bool,
     /// Rows and columns of a chunk.
@@ -78,13 +83,18 @@ struct Way {
 }
 
 impl Way {
-    fn new(tiles: Tiles, product: Product, halves: Halves, threads: usize) -> Way {
+    /// The way of a product for so many threads, of which the right matrix lasts or not.
+    fn new(tiles: Tiles, product: Product, halves: Halves, (threads, lasts): (usize, bool)) -> Way {
         let size = product.size;
         let by_columns = |(row, column): (isize, isize)| row == 1 && column != 1;
         let turned = match by_columns(product.rhs) {
             true => size.k <= DEPTH && (2 * size.m <= size.n || by_columns(product.lhs)),
             false => by_columns(product.lhs) && size.n < size.m,
         };
+        // What comes from memory comes as quickly where it lies, if it need not be packed at all.
+        let worth = !turned || size.k * size.n * 4 < OWN_BYTES;
+        let kept = lasts && product.batches == 1 && size.m <= KEPT_ROWS && worth;
+        let turned = turned && !kept;
         let (size, left, right) = match turned {
             true => (Size { m: size.n, k: size.k, n: size.m }, swap(product.rhs), swap(product.lhs)),
             false => (size, product.lhs, product.rhs),
@@ -102,15 +112,15 @@ impl Way {
         }
         let width = tiles.width(size.n);
         let large = size.k * size.n * 4 > tiles.panel_bytes;
-        let packed = right.1 != 1 || size.m >= MANY_ROWS || (size.m > FEW_ROWS && large);
+        let packed = kept || right.1 != 1 || size.m >= MANY_ROWS || (size.m > FEW_ROWS && large);
         let multiplications = size.m * size.k * size.n;
-        let alone = product.batches == 1 && (threads > 1 || multiplications > CHUNK);
+        let alone = product.batches == 1 && (kept || threads > 1 || multiplications > CHUNK);
         let one_by_one = alone || multiplications > LARGE;
         let far = size.k * size.n * 4 >= OWN_BYTES && size.n >= OWN_PANELS * width;
-        let own = one_by_one && packed && far && size.m <= OWN_ROWS;
+        let own = one_by_one && packed && far && size.m <= OWN_ROWS && !kept;
         let chunk = if own { (size.m, width) } else { chunk(tiles, size, width) };
         let blocks = tiles.packs_left(left, size.k, size.n);
-        Way { tiles, product, turned, size, left, right, halves, packed, width, own, blocks, chunk, one_by_one }
+        Way { tiles, product, turned, size, left, right, halves, packed, width, own, kept, blocks, chunk, one_by_one }
     }
 
     /// Elements of the packed right matrix, or of the panels of a chunk, in whole lines.
@@ -127,6 +137,7 @@ impl Way {
     /// Elements of scratch: of all threads, and of each.
     fn scratch(&self) -> (usize, usize) {
         match (self.one_by_one, self.own) {
+            (true, _) if self.kept => (self.left_room(), 0),
             (true, true) => (self.left_room(), self.panels()),
             (true, false) => (self.left_room() + self.panels(), 0),
             (false, _) => (0, self.left_room() + self.panels()),
@@ -322,8 +333,11 @@ impl Way {
         let operands = Shared(self.at(run, b));
         let piece = (LEFT_PIECE / m).max(1);
         let pieces = if self.blocks { k.div_ceil(piece) } else { 0 };
-        let panels = if self.packed && !self.own { n.div_ceil(self.width) } else { 0 };
-        let panels_at = |column: usize| run.scratch::<f32>().wrapping_add(self.left_room() + column * k);
+        let made = !self.packed || self.own || (self.kept && !run.must_make());
+        let panels = if made { 0 } else { n.div_ceil(self.width) };
+        let first = if self.kept { run.kept() } else { run.scratch::<f32>().wrapping_add(self.left_room()) };
+        let first = Shared(first);
+        let panels_at = |column: usize| first.get().wrapping_add(column * k);
         if pieces + panels > 0 {
             // SAFETY: the views are inside their spaces; pieces and panels are apart.
             run.parallel(pieces + panels, |i, _| unsafe {
@@ -386,17 +400,18 @@ fn chunk(tiles: Tiles, Size { m, k, n }: Size, width: usize) -> (usize, usize) {
     (rows(panels), panels * width)
 }
 
-/// Elements of scratch for so many threads.
-pub(crate) fn scratch(tiles: Tiles, product: Product, halves: Halves, threads: usize) -> usize {
+/// Elements of scratch for so many threads, and elements that are kept where the right matrix lasts.
+pub(crate) fn room(tiles: Tiles, product: Product, halves: Halves, threads: usize, lasts: bool) -> (usize, usize) {
     if product.is_vector() {
-        return 0;
+        return (0, 0);
     }
-    let (shared, own) = Way::new(tiles, product, halves, threads).scratch();
-    shared + own * threads
+    let way = Way::new(tiles, product, halves, (threads, lasts));
+    let (shared, own) = way.scratch();
+    (shared + own * threads, if way.kept { way.panels() } else { 0 })
 }
 
-/// The task of a product.
-pub(crate) fn task(tiles: Tiles, product: Product, halves: Halves, threads: usize) -> Task {
+/// The task of a product for so many threads, of which the right matrix lasts or not.
+pub(crate) fn task(tiles: Tiles, product: Product, halves: Halves, (threads, lasts): (usize, bool)) -> Task {
     if product.is_vector() {
         return Box::new(move |run| {
             product.vectors::<f32>(run, |x, a, k, n, y| {
@@ -406,7 +421,7 @@ pub(crate) fn task(tiles: Tiles, product: Product, halves: Halves, threads: usiz
             Ok(())
         });
     }
-    let way = Way::new(tiles, product, halves, threads);
+    let way = Way::new(tiles, product, halves, (threads, lasts));
     Box::new(move |run| {
         if way.one_by_one {
             (0..way.product.batches).for_each(|b| way.one(run, b));

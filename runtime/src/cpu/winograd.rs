@@ -8,6 +8,8 @@
 //! gradient in the kernel sums products of transformed images with transformed gradients, and brings the sums back at the
 //! end.
 //!
+//! Of fewer images than that, with weights that last from run to run, a vector holds as many channels of one ([`few`]).
+//!
 //! Results differ from the definition's by rounding only: by about 1e-6 of their root mean square, five times as much as
 //! those of [`super::direct`].
 
@@ -16,10 +18,12 @@
 
 mod correlation;
 mod cut;
+mod few;
 mod lanes;
 mod transform;
 
 pub(crate) use correlation::by_kernel;
+pub(crate) use few::few;
 
 use super::conv::Geometry;
 use super::direct::Made;
@@ -27,6 +31,8 @@ use super::gemm::Tiles;
 use super::gemm::simd::{Narrow, Simd, Wide};
 use super::gemm::sliding::{BLOCK, Slide, VECTORS, slide};
 use super::kernels::{Run, Task};
+use super::pool::Shared;
+use super::windows::Windows;
 use cut::{Cut, elements, results};
 use transform::{POINTS, TILE, WINDOW, window};
 
@@ -35,26 +41,30 @@ const TAPS: usize = WINDOW * WINDOW;
 /// Bytes that a transformed block of images has for each lane: it stays in the second cache, which processors without
 /// AVX-512 have less of.
 const SECOND_CACHE: usize = 40 << 10;
+/// Images up to which transformed filters are kept where the weights last: of more, making them is a small part.
+const KEPT: usize = 64;
 /// Tiles of an image whose elements are added up by one thread.
 const MOST_ADDED: usize = 16;
 
 /// True where this takes less time than [`super::direct`] over `out` results with so many channels before and after: by
 /// the cycles of a tile, of which transforms have so many for each channel.
 fn pays(g: &Geometry, lanes: usize, out: [usize; 2], from: usize, to: usize) -> bool {
-    let w = &g.windows;
-    let fits = w.size[0] == 1
+    let fits = fits(&g.windows) && g.images >= lanes && g.images.next_multiple_of(lanes) * 10 <= g.images * 15;
+    let tiles = out.iter().map(|n| n.div_ceil(TILE)).product::<usize>();
+    let own = 250 * from + 200 * to + (POINTS + 5) * from * to;
+    let definition = (TAPS + 2) * from * to * out[0] * out[1];
+    fits && tiles * own < definition
+}
+
+/// True for windows that this is made for.
+fn fits(w: &Windows) -> bool {
+    w.size[0] == 1
         && w.kernel == [1, WINDOW, WINDOW]
         && w.stride == [1; 3]
         && w.dilation == [1; 3]
         && w.pad[0] == 0
         && w.pad[1] < WINDOW
         && w.pad[2] < WINDOW
-        && g.images >= lanes
-        && g.images.next_multiple_of(lanes) * 10 <= g.images * 15;
-    let tiles = out.iter().map(|n| n.div_ceil(TILE)).product::<usize>();
-    let own = 250 * from + 200 * to + (POINTS + 5) * from * to;
-    let definition = (TAPS + 2) * from * to * out[0] * out[1];
-    fits && tiles * own < definition
 }
 
 /// One of the two convolutions: channels in, channels out.
@@ -72,14 +82,14 @@ struct Convolution {
     adjoint: bool,
 }
 
-/// The convolution, where this is the way to compute it.
-pub(crate) fn forward(g: &Geometry, tiles: Tiles, threads: usize) -> Option<Made> {
+/// The convolution with weights that last or not, where this is the way to compute it.
+pub(crate) fn forward(g: &Geometry, tiles: Tiles, threads: usize, lasts: bool) -> Option<Made> {
     let (w, from, to) = (&g.windows, g.own(), g.kinds());
     let [size, out, pad] = [w.size, w.out, w.pad].map(|n| [n[1], n[2]]);
     pays(g, tiles.lanes, out, from, to).then(|| {
         let most = most_tiles(from);
         let weight = (from * TAPS, TAPS);
-        Convolution::new(g, tiles, (size, out, pad), most, (from, to), weight).made(threads)
+        Convolution::new(g, tiles, (size, out, pad), most, (from, to), weight).made(threads, lasts && g.images <= KEPT)
     })
 }
 
@@ -92,12 +102,12 @@ pub(crate) fn by_input(g: &Geometry, tiles: Tiles, threads: usize) -> Option<Mad
     let count = |sizes: [usize; 2]| sizes.iter().map(|n| n.div_ceil(TILE)).product::<usize>();
     if count(out) * 10 <= count(size) * 8 && count(out) <= MOST_ADDED && pays(g, tiles.lanes, out, from, to) {
         let way = Convolution::new(g, tiles, (size, out, pad), MOST_ADDED, (from, to), weight);
-        return Some(Convolution { adjoint: true, ..way }.made(threads));
+        return Some(Convolution { adjoint: true, ..way }.made(threads, false));
     }
     pays(g, tiles.lanes, size, from, to).then(|| {
         let around = pad.map(|n| WINDOW - 1 - n);
         let way = Convolution::new(g, tiles, (out, size, around), most_tiles(from), (from, to), weight);
-        Convolution { turned: true, ..way }.made(threads)
+        Convolution { turned: true, ..way }.made(threads, false)
     })
 }
 
@@ -130,46 +140,50 @@ impl Convolution {
         POINTS * self.from * BLOCK
     }
 
-    fn made(self, threads: usize) -> Made {
+    fn made(self, threads: usize, keeps: bool) -> Made {
         let cut = &self.cut;
         let filters = cut.groups * self.blocks() * self.filters();
+        let (kept, before) = if keeps { (filters, 0) } else { (0, filters) };
         let own = cut.rectangle * cut.lanes + cut.room(self.from) + cut.room(BLOCK);
         let items = cut.bundles() * cut.groups * cut.blocks.len();
         // Parts of the filters, where there is less to give out: the same numbers whatever they are.
         let parts = (2 * threads).div_ceil(items).clamp(1, self.blocks());
         let task: Task = Box::new(move |run| {
-            run.parallel(self.cut.groups * self.blocks(), |i, _| {
-                // SAFETY: the weights have the sizes of the geometry; blocks are packed apart.
-                unsafe { self.pack(run, i / self.blocks(), i % self.blocks()) };
-            });
+            let filters = Shared(if keeps { run.kept::<f32>() } else { run.scratch() });
+            if !keeps || run.must_make() {
+                run.parallel(self.cut.groups * self.blocks(), |i, _| {
+                    // SAFETY: the weights have the sizes of the geometry; blocks are packed apart.
+                    unsafe { self.pack(run, i / self.blocks(), i % self.blocks(), filters.get()) };
+                });
+            }
             run.parallel(items * parts, |i, thread| {
                 let (item, part) = (i / parts, i % parts);
                 let blocks = (part * self.blocks() / parts, (part + 1) * self.blocks() / parts);
-                let own = run.scratch::<f32>().wrapping_add(filters + thread * own);
+                let own = run.scratch::<f32>().wrapping_add(before + thread * own);
                 // SAFETY: items and parts write apart; each thread has its own scratch.
                 unsafe {
                     match self.cut.lanes == Wide::LANES {
-                        true => self.wide(run, item, blocks, own),
-                        false => self.narrow(run, item, blocks, own),
+                        true => self.wide(run, item, blocks, (filters.get(), own)),
+                        false => self.narrow(run, item, blocks, (filters.get(), own)),
                     }
                 }
             });
             Ok(())
         });
-        (filters + own * threads, task)
+        Made { scratch: before + own * threads, kept, task }
     }
 
     /// Transforms the filters of a block.
     ///
     /// # Safety
-    /// The weights and the scratch have the sizes of the convolution.
-    unsafe fn pack(&self, run: &Run<'_>, group: usize, block: usize) {
+    /// The weights have the sizes of the convolution, and `filters` has room for all of them.
+    unsafe fn pack(&self, run: &Run<'_>, group: usize, block: usize, filters: *mut f32) {
         let rows = BLOCK.min(self.to - block * BLOCK);
         // SAFETY: the caller's promise.
         unsafe {
             let first = group * self.from * self.to * TAPS + block * BLOCK * self.weight.0;
             let weights = run.input::<f32>(1).add(first);
-            let to = run.scratch::<f32>().add((group * self.blocks() + block) * self.filters());
+            let to = filters.add((group * self.blocks() + block) * self.filters());
             for channel in 0..self.from {
                 let mut taps = [[0f32; BLOCK]; TAPS];
                 for (tap, row) in (0..TAPS).flat_map(|t| (0..rows).map(move |r| (t, r))) {
@@ -184,13 +198,13 @@ impl Convolution {
     }
 
     #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,bmi2,popcnt")]
-    unsafe fn wide(&self, run: &Run<'_>, item: usize, blocks: (usize, usize), own: *mut f32) {
+    unsafe fn wide(&self, run: &Run<'_>, item: usize, blocks: (usize, usize), own: (*const f32, *mut f32)) {
         // SAFETY: the caller's promise.
         unsafe { self.item::<Wide>(run, item, blocks, own) }
     }
 
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn narrow(&self, run: &Run<'_>, item: usize, blocks: (usize, usize), own: *mut f32) {
+    unsafe fn narrow(&self, run: &Run<'_>, item: usize, blocks: (usize, usize), own: (*const f32, *mut f32)) {
         // SAFETY: the caller's promise.
         unsafe { self.item::<Narrow>(run, item, blocks, own) }
     }
@@ -198,9 +212,16 @@ impl Convolution {
     /// Computes some blocks of filters for a block of tiles of some images.
     ///
     /// # Safety
-    /// The processor has the instructions; operands have the sizes of the convolution, and `own` is a thread's scratch.
+    /// The processor has the instructions; operands have the sizes of the convolution, `packed` are the transformed filters,
+    /// and `own` is a thread's scratch.
     #[inline(always)]
-    unsafe fn item<S: Simd>(&self, run: &Run<'_>, item: usize, blocks: (usize, usize), own: *mut f32) {
+    unsafe fn item<S: Simd>(
+        &self,
+        run: &Run<'_>,
+        item: usize,
+        blocks: (usize, usize),
+        (packed, own): (*const f32, *mut f32),
+    ) {
         let cut = &self.cut;
         let (number, outer) = (item % cut.blocks.len(), item / cut.blocks.len());
         let (block, group) = (&cut.blocks[number], outer % cut.groups);
@@ -215,7 +236,7 @@ impl Convolution {
             let y = run.output::<f32>(0).add(first * to + group * self.to * after);
             let transformed = own.add(cut.rectangle * S::LANES);
             let sums = transformed.add(cut.room(self.from));
-            let (x, points) = ((x, from, count, self.from), (transformed, point));
+            let (x, points) = ((x, from, count, self.from), (transformed, point, S::LANES));
             if self.adjoint {
                 cut.gradients::<S>(block, x, own, points);
             } else {
@@ -223,9 +244,9 @@ impl Convolution {
             }
             for filters in blocks.0..blocks.1 {
                 let rows = BLOCK.min(self.to - filters * BLOCK);
-                let a = run.scratch::<f32>().add((group * self.blocks() + filters) * self.filters());
+                let a = packed.add((group * self.blocks() + filters) * self.filters());
                 for i in 0..POINTS {
-                    let (a, x) = (a.add(i * self.from * BLOCK).cast_const(), transformed.add(i * point).cast_const());
+                    let (a, x) = (a.add(i * self.from * BLOCK), transformed.add(i * point).cast_const());
                     for places in block.places.chunks(VECTORS) {
                         let c = (sums.add(i * sums_apart), row);
                         let t = Slide { a, x, offsets: &self.offsets[number], places, c };
@@ -233,11 +254,12 @@ impl Convolution {
                     }
                 }
                 for r in 0..rows {
-                    let (y, sums) = (y.add((filters * BLOCK + r) * after), sums.add(r * row).cast_const());
+                    let y = y.add((filters * BLOCK + r) * after);
+                    let sums = (sums.add(r * row).cast_const(), sums_apart, S::LANES);
                     if self.adjoint {
-                        elements::<S>(block, (sums, sums_apart), own, (y, to, count));
+                        elements::<S>(block, sums, own, (y, to, count));
                     } else {
-                        results::<S>(block, (sums, sums_apart), own, (y, to, count));
+                        results::<S>(block, sums, own, (y, to, count));
                     }
                 }
             }

@@ -113,7 +113,7 @@ impl Program {
         // SAFETY: the caller's promise; what is needed is inside the block.
         unsafe {
             for phase in &self.phases {
-                self.begin(run, local, phase, rows)?;
+                self.begin(run, local, phase, rows, self.length.min(self.tile).min(last - first))?;
                 for at in (first..last).step_by(self.tile) {
                     let tile = Part { start: block.start + at, n: self.tile.min(last - at) };
                     self.tile(run, chunk, local, phase, tile, at)?;
@@ -148,12 +148,19 @@ impl Program {
         }
     }
 
-    /// What a phase does by rows, before it goes through their elements.
+    /// What a phase does by rows, before it goes through their elements, of which a tile has so many of each.
     ///
     /// # Safety
     /// As for `block`.
     #[inline]
-    unsafe fn begin(&self, run: &Run<'_>, local: &Local, phase: &Phase, rows: Part) -> Result<(), Failed> {
+    unsafe fn begin(
+        &self,
+        run: &Run<'_>,
+        local: &Local,
+        phase: &Phase,
+        rows: Part,
+        length: usize,
+    ) -> Result<(), Failed> {
         // SAFETY: the caller's promise.
         unsafe {
             for &i in &phase.row_loads {
@@ -164,8 +171,7 @@ impl Program {
                 op.call(local, rows.n)?;
             }
             for &(from, to, bytes) in &phase.repeats {
-                let n = self.length.min(self.tile);
-                repeat(*local.register(from), bytes, rows.n, n, *local.register(to));
+                repeat(*local.register(from), bytes, rows.n, length, *local.register(to));
             }
             if self.tile < self.block {
                 for (folder, state, _) in phase.row_folds() {

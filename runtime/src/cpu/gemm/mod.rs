@@ -11,10 +11,13 @@ pub(crate) mod vector;
 
 use super::isa::Path;
 use super::matmul::Size;
+use std::ptr;
 use tile::{NARROW, Tile, TileFn, WIDE};
 
 /// Most elements along the sum that are added up before the next columns: a block of rows stays in the first cache.
 pub(crate) const DEPTH: usize = 1024;
+/// Blocks of rows that are few.
+const FEW: usize = 4;
 /// Columns of a right matrix for which no left one is packed.
 const THIN: usize = 64;
 /// Elements between rows that share places in the caches.
@@ -104,12 +107,56 @@ impl Tiles {
         m.next_multiple_of(self.rows) * k
     }
 
+    /// c = a b for several products of the same sizes, not more columns than a panel has, and those in whole vectors: the
+    /// first element of each side with its stride of rows, and the elements from product to product. Sums are not cut, and
+    /// what is the same for all is found once.
+    ///
+    /// # Safety
+    /// As for [`Tiles::multiply`].
+    pub unsafe fn multiply_each(
+        &self,
+        count: usize,
+        Size { m, k, n }: Size,
+        (a, a_row, a_apart): (*const f32, isize, usize),
+        (b, b_row, b_apart): (*const f32, isize, usize),
+        (c, c_row, c_apart): (*mut f32, isize, usize),
+    ) {
+        let (blocks, vectors) = (m.div_ceil(self.rows), n / self.lanes);
+        // Blocks have this many rows, and some of them one more.
+        let (least, more) = (m / blocks, m % blocks);
+        let tile = |rows: usize| self.table[(rows.max(1) - 1) * self.vectors + vectors - 1];
+        let tiles = [tile(least), tile((least + 1).min(self.rows))];
+        for i in 0..count {
+            let mut row = 0;
+            for block in 0..blocks {
+                let is_more = block < more;
+                // SAFETY: the caller's promise; tiles lie inside the operands.
+                unsafe {
+                    let a = (a.add(i * a_apart).offset(row * a_row), a_row, 1);
+                    let (b, c) = (b.add(i * b_apart), c.add(i * c_apart).offset(row * c_row));
+                    let (start, next) = ((ptr::null(), 0), (a.0, 0));
+                    let (b, c) = ((b, b_row), (c, c_row));
+                    tiles[usize::from(is_more)](&Tile { k, a, b, columns: n, c, transposed: false, start, next });
+                }
+                row += (least + usize::from(is_more)) as isize;
+            }
+        }
+    }
+
     /// c = start + a b for m rows, n columns, which are part of a product with `of` columns; of the k elements along the sum
     /// those from `along.0` to `along.1`, of which there is one at least.
     ///
     /// # Safety
     /// The processor has the instructions; operands are inside their memory, `to` apart from them but for `start`.
-    pub unsafe fn multiply(&self, Size { m, k, n }: Size, of: usize, along: (usize, usize), a: Left, b: Right, to: To) {
+    pub unsafe fn multiply(
+        &self,
+        Size { m, k, n }: Size,
+        of: usize,
+        along: (usize, usize),
+        a: Left,
+        whole: Right,
+        to: To,
+    ) {
         let width = self.width(of);
         let blocks = m.div_ceil(self.rows);
         for first in (along.0..along.1).step_by(DEPTH) {
@@ -151,7 +198,7 @@ impl Tiles {
                         };
                         for (number, column) in (left..right).step_by(width).enumerate() {
                             let columns = width.min(right - column);
-                            let b = match b {
+                            let b = match whole {
                                 Right::Plain(b, row) => (b.offset(first as isize * row).add(column), row),
                                 Right::Panels(b) => (b.add(column * k + first * width), width as isize),
                             };
@@ -164,10 +211,16 @@ impl Tiles {
                                 true => (to.start.0.offset(top as isize * to.start.1).add(column), to.start.1),
                                 false => (c.cast_const(), to.stride),
                             };
+                            // With few rows the panels come from memory, else most of them are in the second cache.
                             let (next, (along, across), tiles) = ahead;
-                            let next = match number < tiles {
-                                true => (next.wrapping_offset(number as isize * across), along),
-                                false => (next, 0),
+                            let next = match whole {
+                                Right::Panels(b)
+                                    if block == 0 && (number >= tiles || blocks <= FEW) && column + width < n =>
+                                {
+                                    (b.add((column + width) * k + first * width), width as isize)
+                                }
+                                _ if number < tiles => (next.wrapping_offset(number as isize * across), along),
+                                _ => (next, 0),
                             };
                             let (c, transposed) = ((c, to.stride), to.transposed);
                             let tile = Tile { k: depth, a, b, columns, c, transposed, start, next };

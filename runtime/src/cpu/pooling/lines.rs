@@ -141,19 +141,34 @@ unsafe fn largest<S: Pairs>((left, right): (S::V, S::V)) -> (S::Found, S::V) {
     }
 }
 
+/// Where vectors of `n` windows begin, and how many each has. Where masks cost, the last one begins early enough to be
+/// whole, and computes some again.
+#[inline(always)]
+fn vectors<S: Simd>(n: usize) -> impl Iterator<Item = (usize, usize)> {
+    let again = S::MASKS_COST && n > S::LANES;
+    (0..n)
+        .step_by(S::LANES)
+        .map(move |at| if again { at.min(n - S::LANES) } else { at })
+        .map(move |at| (at, (n - at).min(S::LANES)))
+}
+
 /// The largest of each of `n` windows.
 ///
 /// # Safety
-/// As for [`Pairs`]; two rows of `n` pairs, and room for `n` results.
+/// As for [`Pairs`]; two rows of `n` pairs, and room for `n` results apart from them.
 #[inline(always)]
 unsafe fn max<S: Pairs>(upper: *const f32, lower: *const f32, y: *mut f32, n: usize) {
-    for at in (0..n).step_by(S::LANES) {
-        let count = (n - at).min(S::LANES);
+    for (at, count) in vectors::<S>(n) {
         // SAFETY: the caller's promise.
         unsafe {
             let (_, u) = largest::<S>(S::load_pairs(upper.add(2 * at), count));
             let (_, l) = largest::<S>(S::load_pairs(lower.add(2 * at), count));
-            S::store_some(y.add(at), S::mask(count), S::choose(S::beats(l, u), u, l));
+            let largest = S::choose(S::beats(l, u), u, l);
+            if count == S::LANES {
+                S::store(y.add(at), largest);
+            } else {
+                S::store_some(y.add(at), S::mask(count), largest);
+            }
         }
     }
 }
@@ -161,7 +176,7 @@ unsafe fn max<S: Pairs>(upper: *const f32, lower: *const f32, y: *mut f32, n: us
 /// What `n` results send back: each to the first largest of its window, 0 to the others.
 ///
 /// # Safety
-/// As for [`Pairs`]; two rows of `n` pairs, as many results, and room for two rows.
+/// As for [`Pairs`]; two rows of `n` pairs, as many results, and room for two rows apart from them.
 #[inline(always)]
 unsafe fn gradient<S: Pairs>(
     (upper, lower): (*const f32, *const f32),
@@ -169,8 +184,7 @@ unsafe fn gradient<S: Pairs>(
     (to_upper, to_lower): (*mut f32, *mut f32),
     n: usize,
 ) {
-    for at in (0..n).step_by(S::LANES) {
-        let count = (n - at).min(S::LANES);
+    for (at, count) in vectors::<S>(n) {
         // SAFETY: the caller's promise.
         unsafe {
             let (right_u, u) = largest::<S>(S::load_pairs(upper.add(2 * at), count));

@@ -25,7 +25,9 @@ fn check(dtype: DType, batch: &[usize], m: usize, k: usize, n: usize, sparse: bo
         for b in layouts(dtype, &shape(k, n), 2).iter().step_by(step) {
             let out = shape(m, n);
             let y = apply("matmul", &[], &[a, b], dtype, &out);
-            close(&y, &reference(a, b, &out), 4.0 * k as f64);
+            let want = reference(a, b, &out);
+            close(&y, &want, 4.0 * k as f64);
+            keeping::check("matmul", &[], [a, b], &out, &want, 4.0 * k as f64);
         }
     }
 }
@@ -90,7 +92,9 @@ fn a_repeated_right_matrix() {
         w.shape = vec![b, k, n];
         w.strides.insert(0, 0);
         let y = apply("matmul", &[], &[&x, &w], DType::F32, &[b, t, n]);
-        close(&y, &reference(&x, &w, &[b, t, n]), 4.0 * k as f64);
+        let want = reference(&x, &w, &[b, t, n]);
+        close(&y, &want, 4.0 * k as f64);
+        keeping::check("matmul", &[], [&x, &w], &[b, t, n], &want, 4.0 * k as f64);
     }
 }
 

@@ -7,6 +7,7 @@ mod each;
 mod elementwise;
 mod folding;
 mod fused;
+mod keeping;
 mod matmul;
 mod movement;
 mod native;

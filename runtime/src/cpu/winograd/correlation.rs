@@ -81,7 +81,7 @@ impl Correlation {
             });
             Ok(())
         });
-        (parts * sums + room * threads, task)
+        Made { scratch: parts * sums + room * threads, kept: 0, task }
     }
 
     #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
@@ -116,10 +116,10 @@ impl Correlation {
                     for (i, bundle) in bundles.clone().enumerate() {
                         let (first, count) = cut.bundle(bundle);
                         let from = run.input::<f32>(0).add(first * x_image + group * self.own * cut.area);
-                        let to = (x.add(i * bundle_room), point_x);
+                        let to = (x.add(i * bundle_room), point_x, S::LANES);
                         cut.images::<S>(block, (from, x_image, count, self.own), own, to);
                         let from = run.input::<f32>(1).add(first * dy_image + group * filters * cut.places);
-                        let to = (dy.add(i * bundle_room), point_dy);
+                        let to = (dy.add(i * bundle_room), point_dy, S::LANES);
                         cut.gradients::<S>(block, (from, dy_image, count, filters), own, to);
                     }
                     for i in 0..POINTS {

@@ -101,7 +101,7 @@ impl Cut {
     /// # Safety
     /// As for [`to_points`].
     #[inline(always)]
-    pub unsafe fn images<S: Simd>(&self, block: &Block, x: Channels, rectangle: *mut f32, to: (*mut f32, usize)) {
+    pub unsafe fn images<S: Simd>(&self, block: &Block, x: Channels, rectangle: *mut f32, to: Points<*mut f32>) {
         let sizes = block.tiles.map(|n| n * TILE + WINDOW - 1);
         // SAFETY: the caller's promise.
         unsafe { to_points::<S, Image, REACH>(block, (&block.reads, self.area, sizes), x, rectangle, to) }
@@ -112,7 +112,7 @@ impl Cut {
     /// # Safety
     /// As for [`to_points`].
     #[inline(always)]
-    pub unsafe fn gradients<S: Simd>(&self, block: &Block, dy: Channels, rectangle: *mut f32, to: (*mut f32, usize)) {
+    pub unsafe fn gradients<S: Simd>(&self, block: &Block, dy: Channels, rectangle: *mut f32, to: Points<*mut f32>) {
         let sizes = block.tiles.map(|n| n * TILE);
         // SAFETY: the caller's promise.
         unsafe { to_points::<S, Gradients, TILE>(block, (&block.writes, self.places, sizes), dy, rectangle, to) }
@@ -122,8 +122,11 @@ impl Cut {
 /// The first element of the first channel of the first image, elements from image to image, images, and channels.
 pub(super) type Channels = (*const f32, usize, usize, usize);
 
-/// Brings each channel into a rectangle of so many rows and columns of vectors, and its tiles to the points, which are so
-/// far apart.
+/// The first vector of transformed tiles, elements from point to point, and from tile to tile. The tiles of a channel are
+/// followed by those of the next.
+pub(super) type Points<P> = (P, usize, usize);
+
+/// Brings each channel into a rectangle of so many rows and columns of vectors, and its tiles to the points.
 ///
 /// # Safety
 /// The processor has the instructions; the channels have the elements of the pieces, and there is room for the rectangle and
@@ -134,7 +137,7 @@ unsafe fn to_points<S: Simd, T: Transform<N, REACH>, const N: usize>(
     (pieces, area, [rows, row]): (&[Piece], usize, [usize; 2]),
     (x, apart, count, channels): Channels,
     rectangle: *mut f32,
-    (to, point): (*mut f32, usize),
+    (to, point, tile): Points<*mut f32>,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
@@ -143,10 +146,10 @@ unsafe fn to_points<S: Simd, T: Transform<N, REACH>, const N: usize>(
             let x = x.add(channel * area);
             let next = x.wrapping_add(area + pieces.first().map_or(0, Piece::first));
             side_by_side::<S>(pieces, (x, apart, count), next, rectangle);
-            let to = to.add(channel * block.count() * S::LANES);
+            let to = to.add(channel * block.count() * tile);
             for (first, t) in block.each(row) {
                 let from = (rectangle.add(first * S::LANES).cast_const(), row * S::LANES, S::LANES);
-                both::<S, T, N, REACH, false>(from, (to.add(t * S::LANES), REACH * point, point));
+                both::<S, T, N, REACH, false>(from, (to.add(t * tile), REACH * point, point));
             }
         }
     }
@@ -159,7 +162,7 @@ unsafe fn to_points<S: Simd, T: Transform<N, REACH>, const N: usize>(
 #[inline(always)]
 pub(super) unsafe fn results<S: Simd>(
     block: &Block,
-    sums: (*const f32, usize),
+    sums: Points<*const f32>,
     rectangle: *mut f32,
     y: (*mut f32, usize, usize),
 ) {
@@ -177,7 +180,7 @@ pub(super) unsafe fn results<S: Simd>(
 #[inline(always)]
 pub(super) unsafe fn elements<S: Simd>(
     block: &Block,
-    sums: (*const f32, usize),
+    sums: Points<*const f32>,
     rectangle: *mut f32,
     x: (*mut f32, usize, usize),
 ) {
@@ -190,21 +193,21 @@ pub(super) unsafe fn elements<S: Simd>(
     }
 }
 
-/// Brings the tiles of a channel from the points, which are so far apart, into a rectangle with so many vectors in a row.
+/// Brings the tiles of a channel from the points into a rectangle with so many vectors in a row.
 ///
 /// # Safety
 /// As for [`results`].
 #[inline(always)]
 unsafe fn from_points<S: Simd, T: Transform<REACH, M>, const M: usize, const ADD: bool>(
     block: &Block,
-    (sums, point): (*const f32, usize),
+    (sums, point, tile): Points<*const f32>,
     (rectangle, row): (*mut f32, usize),
 ) {
     for (first, t) in block.each(row) {
         // SAFETY: the caller's promise.
         unsafe {
             let to = (rectangle.add(first * S::LANES), row * S::LANES, S::LANES);
-            both::<S, T, REACH, M, ADD>((sums.add(t * S::LANES), REACH * point, point), to);
+            both::<S, T, REACH, M, ADD>((sums.add(t * tile), REACH * point, point), to);
         }
     }
 }

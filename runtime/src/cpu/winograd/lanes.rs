@@ -1,5 +1,6 @@
 //! Images side by side: a vector holds the same element of as many images as it has lanes. In this layout windows,
-//! tiles and padding need no shuffles, however narrow the images are.
+//! tiles and padding need no shuffles, however narrow the images are. For [`super::few`] what is called an image here is a
+//! channel of one.
 
 use crate::cpu::gemm::simd::Simd;
 use crate::cpu::isa::soon;
