@@ -205,7 +205,7 @@ fn of_memory(memory: &Memory, batch: i64, per_example: f64) -> String {
     let mut row = |name: &str, value: String, note: &str| rows.push(vec![format!("  {name}"), value, note.to_string()]);
     row("variables", bytes(memory.variables), "parameters, states, optimizer");
     row("arena", bytes(memory.arena), &format!("what steps compute with, about {about}"));
-    row("threads", bytes(memory.threads), "what each computes with beside");
+    row("threads", bytes(memory.threads), "what each computes with beside, and packed weights");
     match memory.data {
         Some(data) => row("data", bytes(data), "examples kept in memory"),
         None => row("data", "?".into(), "not opened"),

@@ -11,7 +11,7 @@ use super::items::{Item, Items, Ref, Work};
 use super::schedule::{Draft, Output, PlanError, lay_out};
 use super::views::{Layout, row_major};
 use super::{Device, Each, Fused, Kernel, Value};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use tfm_lang::model::Word;
 
@@ -21,7 +21,7 @@ const WINDOW: usize = 48;
 const LEAST: usize = 4;
 /// Bytes that the steps touch for one element, at most: they should stay in a cache.
 const MOST_BYTES: usize = 3 << 20;
-/// Inputs and outputs of the whole, at most.
+/// Inputs and outputs of the whole, at most; devices may count on fewer than 32.
 const MOST_OPERANDS: usize = 24;
 
 /// Puts steps together where that pays.
@@ -145,7 +145,9 @@ impl Region {
         let mut touched: BTreeSet<usize> = self.made(drafts).collect();
         touched.extend(self.members.iter().flat_map(|m| drafts[*m].inputs.iter().map(|r| r.item)));
         let bytes: usize = touched.iter().map(|i| items.list[*i].bytes() / count).sum();
-        let operands = touched.len() - inside.len();
+        let made: BTreeSet<usize> = self.made(drafts).collect();
+        let read = self.members.iter().flat_map(|m| &drafts[*m].inputs).filter(|r| !made.contains(&r.item));
+        let operands = read.collect::<HashSet<_>>().len() + made.len() - inside.len();
         !inside.is_empty() && bytes <= MOST_BYTES && operands <= MOST_OPERANDS
     }
 

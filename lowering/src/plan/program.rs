@@ -42,7 +42,9 @@ fn skips(items: &Items, group: &Group, members: &BTreeSet<usize>, form: &Form) -
         return None;
     }
     let list = &items.list;
-    let fact = |i: usize, half: usize| items.halves.facts.get(&list[i].node).map(|facts| facts[half]);
+    // A copy has the node that it is made for.
+    let own = |i: usize| Some(&list[i]).filter(|item| !matches!(item.work, Work::Copy));
+    let fact = |i: usize, half: usize| Some(items.halves.facts.get(&own(i)?.node)?[half]);
     let whole = |r: &Ref| r.layout.shape == form.shape && r.layout.is_whole(list[r.item].size());
     let can = |half: usize| {
         let output = |i: &usize| {

@@ -13,7 +13,7 @@ use super::gemm::pack::pack;
 use super::gemm::simd::{Narrow, Simd};
 use super::gemm::sliding::{BLOCK, Correlate, Place, Slide, VECTORS, correlate, correlated, slide, spread};
 use super::kernels::{Run, Task};
-use super::planes::{Planes, SLACK, Slides};
+use super::planes::{Planes, SLACK, Slides, to_every_second};
 use super::pool::Shared;
 use super::windows::Windows;
 
@@ -227,12 +227,17 @@ impl Convolution {
             };
             if self.slides.len() > 1 {
                 let apart = planes.add(self.planes_room());
+                let there = |s: &Slides| !s.taps.is_empty();
                 for block in blocks.0..blocks.1 {
-                    for (s, slides) in self.slides.iter().enumerate() {
+                    let rows = BLOCK.min(self.to - block * BLOCK);
+                    let to = out.add(block * BLOCK * self.places);
+                    if !self.slides.iter().all(there) {
+                        // No window reaches the elements of some phases.
+                        to.write_bytes(0, rows * self.places);
+                    }
+                    for (s, slides) in self.slides.iter().enumerate().filter(|(_, s)| there(s)) {
                         let count = slides.out.iter().product();
                         slides.places.chunks(VECTORS).for_each(|places| tile(block, s, places, (apart, count)));
-                        let rows = BLOCK.min(self.to - block * BLOCK);
-                        let to = out.add(block * BLOCK * self.places);
                         self.scatter(slides, rows, apart, to);
                     }
                 }
@@ -265,8 +270,11 @@ impl Convolution {
                 let row = (d * apart[0] + first[0]) * size[1] + h * apart[1] + first[1];
                 // SAFETY: the caller's promise.
                 unsafe {
-                    let to = to.add(r * self.places + row * size[2] + first[2]);
-                    (0..out[2]).for_each(|c| *to.add(c * apart[2]) = *from.add(c));
+                    let to = to.add(r * self.places + row * size[2]);
+                    match apart[2] {
+                        2 => to_every_second(from, out[2], (to, size[2]), first[2]),
+                        _ => (0..out[2]).for_each(|c| *to.add(c * apart[2] + first[2]) = *from.add(c)),
+                    }
                     from = from.add(out[2]);
                 }
             }

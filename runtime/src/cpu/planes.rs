@@ -215,6 +215,36 @@ unsafe fn every_second(from: *const f32, n: usize, to: *mut f32) {
     }
 }
 
+/// Writes `n` elements to every second place of a row of so many, from the first (0) or the second (1) on; the others stay.
+///
+/// # Safety
+/// The processor has AVX2; `from` is good for the elements, `row` for the whole row, which holds numbers.
+#[target_feature(enable = "avx2")]
+pub(crate) unsafe fn to_every_second(from: *const f32, n: usize, (row, length): (*mut f32, usize), first: usize) {
+    let mut i = 0;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let orders = [_mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3), _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7)];
+        while i + 8 <= n && 2 * i + 16 <= length {
+            let x = Narrow::load(from.add(i));
+            for (half, order) in orders.into_iter().enumerate() {
+                let to = row.add(2 * i + 8 * half);
+                let (new, old) = (_mm256_permutevar8x32_ps(x, order), Narrow::load(to));
+                let both = match first {
+                    0 => _mm256_blend_ps::<0b1010_1010>(new, old),
+                    _ => _mm256_blend_ps::<0b1010_1010>(old, new),
+                };
+                Narrow::store(to, both);
+            }
+            i += 8;
+        }
+        while i < n {
+            *row.add(2 * i + first) = *from.add(i);
+            i += 1;
+        }
+    }
+}
+
 /// Where a tap is in the window, along an axis.
 fn axis(w: &Windows, tap: usize, a: usize) -> usize {
     let [_, h, c] = w.kernel;
