@@ -155,6 +155,47 @@ fn scores_are_made_and_used_one_matrix_at_a_time() {
 }
 
 #[test]
+fn what_only_the_backward_pass_reads_is_made_again_there() {
+    // The gradient of the result depends on the result of all elements: forward and backward are two.
+    let separate = |text: &str| {
+        let text = text.replace("    %dy = input dy : f32[B, 6, 4]\n", "");
+        let of_all = "
+    %all = sum(%y, axis: [0], keep: true) : f32[1, 6, 4]
+    %alls = broadcast(%all, to: [B, 6, 4]) : f32[B, 6, 4]
+    %dy = multiply(%y, %alls) : f32[B, 6, 4]";
+        let y = "%y = matmul(%p, %v) : f32[B, 6, 4]";
+        assert!(text.contains(y));
+        text.replace(y, &format!("{y}{of_all}"))
+    };
+    let planned = |text: &str, fetches: &[&str], batch: i64| {
+        let fetches = fetches.iter().map(|f| f.to_string()).collect();
+        let request = Request { entry: "e".into(), fetches, assigns: false, sizes: [("B".to_string(), batch)].into() };
+        let plan = schedule(&graph(text), &request, &Machine).unwrap_or_else(|e| panic!("{e}"));
+        plan.check().unwrap_or_else(|e| panic!("{e}"));
+        plan
+    };
+    let text = separate(&text(6, LOW, "tanh(%product)"));
+    let (gradients, weights) = (["dv", "dq", "dk"], |batch: usize| batch * 6 * 6 * 4);
+    let forward = |plan: &Plan| {
+        let each = plan.steps.iter().find(|s| matches!(s.kernel, Kernel::Each(_))).expect("there is one");
+        each.outputs.len()
+    };
+    // Large ones are made again; small ones stay.
+    let large = planned(&text, &gradients, 40_000);
+    assert_eq!(forward(&large), 1, "{large}");
+    assert_eq!(names(&large), "iota iota fused [matmul fused matmul] sum [matmul fused fused matmul matmul fused matmul matmul]");
+    let small = planned(&text, &gradients, 8);
+    assert_eq!(forward(&small), 2, "{small}");
+    assert!(!names(&small).ends_with("[matmul fused fused matmul matmul fused matmul matmul]"));
+    // What somebody else wants is there anyway.
+    let wanted = planned(&text, &["p", "dv", "dq", "dk"], 40_000);
+    assert_eq!(forward(&wanted), 2, "{wanted}");
+    // It is less memory: the weights of all elements are nowhere.
+    let kept = wanted.arena - large.arena;
+    assert!(kept >= weights(40_000), "{} {}", wanted.arena, large.arena);
+}
+
+#[test]
 fn programs_leave_out_what_a_causal_mask_hides() {
     let halves = |compare: &str, scores: &str, fetches: &[&str]| {
         let of = |s: &Step| match &s.kernel {

@@ -1,8 +1,13 @@
 //! Tensors in memory: dtype, sizes, and bytes aligned to a cache line.
 
+use memmap2::MmapMut;
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tfm_lang::types::DType;
+
+/// Bytes from which memory is the system's, in huge pages where it has them: an element far away is found without going
+/// through tables of pages, and what is freed goes back at once. The allocator has small pages, of which little is left over.
+const MAPPED: usize = 4 << 20;
 
 /// A cache line; the unit of allocation, so that every buffer starts aligned.
 #[derive(Clone, Copy)]
@@ -10,10 +15,14 @@ use tfm_lang::types::DType;
 struct Line([u8; 64]);
 
 /// Zeroed bytes aligned to 64.
-#[derive(Clone, Default)]
 pub struct Bytes {
-    lines: Vec<Line>,
+    memory: Memory,
     len: usize,
+}
+
+enum Memory {
+    Lines(Vec<Line>),
+    Mapped(MmapMut),
 }
 
 impl Bytes {
@@ -21,9 +30,16 @@ impl Bytes {
     pub fn zeros(len: usize) -> Bytes {
         let count = len.div_ceil(64);
         if count == 0 {
-            return Bytes::default();
+            return Bytes { memory: Memory::Lines(Vec::new()), len };
         }
         let layout = Layout::array::<Line>(count).expect("no tensor is larger than memory can be");
+        if len >= MAPPED {
+            let mapped = MmapMut::map_anon(len).unwrap_or_else(|_| handle_alloc_error(layout));
+            // Where there are no huge pages, small ones do.
+            #[cfg(target_os = "linux")]
+            let _ = mapped.advise(memmap2::Advice::HugePage);
+            return Bytes { memory: Memory::Mapped(mapped), len };
+        }
         // SAFETY: the layout is that of `count` lines and not empty; zero bytes are lines.
         let lines = unsafe {
             let start = alloc_zeroed(layout).cast::<Line>();
@@ -32,7 +48,21 @@ impl Bytes {
             }
             Vec::from_raw_parts(start, count, count)
         };
-        Bytes { lines, len }
+        Bytes { memory: Memory::Lines(lines), len }
+    }
+}
+
+impl Default for Bytes {
+    fn default() -> Bytes {
+        Bytes::zeros(0)
+    }
+}
+
+impl Clone for Bytes {
+    fn clone(&self) -> Bytes {
+        let mut bytes = Bytes::zeros(self.len);
+        bytes.copy_from_slice(self);
+        bytes
     }
 }
 
@@ -40,15 +70,21 @@ impl std::ops::Deref for Bytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: `lines` holds at least `len` initialised bytes; u8 has no alignment or invalid values.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+        match &self.memory {
+            // SAFETY: `lines` holds at least `len` initialised bytes; u8 has no alignment or invalid values.
+            Memory::Lines(lines) => unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), self.len) },
+            Memory::Mapped(mapped) => mapped,
+        }
     }
 }
 
 impl std::ops::DerefMut for Bytes {
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as in `deref`, and the borrow is exclusive.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+        match &mut self.memory {
+            // SAFETY: as in `deref`, and the borrow is exclusive.
+            Memory::Lines(lines) => unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), self.len) },
+            Memory::Mapped(mapped) => mapped,
+        }
     }
 }
 

@@ -5,6 +5,10 @@
 //! read what the others of them make, become one that does for the first matrices all there is to do, then for the
 //! next: [`Each`]. What nobody else reads needs room for one element only.
 //!
+//! What one such whole makes and only a later one reads, as the weights of attention for its gradient, is made again there
+//! where that is cheap: then it is in memory for one element only, forward and backward. Dao and others,
+//! "FlashAttention", arXiv 2205.14135, recompute it so.
+//!
 //! Nothing here knows attention. What may be part: products of matrices, and programs that do not reduce over the outer axes.
 
 use super::items::{Item, Items, Ref, Work};
@@ -23,6 +27,12 @@ const LEAST: usize = 4;
 const MOST_BYTES: usize = 3 << 20;
 /// Inputs and outputs of the whole, at most; devices may count on fewer than 32.
 const MOST_OPERANDS: usize = 24;
+/// Bytes from which something is made again in place of being kept: what is smaller may stay in a cache.
+const AGAIN_BYTES: usize = 4 << 20;
+/// Elements along the sums of a product that is done again, at most: as long as it takes to write and read the result.
+const AGAIN_SUM: usize = 128;
+/// What is so many times smaller may live longer for it.
+const SMALL: usize = 16;
 
 /// Puts steps together where that pays.
 pub(super) fn each(
@@ -31,20 +41,20 @@ pub(super) fn each(
     mut drafts: Vec<Draft>,
     device: &dyn Device,
 ) -> Result<Vec<Draft>, PlanError> {
+    let mut wholes: Vec<Whole> = Vec::new();
     let mut at = 0;
     while at < drafts.len() {
         let found = Region::from(items, in_place, &drafts, at);
-        if let Some(region) = found.filter(|r| r.pays(items, &drafts)) {
-            let place = region.place(&drafts).unwrap_or(at);
-            let draft = region.draft(items, &drafts, device)?;
-            let mut made = Some(draft);
-            let next = |(number, other)| match region.members.contains(&number) {
-                true => made.take_if(|_| number == place),
-                false => Some(other),
-            };
-            drafts = drafts.into_iter().enumerate().filter_map(next).collect();
+        let Some(region) = found.filter(|r| r.pays(items, &drafts)) else {
+            at += 1;
+            continue;
+        };
+        let (mut whole, place) = region.take_out(items, &mut drafts);
+        for earlier in &mut wholes {
+            whole.make_again(items, earlier, &mut drafts, place, device)?;
         }
-        at += 1;
+        drafts.insert(place, whole.draft(items, device)?);
+        wholes.push(whole);
     }
     Ok(drafts)
 }
@@ -141,32 +151,137 @@ impl Region {
     /// True where something stays inside, and one element of everything fits into a cache.
     fn pays(&self, items: &Items, drafts: &[Draft]) -> bool {
         let inside = self.inside(items, drafts);
-        let count: usize = self.outer.iter().product();
-        let mut touched: BTreeSet<usize> = self.made(drafts).collect();
-        touched.extend(self.members.iter().flat_map(|m| drafts[*m].inputs.iter().map(|r| r.item)));
-        let bytes: usize = touched.iter().map(|i| items.list[*i].bytes() / count).sum();
-        let made: BTreeSet<usize> = self.made(drafts).collect();
-        let read = self.members.iter().flat_map(|m| &drafts[*m].inputs).filter(|r| !made.contains(&r.item));
-        let operands = read.collect::<HashSet<_>>().len() + made.len() - inside.len();
-        !inside.is_empty() && bytes <= MOST_BYTES && operands <= MOST_OPERANDS
+        !inside.is_empty() && fits(items, &self.outer, self.members.iter().map(|m| &drafts[*m]), &inside)
+    }
+
+    /// The steps, taken from the others, and the place among those for what becomes of them.
+    fn take_out(self, items: &Items, drafts: &mut Vec<Draft>) -> (Whole, usize) {
+        let inside = self.inside(items, drafts);
+        let place = self.place(drafts).unwrap_or(self.members[0]);
+        let place = place - self.members.iter().filter(|m| **m < place).count();
+        let mut number = 0..;
+        let members = drafts.extract_if(.., |_| number.next().is_some_and(|n| self.members.contains(&n))).collect();
+        (Whole { outer: self.outer, members, inside }, place)
+    }
+}
+
+/// True where one element of everything fits into a cache, and devices have room for the operands.
+fn fits<'a>(
+    items: &Items,
+    outer: &[usize],
+    members: impl Iterator<Item = &'a Draft> + Clone,
+    inside: &BTreeSet<usize>,
+) -> bool {
+    let count: usize = outer.iter().product();
+    let made: BTreeSet<usize> = members.clone().flat_map(|d| d.made()).copied().collect();
+    let read = members.flat_map(|d| &d.inputs).filter(|r| !made.contains(&r.item));
+    let operands = read.clone().collect::<HashSet<_>>().len() + made.len() - inside.len();
+    let touched: BTreeSet<usize> = made.iter().copied().chain(read.map(|r| r.item)).collect();
+    let bytes: usize = touched.iter().map(|i| items.list[*i].bytes() / count).sum();
+    bytes <= MOST_BYTES && operands <= MOST_OPERANDS
+}
+
+/// Steps that were put together.
+struct Whole {
+    /// The outer axes.
+    outer: Vec<usize>,
+    members: Vec<Draft>,
+    /// What nobody else reads.
+    inside: BTreeSet<usize>,
+}
+
+impl Whole {
+    fn made(&self) -> impl Iterator<Item = usize> {
+        self.members.iter().flat_map(|d| d.made()).copied()
+    }
+
+    fn outputs(&self) -> impl Iterator<Item = usize> {
+        self.made().filter(|i| !self.inside.contains(i))
+    }
+
+    /// Of what an earlier whole makes for this one alone, makes again what is large and cheap. `drafts` are all other
+    /// steps, and this is to stand at `place`.
+    fn make_again(
+        &mut self,
+        items: &Items,
+        earlier: &mut Whole,
+        drafts: &mut [Draft],
+        place: usize,
+        device: &dyn Device,
+    ) -> Result<(), PlanError> {
+        let made = |d: &Draft| earlier.outputs().any(|i| d.made().contains(&i));
+        let Some(stands) = drafts[..place].iter().position(made).filter(|_| earlier.outer == self.outer) else {
+            return Ok(());
+        };
+        let before = earlier.inside.len();
+        for item in earlier.outputs().collect::<Vec<_>>() {
+            let ours: Vec<&Ref> = self.members.iter().flat_map(|d| &d.inputs).filter(|r| r.item == item).collect();
+            let sees_one = ours.iter().all(|r| inner_of_made(items, r, self.outer.len()).is_some());
+            let others = drafts.iter().flat_map(|d| &d.inputs).chain(&items.fetches).any(|r| r.item == item);
+            let bytes = items.list[item].bytes();
+            if ours.is_empty() || !sees_one || others || bytes < AGAIN_BYTES || earlier.outputs().count() == 1 {
+                continue;
+            }
+            let Some(steps) = earlier.steps_to(item) else { continue };
+            let again: BTreeSet<usize> = steps.iter().flat_map(|d| d.made()).copied().collect();
+            // What these steps read should be alive here anyway.
+            let read = || self.members.iter().chain(&drafts[place..]).flat_map(|d| &d.inputs);
+            let needs = steps.iter().flat_map(|d| &d.inputs).map(|r| r.item).filter(|i| !again.contains(i));
+            let longer = needs.filter(|i| items.list[*i].is_computed() && read().all(|r| r.item != *i));
+            let longer: usize = longer.collect::<BTreeSet<_>>().into_iter().map(|i| items.list[i].bytes()).sum();
+            let inside = self.inside.union(&again).copied().collect();
+            if longer * SMALL <= bytes && fits(items, &self.outer, steps.iter().chain(&self.members), &inside) {
+                // Some may be here for something else.
+                let known: BTreeSet<usize> = self.made().collect();
+                let new = steps.into_iter().filter(|d| !d.made().iter().any(|i| known.contains(i)));
+                self.members.splice(0..0, new.collect::<Vec<_>>());
+                self.inside = inside;
+                earlier.inside.insert(item);
+            }
+        }
+        if earlier.inside.len() > before {
+            drafts[stands] = earlier.draft(items, device)?;
+        }
+        Ok(())
+    }
+
+    /// The steps that make an item, in their order; `None` where one of them takes long.
+    fn steps_to(&self, item: usize) -> Option<Vec<Draft>> {
+        let mut needed = BTreeSet::from([item]);
+        let mut steps = Vec::new();
+        for draft in self.members.iter().rev() {
+            if !draft.made().iter().any(|i| needed.contains(i)) {
+                continue;
+            }
+            let short = match &draft.kernel {
+                Kernel::Primitive(..) => draft.inputs[0].layout.shape.last().is_some_and(|n| *n <= AGAIN_SUM),
+                _ => true,
+            };
+            if !short {
+                return None;
+            }
+            needed.extend(draft.inputs.iter().map(|r| r.item));
+            steps.push(draft.clone());
+        }
+        steps.reverse();
+        Some(steps)
     }
 
     /// The step that does all of it, with a plan for one element.
-    fn draft(&self, items: &Items, drafts: &[Draft], device: &dyn Device) -> Result<Draft, PlanError> {
+    fn draft(&self, items: &Items, device: &dyn Device) -> Result<Draft, PlanError> {
         let axes = self.outer.len();
-        let inside = self.inside(items, drafts);
         let mut one = One { items: Items::default(), numbers: HashMap::new(), fed: Vec::new() };
         let mut inner = Vec::new();
-        for draft in self.members.iter().map(|m| &drafts[*m]) {
+        for draft in &self.members {
             let inputs = draft.inputs.iter().map(|r| one.input(items, r, axes)).collect();
             let outputs = draft.made().iter().map(|i| one.made(items, *i, axes)).collect();
             let (kernel, nodes) = (of_one(&draft.kernel, axes), draft.nodes.clone());
             inner.push(Draft { kernel, inputs, output: Output::Items(outputs), nodes });
         }
-        let outputs: Vec<usize> = self.made(drafts).filter(|i| !inside.contains(i)).collect();
+        let outputs: Vec<usize> = self.outputs().collect();
         let places = outputs.iter().enumerate().map(|(k, i)| (one.numbers[i], k as u32)).collect();
         let (plan, _) = lay_out(&one.items, &places, inner, device)?;
-        let nodes = self.members.iter().flat_map(|m| drafts[*m].nodes.iter().copied()).collect();
+        let nodes = self.members.iter().flat_map(|d| d.nodes.iter().copied()).collect();
         let each = Each { outer: self.outer.clone(), plan };
         Ok(Draft { kernel: Kernel::Each(Arc::new(each)), inputs: one.fed, output: Output::Items(outputs), nodes })
     }

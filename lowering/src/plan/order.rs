@@ -111,13 +111,16 @@ impl Ordering<'_> {
         }
     }
 
-    /// Groups in an order that respects `before`: what writes variables as soon as it can, since
-    /// that frees gradients; else as in the graph.
+    /// Groups in an order that respects `before`: what writes variables as soon as it can, since that frees gradients;
+    /// then what frees more than it makes, as the gradient of a weight does that is the last to read an activation; else
+    /// as in the graph.
     fn sorted(&self, in_place: &BTreeMap<usize, u32>) -> Vec<usize> {
-        let rank = |g: usize| {
+        let mut memory = Frees::new(self, in_place);
+        let rank = |g: usize, memory: &Frees| {
             let group = &self.groups[g];
             let writes = group.outputs.iter().any(|i| in_place.contains_key(i));
-            std::cmp::Reverse((!writes, group.items.last().copied(), g))
+            let level = if writes { 0 } else { 2 - usize::from(memory.freed[g] > memory.made[g]) };
+            std::cmp::Reverse((level, group.items.last().copied(), g))
         };
         let mut after = vec![Vec::new(); self.groups.len()];
         let mut missing: Vec<usize> = self.before.iter().map(BTreeSet::len).collect();
@@ -125,18 +128,80 @@ impl Ordering<'_> {
             before.iter().for_each(|b| after[*b].push(g));
         }
         let ready = (0..self.groups.len()).filter(|g| missing[*g] == 0);
-        let mut ready: BinaryHeap<_> = ready.map(|g| (rank(g), g)).collect();
+        let mut ready: BinaryHeap<_> = ready.map(|g| (rank(g, &memory), g)).collect();
         let mut order = Vec::with_capacity(self.groups.len());
+        let mut done = vec![false; self.groups.len()];
         while let Some((_, g)) = ready.pop() {
+            // What became more urgent is there twice.
+            if std::mem::replace(&mut done[g], true) {
+                continue;
+            }
             order.push(g);
             for h in &after[g] {
                 missing[*h] -= 1;
                 if missing[*h] == 0 {
-                    ready.push((rank(*h), *h));
+                    ready.push((rank(*h, &memory), *h));
+                }
+            }
+            for last in memory.has_read(g, &done) {
+                if missing[last] == 0 {
+                    ready.push((rank(last, &memory), last));
                 }
             }
         }
         debug_assert_eq!(order.len(), self.groups.len(), "groups depend on each other in a circle");
         order
+    }
+}
+
+/// What running a group frees and takes, in bytes of the arena.
+struct Frees {
+    /// The items that each group reads, and the groups that read each item.
+    reads: Vec<Vec<usize>>,
+    readers: BTreeMap<usize, Vec<usize>>,
+    /// How many of those are still to run.
+    left: BTreeMap<usize, usize>,
+    bytes: BTreeMap<usize, usize>,
+    /// Of what each group is the last to read, and of what it makes.
+    freed: Vec<usize>,
+    made: Vec<usize>,
+}
+
+impl Frees {
+    fn new(ordering: &Ordering, in_place: &BTreeMap<usize, u32>) -> Frees {
+        let list = &ordering.items.list;
+        let stays = |i: &usize| in_place.contains_key(i) || ordering.items.fetches.iter().any(|r| r.item == *i);
+        let bytes: BTreeMap<usize, usize> =
+            ordering.writer.keys().filter(|i| !stays(i)).map(|i| (*i, list[*i].bytes())).collect();
+        let mut reads = Vec::with_capacity(ordering.groups.len());
+        let mut readers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (g, group) in ordering.groups.iter().enumerate() {
+            let read = group.items.iter().flat_map(|i| &list[*i].inputs).map(|r| r.item);
+            let read: BTreeSet<usize> = read.filter(|i| bytes.contains_key(i) && ordering.writer[i] != g).collect();
+            read.iter().for_each(|i| readers.entry(*i).or_default().push(g));
+            reads.push(read.into_iter().collect::<Vec<_>>());
+        }
+        let made = |group: &Group| group.outputs.iter().filter_map(|i| bytes.get(i)).sum();
+        let made = ordering.groups.iter().map(made).collect();
+        let left = readers.iter().map(|(i, groups)| (*i, groups.len())).collect();
+        let mut frees = Frees { reads, readers, left, bytes, freed: vec![0; ordering.groups.len()], made };
+        for (item, groups) in frees.readers.iter().filter(|(_, groups)| groups.len() == 1) {
+            frees.freed[groups[0]] += frees.bytes[item];
+        }
+        frees
+    }
+
+    /// A group has run; gives those that are now the last to read something.
+    fn has_read(&mut self, g: usize, done: &[bool]) -> Vec<usize> {
+        let mut last = Vec::new();
+        for item in &self.reads[g] {
+            let left = self.left.get_mut(item).expect("it is read");
+            *left -= 1;
+            if let Some(reader) = self.readers[item].iter().find(|r| !done[**r]).filter(|_| *left == 1) {
+                self.freed[*reader] += self.bytes[item];
+                last.push(*reader);
+            }
+        }
+        last
     }
 }

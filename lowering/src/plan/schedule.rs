@@ -138,6 +138,7 @@ impl Lives {
 }
 
 /// A step before its operands have places.
+#[derive(Clone)]
 pub(super) struct Draft {
     pub(super) kernel: Kernel,
     pub(super) inputs: Vec<Ref>,
@@ -152,6 +153,7 @@ impl Draft {
     }
 }
 
+#[derive(Clone)]
 pub(super) enum Output {
     Items(Vec<usize>),
     /// At the end an item is copied to a variable that could not be written in place.
