@@ -19,6 +19,8 @@ use super::windows::Windows;
 
 /// Multiplications that a chunk has, where an image has so many.
 const PIECE: usize = 1 << 20;
+/// Multiplications of a part of an image.
+const PART: usize = 1 << 16;
 /// Images from which they are enough to give out.
 pub(crate) const MANY: usize = 16;
 /// Elements of a window up to which it takes longer to write a part of a vector than to compute some results again.
@@ -141,7 +143,7 @@ impl Convolution {
         let (kept, before) = if keeps { (self.filters(), 0) } else { (0, self.filters()) };
         let work = self.to * self.from * self.windows.taps() * self.places.min(self.area * 4);
         // Parts of the filters, where images are few.
-        let parts = if self.images * self.groups >= MANY { 1 } else { (work / PIECE).clamp(1, self.blocks()) };
+        let parts = if self.images * self.groups >= MANY { 1 } else { (work / PART).clamp(1, self.blocks()) };
         let grain = (PIECE / work.max(1)).clamp(1, self.images.div_ceil(MANY));
         let task: Task = Box::new(move |run| {
             let filters = Shared(if keeps { run.kept::<f32>() } else { run.scratch() });

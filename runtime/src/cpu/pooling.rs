@@ -11,7 +11,7 @@ use std::ops::{AddAssign, Div};
 use tfm_lowering::plan::View;
 
 /// Elements of a chunk.
-const CHUNK: usize = 1 << 15;
+const CHUNK: usize = 1 << 13;
 
 /// Sizes of a pooling: planes of an image's size in, planes of a number of windows out.
 #[derive(Clone, Copy)]
@@ -63,15 +63,15 @@ trait Pooled: Copy + PartialOrd + AddAssign + Div<Output = Self> + Send + Sync +
     const LEAST: Self;
     fn count(n: usize) -> Self;
 
-    /// The largest of each window of a line, two rows of pairs; false where there are no vectors for it.
+    /// The largest of each window of 2 by 2 of a plane with so many columns; false where there are no vectors for it.
     #[inline(always)]
-    fn max_line(_: Path, _rows: (&[Self], &[Self]), _y: &mut [Self]) -> bool {
+    fn max_plane(_: Path, _x: (&[Self], usize), _y: (&mut [Self], usize)) -> bool {
         false
     }
 
-    /// What the results of a line send back to its two rows; false where there are no vectors for it.
+    /// What the windows of a plane send back to it, but for what lies in none; false where there are no vectors for it.
     #[inline(always)]
-    fn gradient_line(_: Path, _rows: (&[Self], &[Self]), _dy: &[Self], _to: (&mut [Self], &mut [Self])) -> bool {
+    fn gradient_plane(_: Path, _x: (&[Self], usize), _dy: (&[Self], usize), _dx: &mut [Self]) -> bool {
         false
     }
 }
@@ -93,14 +93,15 @@ impl Pooled for f32 {
 
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn max_line(path: Path, (upper, lower): (&[f32], &[f32]), y: &mut [f32]) -> bool {
-        let fits = upper.len().min(lower.len()) >= 2 * y.len();
-        let (upper, lower, n, y) = (upper.as_ptr(), lower.as_ptr(), y.len(), y.as_mut_ptr());
-        // SAFETY: a path is chosen where the processor has it, and the rows are long enough.
+    fn max_plane(path: Path, (x, width): (&[f32], usize), (y, columns): (&mut [f32], usize)) -> bool {
+        let rows = y.len() / columns;
+        let fits = width >= 2 * columns && x.len() >= 2 * rows * width;
+        let (x, y) = ((x.as_ptr(), width), (y.as_mut_ptr(), columns));
+        // SAFETY: a path is chosen where the processor has it, and the planes are large enough.
         unsafe {
             match path {
-                Path::Avx512 if fits => lines::max_wide(upper, lower, y, n),
-                Path::Avx2 if fits => lines::max_narrow(upper, lower, y, n),
+                Path::Avx512 if fits => lines::max_wide(rows, x, y),
+                Path::Avx2 if fits => lines::max_narrow(rows, x, y),
                 _ => return false,
             }
         }
@@ -109,20 +110,20 @@ impl Pooled for f32 {
 
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn gradient_line(
+    fn gradient_plane(
         path: Path,
-        (upper, lower): (&[f32], &[f32]),
-        dy: &[f32],
-        (to_upper, to_lower): (&mut [f32], &mut [f32]),
+        (x, width): (&[f32], usize),
+        (dy, columns): (&[f32], usize),
+        dx: &mut [f32],
     ) -> bool {
-        let rows = [upper.len(), lower.len(), to_upper.len(), to_lower.len()];
-        let fits = rows.iter().all(|n| *n >= 2 * dy.len());
-        let (from, to) = ((upper.as_ptr(), lower.as_ptr()), (to_upper.as_mut_ptr(), to_lower.as_mut_ptr()));
-        // SAFETY: a path is chosen where the processor has it, and the rows are long enough.
+        let rows = dy.len() / columns;
+        let fits = width >= 2 * columns && x.len().min(dx.len()) >= 2 * rows * width;
+        let (x, dy) = ((x.as_ptr(), width), (dy.as_ptr(), columns));
+        // SAFETY: a path is chosen where the processor has it, and the planes are large enough.
         unsafe {
             match path {
-                Path::Avx512 if fits => lines::gradient_wide(from, dy.as_ptr(), to, dy.len()),
-                Path::Avx2 if fits => lines::gradient_narrow(from, dy.as_ptr(), to, dy.len()),
+                Path::Avx512 if fits => lines::gradient_wide(rows, x, dy, dx.as_mut_ptr()),
+                Path::Avx2 if fits => lines::gradient_narrow(rows, x, dy, dx.as_mut_ptr()),
                 _ => return false,
             }
         }
@@ -265,15 +266,18 @@ versions! {
     /// `max` for windows of 2 by 2 side by side.
     unsafe fn max_of_pairs[T: Pooled](best: Path, g: Geometry, x: &[T], y: &mut [T]) {
         let w = &g.windows;
-        for (i, line) in y.chunks_exact_mut(w.out[2]).enumerate() {
-            let top = (i / w.out[1] * w.size[1] + i % w.out[1] * 2) * w.size[2];
-            let (upper, lower) = x[top..top + 2 * w.size[2]].split_at(w.size[2]);
-            if T::max_line(best, (upper, lower), line) {
+        let (width, columns) = (w.size[2], w.out[2]);
+        let planes = x.chunks_exact(w.size[1] * width).zip(y.chunks_exact_mut(w.out[1] * columns));
+        for (x, y) in planes {
+            if T::max_plane(best, (x, width), (&mut *y, columns)) {
                 continue;
             }
-            let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
-            for (y, (u, l)) in line.iter_mut().zip(pairs) {
-                *y = larger(larger(larger(u[0], u[1]), l[0]), l[1]);
+            for (rows, line) in x.chunks_exact(2 * width).zip(y.chunks_exact_mut(columns)) {
+                let (upper, lower) = rows.split_at(width);
+                let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
+                for (y, (u, l)) in line.iter_mut().zip(pairs) {
+                    *y = larger(larger(larger(u[0], u[1]), l[0]), l[1]);
+                }
             }
         }
     }
@@ -287,11 +291,12 @@ versions! {
         let (plane, windows) = (w.size[1] * width, w.out[1] * columns);
         let planes = x.chunks_exact(plane).zip(dx.chunks_exact_mut(plane)).zip(dy.chunks_exact(windows));
         for ((x, dx), dy) in planes {
+            let done = T::gradient_plane(best, (x, width), (dy, columns), dx);
             for (i, line) in dy.chunks_exact(columns).enumerate() {
                 let rows = 2 * i * width..2 * (i + 1) * width;
                 let (upper, lower) = x[rows.clone()].split_at(width);
                 let (to_upper, to_lower) = dx[rows].split_at_mut(width);
-                if !T::gradient_line(best, (upper, lower), line, (&mut *to_upper, &mut *to_lower)) {
+                if !done {
                     let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
                     let to_pairs = to_upper.chunks_exact_mut(2).zip(to_lower.chunks_exact_mut(2));
                     for ((&dy, (u, l)), (to_u, to_l)) in line.iter().zip(pairs).zip(to_pairs) {

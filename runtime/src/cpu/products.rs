@@ -4,6 +4,7 @@
 //! | shape | way | because |
 //! |---|---|---|
 //! | a row or a column | [`vector::row`] | it is bound by reading the matrix, once |
+//! | a row, a matrix that lasts and fits into a cache | its panels are kept | they are read in order, with sums in registers |
 //! | right matrix by rows, few rows or a small matrix | read where it lies | packing costs as much as several uses |
 //! | right matrix by rows, large or in conflict in the cache | packed in panels | tiles stream through it |
 //! | right matrix by columns, result wider than high | turned: `cᵀ = bᵀ aᵀ` | the smaller side is packed |
@@ -55,6 +56,11 @@ const OWN_BYTES: usize = 4 << 20;
 const OWN_PANELS: usize = 32;
 /// Rows up to which panels are kept: of more, packing is a small part, and not worth the memory.
 const KEPT_ROWS: usize = 128;
+
+/// Columns of a panel for a row: their sums are in registers.
+const ROW_PANEL: usize = 64;
+/// Bytes of a matrix whose panels are kept for a row. What does not fit into the last cache comes as quickly as it lies.
+const ROW_BYTES: usize = 16 << 20;
 
 /// A product that has been decided on.
 struct Way {
@@ -403,15 +409,54 @@ fn chunk(tiles: Tiles, Size { m, k, n }: Size, width: usize) -> (usize, usize) {
 /// Elements of scratch for so many threads, and elements that are kept where the right matrix lasts.
 pub(crate) fn room(tiles: Tiles, product: Product, halves: Halves, threads: usize, lasts: bool) -> (usize, usize) {
     if product.is_vector() {
-        return (0, 0);
+        return (0, if keeps_for_row(&product, lasts) { row_panels(&product) * product.size.k * ROW_PANEL } else { 0 });
     }
     let way = Way::new(tiles, product, halves, (threads, lasts));
     let (shared, own) = way.scratch();
     (shared + own * threads, if way.kept { way.panels() } else { 0 })
 }
 
+/// True for a row times a matrix of which panels are kept. Sums have the same order as without.
+fn keeps_for_row(product: &Product, lasts: bool) -> bool {
+    let Size { m, k, n } = product.size;
+    lasts && m == 1 && product.batches == 1 && product.rhs.1 == 1 && n > ROW_PANEL && k * n * 4 <= ROW_BYTES
+}
+
+/// Panels for a row.
+fn row_panels(product: &Product) -> usize {
+    product.size.n.div_ceil(ROW_PANEL)
+}
+
+/// A row times a matrix of which panels are kept.
+fn row_of_kept(tiles: Tiles, product: &Product, run: &Run<'_>) {
+    let Size { k, n, .. } = product.size;
+    let (x, right, y) = product.at::<f32>(run, 0);
+    let (x, right, y, kept) = (Shared(x), Shared(right), Shared(y), Shared(run.kept::<f32>()));
+    let panel = |i: usize| kept.get().wrapping_add(i * ROW_PANEL * k);
+    let columns = |i: usize| ROW_PANEL.min(n - i * ROW_PANEL);
+    if run.must_make() {
+        run.parallel(row_panels(product), |i, _| {
+            let from = (right.get().wrapping_add(i * ROW_PANEL), product.rhs.0, 1);
+            // SAFETY: the views are inside their spaces; panels are apart.
+            unsafe { pack(from, k, columns(i), ROW_PANEL, panel(i)) };
+        });
+    }
+    run.parallel(row_panels(product), |i, _| {
+        let matrix = (panel(i).cast_const(), ROW_PANEL as isize, 1);
+        let (x, y) = ((x.get(), product.lhs.1), y.get().wrapping_add(i * ROW_PANEL));
+        // SAFETY: as above; the results of panels are apart.
+        unsafe { vector::row(tiles.lanes == 16, x, matrix, k, columns(i), y) };
+    });
+}
+
 /// The task of a product for so many threads, of which the right matrix lasts or not.
 pub(crate) fn task(tiles: Tiles, product: Product, halves: Halves, (threads, lasts): (usize, bool)) -> Task {
+    if keeps_for_row(&product, lasts) {
+        return Box::new(move |run| {
+            row_of_kept(tiles, &product, run);
+            Ok(())
+        });
+    }
     if product.is_vector() {
         return Box::new(move |run| {
             product.vectors::<f32>(run, |x, a, k, n, y| {

@@ -130,7 +130,15 @@ unsafe fn columns<S: Simd, const V: usize>(
             masks[v] = S::mask(n.saturating_sub(v * S::LANES));
         }
         let mut sums = [S::zero(); V];
-        for i in 0..k as isize {
+        let whole = n == V * S::LANES;
+        for i in 0..if whole { k as isize } else { 0 } {
+            let factor = S::splat(x.0.offset(i * x.1));
+            let row = a.0.offset(i * a.1);
+            for v in 0..V {
+                sums[v] = S::fma(factor, S::load(row.add(v * S::LANES)), sums[v]);
+            }
+        }
+        for i in 0..if whole { 0 } else { k as isize } {
             let factor = S::splat(x.0.offset(i * x.1));
             let row = a.0.offset(i * a.1);
             for v in 0..V {

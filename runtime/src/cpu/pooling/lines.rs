@@ -17,6 +17,8 @@ trait Pairs: Simd {
     unsafe fn store_pairs(to: *mut f32, n: usize, pairs: (Self::V, Self::V));
     /// Where `x` is larger than `best`, or the first NaN: as `beats` and `larger` beside the loops for other processors.
     unsafe fn beats(x: Self::V, best: Self::V) -> Self::Found;
+    /// The larger of two, the second where it is NaN.
+    unsafe fn larger(best: Self::V, x: Self::V) -> Self::V;
     /// `yes` where it is found, else `no`.
     unsafe fn choose(found: Self::Found, no: Self::V, yes: Self::V) -> Self::V;
     /// 0 where it is not found.
@@ -64,6 +66,11 @@ impl Pairs for Wide {
         }
     }
     #[inline(always)]
+    unsafe fn larger(best: __m512, x: __m512) -> __m512 {
+        // The instruction gives the second one where there is a NaN.
+        unsafe { _mm512_mask_mov_ps(_mm512_max_ps(x, best), _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x), x) }
+    }
+    #[inline(always)]
     unsafe fn choose(mask: __mmask16, no: __m512, yes: __m512) -> __m512 {
         unsafe { _mm512_mask_blend_ps(mask, no, yes) }
     }
@@ -103,6 +110,10 @@ impl Pairs for Narrow {
             let nan = _mm256_and_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(x, x), _mm256_cmp_ps::<_CMP_ORD_Q>(best, best));
             _mm256_or_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(x, best), nan)
         }
+    }
+    #[inline(always)]
+    unsafe fn larger(best: __m256, x: __m256) -> __m256 {
+        unsafe { _mm256_blendv_ps(_mm256_max_ps(x, best), x, _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x)) }
     }
     #[inline(always)]
     unsafe fn choose(mask: __m256, no: __m256, yes: __m256) -> __m256 {
@@ -152,49 +163,55 @@ fn vectors<S: Simd>(n: usize) -> impl Iterator<Item = (usize, usize)> {
         .map(move |at| (at, (n - at).min(S::LANES)))
 }
 
-/// The largest of each of `n` windows.
+/// The largest of each window: of so many rows of windows of a plane, planes with their columns.
 ///
 /// # Safety
-/// As for [`Pairs`]; two rows of `n` pairs, and room for `n` results apart from them.
+/// As for [`Pairs`]; two rows of the plane for each row of windows, two columns for each of theirs, and room for the results
+/// apart from them.
 #[inline(always)]
-unsafe fn max<S: Pairs>(upper: *const f32, lower: *const f32, y: *mut f32, n: usize) {
-    for (at, count) in vectors::<S>(n) {
+unsafe fn max<S: Pairs>(rows: usize, (x, width): (*const f32, usize), (y, columns): (*mut f32, usize)) {
+    for (at, count) in vectors::<S>(columns) {
         // SAFETY: the caller's promise.
-        unsafe {
-            let (_, u) = largest::<S>(S::load_pairs(upper.add(2 * at), count));
-            let (_, l) = largest::<S>(S::load_pairs(lower.add(2 * at), count));
-            let largest = S::choose(S::beats(l, u), u, l);
-            if count == S::LANES {
-                S::store(y.add(at), largest);
-            } else {
-                S::store_some(y.add(at), S::mask(count), largest);
+        let some = unsafe { S::mask(count) };
+        for row in 0..rows {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let (upper, y) = (x.add(2 * row * width + 2 * at), y.add(row * columns + at));
+                let (a, b) = S::load_pairs(upper, count);
+                let (c, d) = S::load_pairs(upper.add(width), count);
+                let largest = S::larger(S::larger(a, b), S::larger(c, d));
+                if count == S::LANES { S::store(y, largest) } else { S::store_some(y, some, largest) }
             }
         }
     }
 }
 
-/// What `n` results send back: each to the first largest of its window, 0 to the others.
+/// What windows send back: each to the first largest of its own, 0 to the others.
 ///
 /// # Safety
-/// As for [`Pairs`]; two rows of `n` pairs, as many results, and room for two rows apart from them.
+/// As for [`max`]; room for the plane apart from what is read.
 #[inline(always)]
 unsafe fn gradient<S: Pairs>(
-    (upper, lower): (*const f32, *const f32),
-    dy: *const f32,
-    (to_upper, to_lower): (*mut f32, *mut f32),
-    n: usize,
+    rows: usize,
+    (x, width): (*const f32, usize),
+    (dy, columns): (*const f32, usize),
+    dx: *mut f32,
 ) {
-    for (at, count) in vectors::<S>(n) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let (right_u, u) = largest::<S>(S::load_pairs(upper.add(2 * at), count));
-            let (right_l, l) = largest::<S>(S::load_pairs(lower.add(2 * at), count));
-            let down = S::beats(l, u);
-            let dy = some::<S>(dy.add(at), count);
-            let (up, down) = (S::only(S::not(down), dy), S::only(down, dy));
-            let pairs = |right: S::Found, dy: S::V| (S::only(S::not(right), dy), S::only(right, dy));
-            S::store_pairs(to_upper.add(2 * at), count, pairs(right_u, up));
-            S::store_pairs(to_lower.add(2 * at), count, pairs(right_l, down));
+    for (at, count) in vectors::<S>(columns) {
+        for row in 0..rows {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let first = 2 * row * width + 2 * at;
+                let (upper, to_upper) = (x.add(first), dx.add(first));
+                let (right_u, u) = largest::<S>(S::load_pairs(upper, count));
+                let (right_l, l) = largest::<S>(S::load_pairs(upper.add(width), count));
+                let down = S::beats(l, u);
+                let dy = some::<S>(dy.add(row * columns + at), count);
+                let (up, down) = (S::only(S::not(down), dy), S::only(down, dy));
+                let pairs = |right: S::Found, dy: S::V| (S::only(S::not(right), dy), S::only(right, dy));
+                S::store_pairs(to_upper, count, pairs(right_u, up));
+                S::store_pairs(to_upper.add(width), count, pairs(right_l, down));
+            }
         }
     }
 }
@@ -204,22 +221,17 @@ macro_rules! compiled {
         /// # Safety
         /// As for `max`.
         #[target_feature(enable = $features)]
-        pub(super) unsafe fn $max(upper: *const f32, lower: *const f32, y: *mut f32, n: usize) {
+        pub(super) unsafe fn $max(rows: usize, x: (*const f32, usize), y: (*mut f32, usize)) {
             // SAFETY: the caller's promise.
-            unsafe { max::<$vectors>(upper, lower, y, n) }
+            unsafe { max::<$vectors>(rows, x, y) }
         }
 
         /// # Safety
         /// As for `gradient`.
         #[target_feature(enable = $features)]
-        pub(super) unsafe fn $gradient(
-            from: (*const f32, *const f32),
-            dy: *const f32,
-            to: (*mut f32, *mut f32),
-            n: usize,
-        ) {
+        pub(super) unsafe fn $gradient(rows: usize, x: (*const f32, usize), dy: (*const f32, usize), dx: *mut f32) {
             // SAFETY: the caller's promise.
-            unsafe { gradient::<$vectors>(from, dy, to, n) }
+            unsafe { gradient::<$vectors>(rows, x, dy, dx) }
         }
     };
 }
