@@ -71,7 +71,7 @@ pub(crate) struct To {
     pub stride: isize,
     /// True: a row of the product is a column in memory.
     pub transposed: bool,
-    /// What the sums start from: null for 0, else the first element and the stride of rows.
+    /// What the sums start from: null for 0, else the first element and the stride as those of `c`.
     pub start: (*const f32, isize),
 }
 
@@ -202,13 +202,14 @@ impl Tiles {
                                 Right::Plain(b, row) => (b.offset(first as isize * row).add(column), row),
                                 Right::Panels(b) => (b.add(column * k + first * width), width as isize),
                             };
-                            let c = match to.transposed {
-                                true => to.c.offset(column as isize * to.stride).add(top),
-                                false => to.c.offset(top as isize * to.stride).add(column),
+                            let place = |stride: isize| match to.transposed {
+                                true => column as isize * stride + top as isize,
+                                false => top as isize * stride + column as isize,
                             };
+                            let c = to.c.offset(place(to.stride));
                             let start = match first == along.0 {
                                 true if to.start.0.is_null() => to.start,
-                                true => (to.start.0.offset(top as isize * to.start.1).add(column), to.start.1),
+                                true => (to.start.0.offset(place(to.start.1)), to.start.1),
                                 false => (c.cast_const(), to.stride),
                             };
                             // With few rows the panels come from memory, else most of them are in the second cache.

@@ -26,7 +26,7 @@ pub(crate) struct Tile {
     pub c: (*mut f32, isize),
     /// True: rows of the tile are columns in memory.
     pub transposed: bool,
-    /// What the sums start from: null for 0, else the first element and the stride from row to row.
+    /// What the sums start from: null for 0, else the first element and the stride as those of `c`.
     pub start: (*const f32, isize),
     /// What is read after the tile: a line of the cache for each element along the sum, by its address and a stride.
     pub next: (*const f32, isize),
@@ -126,7 +126,9 @@ unsafe fn tile<S: Simd, B: Rows, const R: usize, const V: usize>(t: &Tile, b: B)
     unsafe {
         let last = S::mask(t.columns - (V - 1) * S::LANES);
         let mut sums = [[S::zero(); V]; R];
-        if !t.start.0.is_null() {
+        if !t.start.0.is_null() && t.transposed {
+            sums = from_turned::<S, R, V>(t);
+        } else if !t.start.0.is_null() {
             for r in 0..R {
                 let from = t.start.0.offset(r as isize * t.start.1);
                 for v in 0..V {
@@ -182,6 +184,35 @@ unsafe fn turned<S: Simd, const R: usize, const V: usize>(t: &Tile, sums: &[[S::
                 Narrow::store_first(to, R, column);
             }
         }
+    }
+}
+
+/// Reads what sums start from, where a tile's rows are columns.
+///
+/// # Safety
+/// As for [`tile`].
+#[inline(always)]
+unsafe fn from_turned<S: Simd, const R: usize, const V: usize>(t: &Tile) -> [[S::V; V]; R] {
+    let mut rows = [[0f32; 16 * VECTORS]; ROWS];
+    // SAFETY: the caller's promise.
+    unsafe {
+        let some = Narrow::mask(R);
+        for j in (0..t.columns).step_by(8) {
+            let mut block = [Narrow::zero(); 8];
+            for (c, column) in block.iter_mut().enumerate().take(t.columns - j) {
+                *column = Narrow::load_some(t.start.0.offset((j + c) as isize * t.start.1), some);
+            }
+            for (r, row) in transpose(block).into_iter().enumerate().take(R) {
+                Narrow::store(rows[r].as_mut_ptr().add(j), row);
+            }
+        }
+        let mut sums = [[S::zero(); V]; R];
+        for r in 0..R {
+            for v in 0..V {
+                sums[r][v] = S::load(rows[r].as_ptr().add(v * S::LANES));
+            }
+        }
+        sums
     }
 }
 

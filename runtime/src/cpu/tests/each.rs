@@ -113,8 +113,8 @@ fn same_bits(graph: &Graph, names: &[&str], shape: [usize; 4], looks: impl Fn(&P
     let fetches: Vec<String> = names.iter().map(|n| n.to_string()).collect();
     let sizes = [("B".to_string(), shape[0] as i64)].into();
     let request = Request { entry: "e".into(), fetches, assigns: false, sizes };
-    let of_device = |cpu: &&Cpu| {
-        let plan = schedule(graph, &request, *cpu).unwrap_or_else(|e| panic!("{e}"));
+    let of_device = |cpu: &Cpu| {
+        let plan = schedule(graph, &request, cpu).unwrap_or_else(|e| panic!("{e}"));
         let (steps, products) = (plan.to_string(), "matmul");
         assert!(plan.steps.iter().any(|s| matches!(s.kernel, Kernel::Each(_))), "{steps}");
         assert!(plan.steps.iter().all(|s| s.kernel.name() != products), "{steps}");

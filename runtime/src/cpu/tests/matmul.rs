@@ -64,9 +64,13 @@ fn products_in_tiles() {
 /// What is packed, turned, cut in depth and given out whole: see `products.rs`.
 #[test]
 fn products_of_every_way() {
-    // Sums longer than a block of rows stays in the cache for.
-    check(DType::F32, &[], 70, 1030, 50, true);
-    check(DType::F32, &[], 9, 2100, 70, true);
+    // Sums longer than a block of rows stays in the cache for, with each side by columns and higher or wider results:
+    // turned products go on from what is there.
+    check(DType::F32, &[], 70, 1030, 50, false);
+    check(DType::F32, &[], 9, 2100, 70, false);
+    check(DType::F32, &[], 130, 2100, 41, false);
+    check(DType::F32, &[], 41, 1030, 130, false);
+    check(DType::F32, &[2], 61, 1100, 17, false);
     // A left matrix that is packed and has fewer rows than a block has room for.
     check(DType::F32, &[], 5, 1100, 130, true);
     // Two panels of two vectors, and one row too many for a tile.
