@@ -1,11 +1,12 @@
 //! The memory of a run, from its plans.
 //!
 //! ```text
-//! peak = process + variables + arena + threads + literals + data + batches + copies + checkpoint + run
+//! peak = process + variables + arena + threads + literals + data + batches + copies + checkpoint
 //! ```
 //!
-//! The last part is what a run holds beside, measured over the workloads of `tfm bench`: [`RUN`]. `process` is what this process holds once it has checked, lowered and planned, as the run will have done: it is
-//! measured, and only Linux says it. The arena is the largest of the plans that the run makes.
+//! `process` is what this process holds once it has checked, lowered and planned, as the run will have done: it is
+//! measured, and only Linux says it. The arena is the largest of the plans that the run makes. Large blocks are the
+//! system's and go back to it when they are freed, small ones are in small pages: nothing else is held that counts.
 
 use crate::failure::Failure;
 use crate::pipeline::Compiled;
@@ -17,12 +18,6 @@ use tfm_lowering::plan::{Plan, PlanError, Request, schedule};
 use tfm_runtime::cpu::{Cpu, Prepared};
 use tfm_runtime::data::{BATCHES_ALIVE, Dataset};
 use tfm_runtime::run::{KEPT_AT_MOST, shown};
-
-/// What a run holds beside: threads, files that are written, and what the allocator has not given back yet.
-const RUN: u64 = 4_500_000;
-
-/// Of a block that was freed, so much may still be held when the next one is taken.
-const KEPT_FREE: u64 = 8_000_000;
 
 /// Bytes that a run needs, part by part.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -61,7 +56,7 @@ impl Memory {
 
     /// The most that a run holds.
     pub fn run(&self) -> u64 {
-        self.step() + self.copies + self.checkpoint + RUN
+        self.step() + self.copies + self.checkpoint
     }
 }
 
@@ -151,13 +146,13 @@ impl<'a> Planner<'a> {
         let variables = model + optimizer + bytes(&[VariableKind::Metric]);
         Ok(Memory {
             variables,
-            arena: arena(&plans),
+            arena: plans.iter().map(|p| p.arena as u64).max().unwrap_or(0),
             threads: self.own_bytes(&plans)?,
             literals: plans.iter().map(|p| p.constants.len()).sum::<usize>() as u64,
             data: datasets.map(|d| d.values().map(|d| d.bytes() as u64).sum()),
             batches: self.batch_bytes(&plans) * BATCHES_ALIVE as u64,
             copies: if variables <= KEPT_AT_MOST as u64 { variables } else { 0 },
-            checkpoint: model.max(optimizer) + model.min(optimizer).min(KEPT_FREE),
+            checkpoint: model.max(optimizer),
             process: None,
         })
     }
@@ -221,13 +216,6 @@ impl<'a> Planner<'a> {
         }
         Ok(Some(good))
     }
-}
-
-/// The largest arena, and the one of the initial values, which is there until a larger one is.
-fn arena(plans: &[Plan]) -> u64 {
-    let first = plans.first().map_or(0, |p| p.arena as u64);
-    let most = plans.iter().map(|p| p.arena as u64).max().unwrap_or(0);
-    if most > first { most + first.min(KEPT_FREE) } else { most }
 }
 
 /// What this process holds at the moment, in bytes; only Linux says.
