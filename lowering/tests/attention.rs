@@ -183,10 +183,11 @@ fn what_only_the_backward_pass_reads_is_made_again_there() {
     // Large ones are made again; small ones stay.
     let large = planned(&text, &gradients, 40_000);
     assert_eq!(forward(&large), 1, "{large}");
-    assert_eq!(names(&large), "iota iota fused [matmul fused matmul] sum [matmul fused fused matmul matmul fused matmul matmul]");
+    let again = "[matmul fused matmul matmul fused matmul matmul]";
+    assert_eq!(names(&large), format!("iota iota fused [matmul fused matmul] sum fused {again}"));
     let small = planned(&text, &gradients, 8);
     assert_eq!(forward(&small), 2, "{small}");
-    assert!(!names(&small).ends_with("[matmul fused fused matmul matmul fused matmul matmul]"));
+    assert!(names(&small).contains('[') && !names(&small).ends_with(again), "{small}");
     // What somebody else wants is there anyway.
     let wanted = planned(&text, &["p", "dv", "dq", "dk"], 40_000);
     assert_eq!(forward(&wanted), 2, "{wanted}");

@@ -60,6 +60,33 @@ fn a_variable_is_not_written_where_it_is_read_otherwise() {
     assert_eq!(p.fetches[0].space, Space::Arena);
 }
 
+/// The gradient of a weight is the last to read an activation: it goes before that of the activation takes room.
+#[test]
+fn what_frees_more_than_it_makes_goes_first() {
+    let g = graph(
+        "
+    variable w : f64[64, 4] parameter
+    %x = input x : f64[B, 64]
+    %w = read w : f64[64, 4]
+    %a = cumsum(%x, axis: 0) : f64[B, 64]
+    %y = matmul(%a, %w) : f64[B, 4]
+    %dy = cumsum(%y, axis: 0) : f64[B, 4]
+    %wt = transpose(%w, order: [1, 0]) : f64[4, 64]
+    %da = matmul(%dy, %wt) : f64[B, 64]
+    %dx = cumsum(%da, axis: 0) : f64[B, 64]
+    %at = transpose(%a, order: [1, 0]) : f64[64, B]
+    %dw = matmul(%at, %dy) : f64[64, 4]
+    entry e
+      output dx = %dx
+      output dw = %dw
+",
+    );
+    let p = plan(&g, &["dx", "dw"], false);
+    let made: Vec<&[usize]> = p.steps.iter().map(|s| &*s.outputs[0].shape).collect();
+    let [.., third, fourth, last] = made[..] else { panic!("{p}") };
+    assert_eq!((third, fourth, last), (&[64, 4][..], &[8, 64][..], &[8, 64][..]), "{p}");
+}
+
 #[test]
 fn fetches_are_contiguous_and_literals_have_bytes() {
     let p = plan(&graph(TWO), &["one", "wt"], false);

@@ -110,12 +110,7 @@ impl Pooled for f32 {
 
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn gradient_plane(
-        path: Path,
-        (x, width): (&[f32], usize),
-        (dy, columns): (&[f32], usize),
-        dx: &mut [f32],
-    ) -> bool {
+    fn gradient_plane(path: Path, (x, width): (&[f32], usize), (dy, columns): (&[f32], usize), dx: &mut [f32]) -> bool {
         let rows = dy.len() / columns;
         let fits = width >= 2 * columns && x.len().min(dx.len()) >= 2 * rows * width;
         let (x, dy) = ((x.as_ptr(), width), (dy.as_ptr(), columns));

@@ -97,10 +97,12 @@ fn product(m: usize, k: usize, n: usize) -> ([Operand; 2], Vec<f64>) {
 
 #[test]
 fn panels_are_kept_for_few_rows() {
-    for (m, is_kept) in [(1, false), (2, true), (13, true), (64, true), (128, true), (129, false)] {
+    for (m, is_kept) in [(1, true), (2, true), (13, true), (64, true), (128, true), (129, false)] {
         let ([a, b], want) = product(m, 70, 90);
         let kept = check("matmul", &[], [&a, &b], &[m, 90], &want, 300.0);
         assert_eq!(kept > 0, is_kept && keeps(), "{m} rows");
+        // A row reads a matrix by columns as it lies.
+        let is_kept = is_kept && m > 1;
         // The same as a view of columns.
         let values = b.values();
         let turned: Vec<f32> = (0..70 * 90).map(|i| values[i % 70 * 90 + i / 70] as f32).collect();
@@ -108,6 +110,26 @@ fn panels_are_kept_for_few_rows() {
         turned.strides = vec![1, 70];
         let kept = check("matmul", &[], [&a, &turned], &[m, 90], &want, 300.0);
         assert_eq!(kept > 0, is_kept && keeps(), "{m} rows, by columns");
+    }
+}
+
+/// The product of a row is the same to the bit with panels and without.
+#[test]
+fn panels_do_not_change_a_row() {
+    for (k, n) in [(1, 65), (70, 90), (301, 128), (64, 1000)] {
+        let ([a, b], _) = product(1, k, n);
+        for cpu in devices() {
+            let plan = plan(cpu, &primitive("matmul", &[]), [&a, &b], &[1, n]);
+            let mut plain = plan.clone();
+            plain.steps[0].inputs[1].space = Space::Feed(1);
+            plain.feeds.push(("w".into(), DType::F32, vec![k, n]));
+            let prepare = |plan| cpu.prepare(plan).unwrap_or_else(|e| panic!("{e}"));
+            let (kept, plain, mut w) = (prepare(plan), prepare(plain), b.tensor.clone());
+            assert_eq!((kept.kept_bytes() > 0, plain.kept_bytes()), (cpu.path != Path::Portable, 0));
+            let with = execute(cpu, &kept, &[&a.tensor], &mut w).expect("run");
+            let without = execute(cpu, &plain, &[&a.tensor, &b.tensor], &mut w).expect("run");
+            assert_eq!(with.bytes(), without.bytes(), "{k} x {n}, {:?}", cpu.path);
+        }
     }
 }
 
