@@ -142,8 +142,9 @@ impl Convolution {
         let own = self.planes_room() + self.apart_room();
         let (kept, before) = if keeps { (self.filters(), 0) } else { (0, self.filters()) };
         let work = self.to * self.from * self.windows.taps() * self.places.min(self.area * 4);
-        // Parts of the filters, where images are few.
-        let parts = if self.images * self.groups >= MANY { 1 } else { (work / PART).clamp(1, self.blocks()) };
+        // Parts of the filters, where images are few; each fills planes of its own.
+        let most = if self.images * self.groups >= MANY || threads == 1 { 1 } else { self.blocks().min(2 * threads) };
+        let parts = (work / PART).clamp(1, most);
         let grain = (PIECE / work.max(1)).clamp(1, self.images.div_ceil(MANY));
         let task: Task = Box::new(move |run| {
             let filters = Shared(if keeps { run.kept::<f32>() } else { run.scratch() });
