@@ -59,7 +59,8 @@ const KEPT_ROWS: usize = 128;
 
 /// Columns of a panel for a row: their sums are in registers.
 const ROW_PANEL: usize = 64;
-/// Bytes of a matrix whose panels are kept for a row. What does not fit into the last cache comes as quickly as it lies.
+/// Bytes of a matrix whose panels are kept for a row. What does not fit into the last cache is bound by memory: an estimate,
+/// which was not measured, and memory for all of it once more.
 const ROW_BYTES: usize = 16 << 20;
 
 /// A product that has been decided on.
