@@ -125,24 +125,36 @@ unsafe fn columns<S: Simd, const V: usize>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
+        match n == V * S::LANES {
+            true => some_columns::<S, V, false>(x, a, k, n, y),
+            false => some_columns::<S, V, true>(x, a, k, n, y),
+        }
+    }
+}
+
+/// As [`columns`], with masks where not all vectors are whole.
+#[inline(always)]
+unsafe fn some_columns<S: Simd, const V: usize, const MASKED: bool>(
+    x: (*const f32, isize),
+    a: (*const f32, isize),
+    k: usize,
+    n: usize,
+    y: *mut f32,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
         let mut masks = [S::mask(0); V];
         for v in 0..V {
             masks[v] = S::mask(n.saturating_sub(v * S::LANES));
         }
         let mut sums = [S::zero(); V];
-        let whole = n == V * S::LANES;
-        for i in 0..if whole { k as isize } else { 0 } {
+        for i in 0..k as isize {
             let factor = S::splat(x.0.offset(i * x.1));
             let row = a.0.offset(i * a.1);
             for v in 0..V {
-                sums[v] = S::fma(factor, S::load(row.add(v * S::LANES)), sums[v]);
-            }
-        }
-        for i in 0..if whole { 0 } else { k as isize } {
-            let factor = S::splat(x.0.offset(i * x.1));
-            let row = a.0.offset(i * a.1);
-            for v in 0..V {
-                sums[v] = S::fma(factor, S::load_some(row.wrapping_add(v * S::LANES), masks[v]), sums[v]);
+                let at = row.wrapping_add(v * S::LANES);
+                let elements = if MASKED { S::load_some(at, masks[v]) } else { S::load(at) };
+                sums[v] = S::fma(factor, elements, sums[v]);
             }
         }
         for v in 0..V {
