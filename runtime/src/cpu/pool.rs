@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// What a chunk runs: its number, and the number of the thread that runs it.
 type Job<'a> = &'a (dyn Fn(usize, usize) + Sync + 'a);
@@ -53,6 +54,28 @@ impl Turns {
         }
         self.0.store(SPINS.0, Relaxed);
         None
+    }
+}
+
+/// How long a worker computes before it lets others have its core: less than the 3 or 4 milliseconds after which a
+/// scheduler takes it away.
+const BREATH: Duration = Duration::from_millis(2);
+
+/// A worker's pauses, between chunks. Where another process wants the core, a thread that loses it in a chunk keeps all the
+/// others waiting for milliseconds; one that gives it away while it holds none is missed by nobody. Where nobody wants the
+/// core it comes back in less than a microsecond.
+struct Breath(Instant);
+
+impl Breath {
+    fn new() -> Breath {
+        Breath(Instant::now())
+    }
+
+    fn pause_when_due(&mut self) {
+        if self.0.elapsed() >= BREATH {
+            std::thread::yield_now();
+            *self = Breath::new();
+        }
     }
 }
 
@@ -143,7 +166,8 @@ impl Pool {
             let _guard = s.lock();
             s.work.notify_all();
         }
-        s.drain(number, 0);
+        // The caller does not pause: what comes between jobs is its alone, and all wait for that.
+        s.drain(number, 0, || ());
         s.wait_until_done(chunks);
         let panic = s.panic.lock().unwrap_or_else(|e| e.into_inner()).take();
         self.busy.store(false, SeqCst);
@@ -173,11 +197,11 @@ impl State {
 
     /// A worker's life.
     fn serve(&self, thread: usize) {
-        let (mut seen, turns) = (0, Turns::new());
+        let (mut seen, turns, mut breath) = (0, Turns::new(), Breath::new());
         loop {
             let Some(number) = self.next_job(seen, &turns) else { return };
             seen = number;
-            self.drain(number, thread);
+            self.drain(number, thread, || breath.pause_when_due());
         }
     }
 
@@ -203,9 +227,10 @@ impl State {
         found
     }
 
-    /// Claims and runs chunks of the job until none is left.
-    fn drain(&self, number: u64, thread: usize) {
+    /// Claims and runs chunks of the job until none is left; `between` runs while none is held.
+    fn drain(&self, number: u64, thread: usize, mut between: impl FnMut()) {
         loop {
+            between();
             let ticket = self.ticket.load(SeqCst);
             let left = ticket & 0xffff_ffff;
             if ticket >> 32 != number || left == 0 {
