@@ -446,7 +446,7 @@ fn row_of_kept(tiles: Tiles, product: &Product, run: &Run<'_>) {
         let matrix = (panel(i).cast_const(), ROW_PANEL as isize, 1);
         let (x, y) = ((x.get(), product.lhs.1), y.get().wrapping_add(i * ROW_PANEL));
         // SAFETY: as above; the results of panels are apart.
-        unsafe { vector::row(tiles.lanes == 16, x, matrix, k, columns(i), y) };
+        unsafe { vector::row(tiles.lanes == 16, true, x, matrix, k, columns(i), y) };
     });
 }
 
@@ -459,10 +459,11 @@ pub(crate) fn task(tiles: Tiles, product: Product, halves: Halves, (threads, las
         });
     }
     if product.is_vector() {
+        let all = product.size.m.max(product.size.n);
         return Box::new(move |run| {
             product.vectors::<f32>(run, |x, a, k, n, y| {
                 // SAFETY: `vectors` gives pieces of the operands.
-                unsafe { vector::row(tiles.lanes == 16, x, a, k, n, y) }
+                unsafe { vector::row(tiles.lanes == 16, n < all, x, a, k, n, y) }
             });
             Ok(())
         });

@@ -1,5 +1,6 @@
 //! How the inputs of a program reach its registers.
 
+use crate::cpu::isa::{Path, versions};
 use crate::cpu::view::{MAX_RANK, Walk, contiguous, coordinates};
 
 /// How an input reaches its register.
@@ -77,6 +78,7 @@ impl Input {
     #[inline]
     pub unsafe fn at(
         &self,
+        path: Path,
         from: *const u8,
         (start, n): (usize, usize),
         coordinates: &[usize; MAX_RANK],
@@ -99,7 +101,7 @@ impl Input {
                     return first.cast_mut();
                 }
                 if *filled != place {
-                    repeat(first, self.bytes, 1, room, buffer);
+                    repeat(path, first, self.bytes, 1, room, buffer);
                     *filled = place;
                 }
                 return buffer;
@@ -114,10 +116,10 @@ impl Input {
     ///
     /// # Safety
     /// The view is inside its space, and the buffer has room.
-    pub unsafe fn rows(&self, from: *const u8, start: usize, n: usize, buffer: *mut u8) -> *mut u8 {
+    pub unsafe fn rows(&self, path: Path, from: *const u8, start: usize, n: usize, buffer: *mut u8) -> *mut u8 {
         let at = coordinates(&self.shape, start);
         // SAFETY: the caller's promise.
-        unsafe { self.at(from, (start, n), &at, (buffer, n, &mut { NOTHING })) }
+        unsafe { self.at(path, from, (start, n), &at, (buffer, n, &mut { NOTHING })) }
     }
 
     /// Copies `n` elements from number `start` on.
@@ -156,23 +158,27 @@ pub(super) fn offset(strides: &[isize], coordinates: &[usize; MAX_RANK]) -> isiz
 ///
 /// # Safety
 /// There are so many elements of so many bytes, and room.
-pub(super) unsafe fn repeat(from: *const u8, bytes: usize, rows: usize, n: usize, to: *mut u8) {
-    unsafe fn of<T: Copy>(from: *const u8, rows: usize, n: usize, to: *mut u8) {
-        for row in 0..rows {
-            // SAFETY: the caller's promise; a literal may lie anywhere.
-            unsafe {
-                let x = from.cast::<T>().add(row).read_unaligned();
-                std::slice::from_raw_parts_mut(to.cast::<T>().add(row * n), n).fill(x);
-            }
-        }
-    }
+pub(super) unsafe fn repeat(path: Path, from: *const u8, bytes: usize, rows: usize, n: usize, to: *mut u8) {
     // SAFETY: the caller's promise.
     unsafe {
         match bytes {
-            1 => of::<u8>(from, rows, n, to),
-            2 => of::<u16>(from, rows, n, to),
-            4 => of::<u32>(from, rows, n, to),
-            _ => of::<u64>(from, rows, n, to),
+            1 => repeat_each(path, from, rows, n, to),
+            2 => repeat_each(path, from.cast::<u16>(), rows, n, to.cast()),
+            4 => repeat_each(path, from.cast::<u32>(), rows, n, to.cast()),
+            _ => repeat_each(path, from.cast::<u64>(), rows, n, to.cast()),
+        }
+    }
+}
+
+versions! {
+    /// As [`repeat`].
+    unsafe fn repeat_each[T: Copy](from: *const T, rows: usize, n: usize, to: *mut T) {
+        for row in 0..rows {
+            // SAFETY: the caller's promise; a literal may lie anywhere.
+            unsafe {
+                let x = from.add(row).read_unaligned();
+                std::slice::from_raw_parts_mut(to.add(row * n), n).fill(x);
+            }
         }
     }
 }

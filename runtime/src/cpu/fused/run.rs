@@ -81,12 +81,12 @@ impl Program {
                 (total.folder.clear)(total.sums(run, chunk), total.results);
             }
             for (register, bytes, size) in &self.constants {
-                repeat(bytes.as_ptr(), *size, 1, self.tile, *local.register(*register));
+                repeat(run.path, bytes.as_ptr(), *size, 1, self.tile, *local.register(*register));
             }
             for (i, input) in self.inputs.iter().enumerate() {
                 *local.filled(self, i) = NOTHING;
                 match input.load {
-                    Load::Scalar => repeat(run.input(i), input.bytes, 1, self.tile, *local.table.add(i)),
+                    Load::Scalar => repeat(run.path, run.input(i), input.bytes, 1, self.tile, *local.table.add(i)),
                     Load::Row => input.copy(run.input(i), 0, self.tile, *local.table.add(i)),
                     Load::Period(n) => input.copy(run.input(i), 0, n, base.add(input.buffer)),
                     Load::Direct | Load::Strided => {}
@@ -165,13 +165,14 @@ impl Program {
         unsafe {
             for &i in &phase.row_loads {
                 let input = &self.inputs[i];
-                *local.table.add(i) = input.rows(run.input(i), rows.start, rows.n, local.base.add(input.buffer));
+                *local.table.add(i) =
+                    input.rows(run.path, run.input(i), rows.start, rows.n, local.base.add(input.buffer));
             }
             for op in &phase.by_row {
                 op.call(local, rows.n)?;
             }
             for &(from, to, bytes) in &phase.repeats {
-                repeat(*local.register(from), bytes, rows.n, length, *local.register(to));
+                repeat(run.path, *local.register(from), bytes, rows.n, length, *local.register(to));
             }
             if self.tile < self.block {
                 for (folder, state, _) in phase.row_folds() {
@@ -202,7 +203,7 @@ impl Program {
             for &i in &phase.loads {
                 let input = &self.inputs[i];
                 let buffer = (local.base.add(input.buffer), self.tile, &mut *local.filled(self, i));
-                *local.table.add(i) = input.at(run.input(i), (tile.start, tile.n), &first, buffer);
+                *local.table.add(i) = input.at(run.path, run.input(i), (tile.start, tile.n), &first, buffer);
             }
             for &(register, offset, bytes) in &self.whole_rows {
                 *local.register(register) = local.base.add(offset + at * bytes);

@@ -7,35 +7,41 @@ use super::simd::{Narrow, Simd, Wide};
 const DOTS: usize = 4;
 /// Rows of a matrix that are added at once.
 const DOWN: usize = 4;
+/// Columns of a matrix of which rows are added to several sums, in turns: one would wait for itself.
+const THIN: usize = 16;
+const SUMS: usize = 4;
 
-/// y = x a, for `k` elements of `x` and `n` of `y`; `x` is given by its first element and stride.
+/// y = x a, for `k` elements of `x` and `n` of `y`; `x` is given by its first element and stride. As `part` of a product
+/// with more columns the sums have the order that they have there.
 ///
 /// # Safety
 /// The processor has the instructions of the path; the operands are inside their memory and `y` is apart.
-pub(crate) unsafe fn row(wide: bool, x: (*const f32, isize), a: Matrix, k: usize, n: usize, y: *mut f32) {
+pub(crate) unsafe fn row(wide: bool, part: bool, x: (*const f32, isize), a: Matrix, k: usize, n: usize, y: *mut f32) {
     // SAFETY: the caller's promise.
-    unsafe { if wide { row_wide(x, a, k, n, y) } else { row_narrow(x, a, k, n, y) } }
+    unsafe { if wide { row_wide(part, x, a, k, n, y) } else { row_narrow(part, x, a, k, n, y) } }
 }
 
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn row_wide(x: (*const f32, isize), a: Matrix, k: usize, n: usize, y: *mut f32) {
+unsafe fn row_wide(part: bool, x: (*const f32, isize), a: Matrix, k: usize, n: usize, y: *mut f32) {
     // SAFETY: the caller's promise.
-    unsafe { any::<Wide>(x, a, k, n, y) }
+    unsafe { any::<Wide>(part, x, a, k, n, y) }
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn row_narrow(x: (*const f32, isize), a: Matrix, k: usize, n: usize, y: *mut f32) {
+unsafe fn row_narrow(part: bool, x: (*const f32, isize), a: Matrix, k: usize, n: usize, y: *mut f32) {
     // SAFETY: the caller's promise.
-    unsafe { any::<Narrow>(x, a, k, n, y) }
+    unsafe { any::<Narrow>(part, x, a, k, n, y) }
 }
 
 #[inline(always)]
-unsafe fn any<S: Simd>(x: (*const f32, isize), a: Matrix, k: usize, n: usize, y: *mut f32) {
+unsafe fn any<S: Simd>(part: bool, x: (*const f32, isize), a: Matrix, k: usize, n: usize, y: *mut f32) {
     // SAFETY: the caller's promise.
     unsafe {
         if a.2 == 1 {
             let a = (a.0, a.1);
             match n.div_ceil(S::LANES) {
+                1 if n <= THIN && !part => thin::<S, 1>(x, a, k, n, y),
+                2 if n <= THIN && !part => thin::<S, 2>(x, a, k, n, y),
                 ..=2 => columns::<S, 2>(x, a, k, n, y),
                 3..=4 => columns::<S, 4>(x, a, k, n, y),
                 5..=8 => columns::<S, 8>(x, a, k, n, y),
@@ -159,6 +165,47 @@ unsafe fn some_columns<S: Simd, const V: usize, const MASKED: bool>(
         }
         for v in 0..V {
             S::store_some(y.wrapping_add(v * S::LANES), masks[v], sums[v]);
+        }
+    }
+}
+
+/// `n` columns, not more than V vectors, whose sums are those of every [`SUMS`]th row.
+#[inline(always)]
+unsafe fn thin<S: Simd, const V: usize>(
+    x: (*const f32, isize),
+    a: (*const f32, isize),
+    k: usize,
+    n: usize,
+    y: *mut f32,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut masks = [S::mask(0); V];
+        for v in 0..V {
+            masks[v] = S::mask(n.saturating_sub(v * S::LANES));
+        }
+        let mut sums = [[S::zero(); SUMS]; V];
+        let whole = k / SUMS * SUMS;
+        for first in (0..whole).step_by(SUMS) {
+            for r in 0..SUMS {
+                let factor = S::splat(x.0.offset((first + r) as isize * x.1));
+                let row = a.0.offset((first + r) as isize * a.1);
+                for v in 0..V {
+                    let elements = S::load_some(row.wrapping_add(v * S::LANES), masks[v]);
+                    sums[v][r] = S::fma(factor, elements, sums[v][r]);
+                }
+            }
+        }
+        for i in whole as isize..k as isize {
+            let factor = S::splat(x.0.offset(i * x.1));
+            for v in 0..V {
+                let elements = S::load_some(a.0.offset(i * a.1).wrapping_add(v * S::LANES), masks[v]);
+                sums[v][0] = S::fma(factor, elements, sums[v][0]);
+            }
+        }
+        for v in 0..V {
+            let [a, b, c, d] = sums[v];
+            S::store_some(y.wrapping_add(v * S::LANES), masks[v], S::add(S::add(a, b), S::add(c, d)));
         }
     }
 }

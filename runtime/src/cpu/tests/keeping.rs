@@ -116,7 +116,7 @@ fn panels_are_kept_for_few_rows() {
 /// The product of a row is the same to the bit with panels and without.
 #[test]
 fn panels_do_not_change_a_row() {
-    for (k, n) in [(1, 65), (70, 90), (301, 128), (64, 1000)] {
+    for (k, n) in [(1, 65), (70, 90), (301, 128), (64, 1000), (5000, 75)] {
         let ([a, b], _) = product(1, k, n);
         for cpu in devices() {
             let plan = plan(cpu, &primitive("matmul", &[]), [&a, &b], &[1, n]);

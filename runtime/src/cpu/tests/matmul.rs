@@ -75,6 +75,10 @@ fn products_of_every_way() {
     check(DType::F32, &[], 5, 1100, 130, true);
     // Two panels of two vectors, and one row too many for a tile.
     check(DType::F32, &[], 65, 33, 64, true);
+    // A row and so few columns that each has several sums, with a few rows left, and one with a column more.
+    check(DType::F32, &[], 1, 515, 10, true);
+    check(DType::F32, &[2], 1, 3, 16, true);
+    check(DType::F32, &[], 1, 515, 17, true);
     // A right matrix that is too large to be read where it lies.
     check(DType::F32, &[], 50, 600, 520, true);
     // One of several MB, of which each chunk packs its own panels, with rows for two blocks and one more.
