@@ -12,6 +12,7 @@ mod eval;
 mod explain;
 mod export;
 mod fmt;
+mod forward;
 mod graph;
 mod init;
 pub(crate) mod lint;

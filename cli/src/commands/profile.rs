@@ -1,4 +1,4 @@
-//! `tfm profile`: where the time of a training step goes, by operation, by line and by layer.
+//! `tfm profile`: where the time of a training step, or of a forward pass, goes: by operation, by line and by layer.
 
 mod attribute;
 mod chrome;
@@ -15,7 +15,7 @@ use attribute::Kernels;
 use clap::Args;
 use report::Report;
 use std::path::{Path, PathBuf};
-use stepper::Stepper;
+use stepper::{Of, Stepper};
 
 /// Some steps are made to warm up, then so many are watched: when each kernel ran, and what each thread did of it.
 /// Times are means over the watched steps. A kernel that computes several operations of the file has its time shared
@@ -38,6 +38,10 @@ pub struct Profile {
 
     #[command(flatten)]
     settings: Settings,
+
+    /// Watch inference in place of training: a forward pass of one example
+    #[arg(long)]
+    infer: bool,
 
     /// How many steps are watched
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -83,7 +87,8 @@ impl Profile {
         };
         let threads = self.settings.threads();
         let block = &compiled.model.trains[train];
-        let watched = Stepper::new(&compiled, block, &directory, threads)?.watch(self.steps)?;
+        let of = if self.infer { Of::Inference } else { Of::Training };
+        let watched = Stepper::new(&compiled, block, &directory, threads, of)?.watch(self.steps)?;
         let kernels = Kernels::of(&compiled, block, &watched);
         let report = Report::new(block, &kernels, &watched, threads);
         if let Some(file) = &self.trace {

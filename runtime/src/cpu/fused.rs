@@ -8,6 +8,8 @@
 //! cut by sizes alone.
 
 mod compile;
+#[cfg(target_arch = "x86_64")]
+mod extreme;
 mod fold;
 mod join;
 mod load;

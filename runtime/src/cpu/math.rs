@@ -78,7 +78,7 @@ fn polynomial<const N: usize>(x: f32, c: [f32; N]) -> f32 {
     if N > 8 { eight(0) + eight(8) * (x4 * x4) } else { eight(0) }
 }
 
-/// y and k for which e^x is y 2^k, y from 0.7 to 1.42.
+/// y and k for which e^x is (1 + y) 2^k, y from -0.3 to 0.42.
 #[inline(always)]
 fn exp_parts(x: f32) -> (f32, i32) {
     let t = x * f::LOG2_E + ROUND;
@@ -87,7 +87,7 @@ fn exp_parts(x: f32) -> (f32, i32) {
     let r = x - n * 0.693_359_4 - n * -2.121_944_4e-4;
     let p =
         polynomial(r, [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_3e-1]);
-    (p * (r * r) + r + 1.0, (t.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32))
+    (p * (r * r) + r, (t.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32))
 }
 
 /// 2^k for k from -126 to 127.
@@ -107,7 +107,7 @@ impl Real for f32 {
         let (y, k) = exp_parts(if none { 0.0 } else { x });
         // In two halves, since 2^k may be out of range where e^x is not.
         let half = k >> 1;
-        let y = y * two_to(half) * two_to(k.wrapping_sub(half));
+        let y = (y + 1.0) * two_to(half) * two_to(k.wrapping_sub(half));
         if none { 0.0 } else { y }
     }
 
@@ -144,17 +144,15 @@ impl Real for f32 {
         if x >= 0.0 { y } else { f32::NAN }
     }
 
-    /// Near 0 an odd polynomial (Cephes, `tanhf`), else 1 - 2 / (e^2x + 1).
+    /// e / (e + 2) with e = e^2|x| - 1, which has all its digits near 0 too.
     #[inline(always)]
     fn tanh(x: f32) -> f32 {
         let a = x.abs();
-        let z = x * x;
-        let p = polynomial(z, [-5.704_988_7e-3, 2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_3e-1]);
-        let near = p * z * x + x;
         // From 10 on it is 1.
         let (y, k) = exp_parts(if a > 10.0 { 20.0 } else { a + a });
-        let far = 1.0 - 2.0 / (y * two_to(k) + 1.0);
-        (if a < 0.625 { near } else { far }).copysign(x)
+        let power = two_to(k);
+        let e = y * power + (power - 1.0);
+        (e / (e + 2.0)).copysign(x)
     }
 
     /// From e^-|x|, which neither overflows nor cancels.

@@ -260,6 +260,11 @@ impl<A: Copy> Lanes<A> {
         Lanes { lanes: [start; LANES], tail: start }
     }
 
+    /// The lanes of whole groups, and what came behind them.
+    pub fn parts(&mut self) -> (&mut [A; LANES], &mut A) {
+        (&mut self.lanes, &mut self.tail)
+    }
+
     /// Takes `n` elements: whole groups into the lanes, the rest one by one.
     ///
     /// # Safety

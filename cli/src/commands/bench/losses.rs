@@ -34,7 +34,7 @@ pub fn losses(trainee: &mut Trainee, steps: u64, from: Option<&Path>) -> Result<
     let feeds: Vec<(&str, &Tensor)> = trainee.fields.iter().map(String::as_str).zip(&batch).collect();
     let (mut out, mut losses) = (Vec::new(), Vec::new());
     for step in 1..=steps {
-        let context = Context { seed: trainee.seed, step };
+        let context = Context { seed: trainee.train.seed, step };
         let call = Call { entry: &trainee.entry, feeds: &feeds, fetches: &[&shown], assigns: true, context };
         trainee.session.run_into(&call, &mut out)?;
         losses.push(out[0].elements::<f32>()[0]);

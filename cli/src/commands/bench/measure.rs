@@ -11,7 +11,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use tfm_lang::check::Options;
-use tfm_lowering::build::{evaluate_entry, step_entry};
+use tfm_lang::model::Train;
+use tfm_lowering::build::step_entry;
 use tfm_runtime::cpu::Cpu;
 use tfm_runtime::data::Batch;
 use tfm_runtime::run::{DataFeed, Feed, shown};
@@ -25,14 +26,11 @@ static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 pub struct Trainee {
     pub(super) session: Session,
     pub(super) threads: usize,
-    pub(super) seed: u64,
+    pub(super) train: Train,
     pub(super) entry: String,
-    pub(super) evaluate: String,
     losses: Vec<String>,
     /// What is reported besides the loss.
     reported: Option<String>,
-    /// Results of the models.
-    pub(super) outputs: Vec<String>,
     pub(super) fields: Vec<String>,
     pub(super) batches: Vec<Batch>,
     done: u64,
@@ -61,17 +59,15 @@ impl Trainee {
         let batches = batches.collect::<Result<Vec<Batch>, _>>()?;
         let losses = shown(&train.training).into_iter().take(train.training.losses.len()).map(|r| r.name).collect();
         let reported = train.training.reports.first().map(|r| r.name.clone());
-        let evaluate = evaluate_entry(&train.name);
-        let outputs = train.evaluation.outputs.iter().map(|(name, _)| name.clone()).collect();
-        let (seed, done, out) = (train.seed, 0, Vec::new());
-        Ok(Trainee { session, threads, seed, entry, evaluate, losses, reported, outputs, fields, batches, done, out })
+        let (train, done, out) = (train.clone(), 0, Vec::new());
+        Ok(Trainee { session, threads, train, entry, losses, reported, fields, batches, done, out })
     }
 
     /// One step, just as `tfm train` makes it: the loss is looked at after each.
     pub fn step(&mut self) -> Result<(), Failure> {
         let batch = &self.batches[self.done as usize % self.batches.len()];
         self.done += 1;
-        let context = Context { seed: self.seed, step: self.done };
+        let context = Context { seed: self.train.seed, step: self.done };
         self.session.set_size("B", batch.examples as i64);
         let feeds: Vec<(&str, &Tensor)> = self.fields.iter().map(String::as_str).zip(&batch.tensors).collect();
         let losses: Vec<&str> = self.losses.iter().map(String::as_str).collect();
@@ -203,9 +199,9 @@ impl Measured {
         let ratio =
             if self.who() == ours.who() { "".into() } else { format!("{:.2}x", self.median_ms() / ours.median_ms()) };
         let work = format!("{:4} {}", self.0["work"].as_str().unwrap_or_default(), self.who());
-        let ms = |name: &str| self.number(name).map_or("-".into(), |x| format!("{x:.3}"));
+        let ms = |name: &str| self.number(name).map_or("-".into(), milliseconds);
         let second = if self.number("p99_ms").is_some() { "p99_ms" } else { "step_ms_min" };
-        let (median, second) = (format!("{:.3}", self.median_ms()), ms(second));
+        let (median, second) = (milliseconds(self.median_ms()), ms(second));
         let (threads, first, peak) = (cell("threads"), ms("first_step_s"), cell("max_rss_mb"));
         vec![work, threads, per_second("steps_per_s"), median, second, items, first, peak, ratio]
     }
@@ -225,6 +221,11 @@ fn short(x: f64) -> String {
         _ if x >= 100.0 => format!("{x:.1}"),
         _ => format!("{x:.2}"),
     }
+}
+
+/// Milliseconds, or seconds, to a thousandth; of less than a tenth there is a digit more.
+fn milliseconds(x: f64) -> String {
+    if x < 0.1 { format!("{x:.4}") } else { format!("{x:.3}") }
 }
 
 /// A table with its head.

@@ -1,6 +1,6 @@
 //! What each kernel of a plan is for: the lines, layers and phases of the operations that it computes.
 
-use super::stepper::Watched;
+use super::stepper::{Of, Watched};
 use crate::pipeline::Compiled;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tfm_lang::model::{Train, VariableKind};
@@ -72,7 +72,7 @@ pub struct Described {
     pub parts: Vec<Part>,
 }
 
-/// Every kernel of the plans of a training step.
+/// Every kernel of the plans of a training step or a forward pass.
 pub struct Kernels {
     /// All of them, plan after plan.
     pub all: Vec<Described>,
@@ -84,7 +84,10 @@ impl Kernels {
     /// Of what was watched.
     pub fn of(compiled: &Compiled, train: &Train, watched: &Watched) -> Kernels {
         let graph = &compiled.graph;
-        let phases = phases(graph, train);
+        let phases = match watched.of {
+            Of::Training => phases(graph, train),
+            Of::Inference => vec![Phase::Forward; graph.nodes.len()],
+        };
         let part = |v: &Value| {
             let node = graph.node(*v);
             let line = node.span.map(|span| line(compiled, span));

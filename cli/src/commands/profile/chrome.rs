@@ -18,7 +18,14 @@ pub fn trace(train: &str, kernels: &Kernels, watched: &Watched) -> String {
     events.extend((0..=last).map(|thread| name("thread_name", thread + 1, format!("thread {thread}"))));
     for (i, (start, took)) in watched.steps.iter().enumerate() {
         let number = watched.first + i as u64;
-        events.push(event(&format!("step {number}"), "step", STEPS, *start, *took, json!({ "step": number })));
+        events.push(event(
+            &format!("{} {number}", watched.of.name()),
+            "step",
+            STEPS,
+            *start,
+            *took,
+            json!({ "step": number }),
+        ));
     }
     for timed in &watched.trace.steps {
         let number = kernels.number(timed);

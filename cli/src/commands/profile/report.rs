@@ -1,7 +1,7 @@
 //! The tables and the JSON object of a profile.
 
 use super::attribute::{Described, Kernels, Line, Phase};
-use super::stepper::Watched;
+use super::stepper::{Of, Watched};
 use crate::output::table;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use tfm_runtime::cpu::peak;
 /// Where the time of a step goes. All times are in milliseconds, means over the watched steps.
 pub struct Report {
     train: String,
+    of: Of,
     threads: usize,
     steps: usize,
     /// A whole step, and its kernels.
@@ -79,6 +80,7 @@ impl Report {
         }
         Report {
             train: train.name.clone(),
+            of: watched.of,
             threads,
             steps,
             step,
@@ -97,14 +99,15 @@ impl Report {
     pub fn tables(&self, rows: usize) -> String {
         let calls: f64 = self.kinds.iter().map(|k| k.calls).sum();
         let head = format!(
-            "{}: {:.3} ms a step, the mean of {} step{} on {} thread{}\n{calls} kernels take {}, what is around them {}; \
+            "{}: {:.3} ms a {}, the mean of {} {} on {} {}\n{calls} kernels take {}, what is around them {}; \
              threads work {} of their time; this machine does {:.1} GFLOP/s and copies {:.1} GB/s",
             self.train,
             self.step,
+            self.of.name(),
             self.steps,
-            plural(self.steps),
+            plural(self.steps, self.of.name()),
             self.threads,
-            plural(self.threads),
+            plural(self.threads, "thread"),
             self.share(self.kernels),
             self.share((self.step - self.kernels).max(0.0)),
             percent(self.busy),
@@ -176,7 +179,7 @@ impl Report {
             all
         };
         json!({
-            "train": self.train, "threads": self.threads, "steps": self.steps,
+            "train": self.train, "infer": self.of == Of::Inference, "threads": self.threads, "steps": self.steps,
             "step_ms": self.step, "kernels_ms": self.kernels, "busy": self.busy,
             "peak_bytes_per_s": self.peak_bytes, "peak_flops_per_s": self.peak_flops,
             "kinds": self.kinds.iter().map(cost).collect::<Vec<_>>(),
@@ -225,8 +228,12 @@ fn shortened(text: &str) -> String {
     }
 }
 
-fn plural(n: usize) -> &'static str {
-    if n == 1 { "" } else { "s" }
+fn plural(n: usize, of: &str) -> String {
+    match n {
+        1 => of.into(),
+        _ if of.ends_with('s') => format!("{of}es"),
+        _ => format!("{of}s"),
+    }
 }
 
 fn percent(share: f64) -> String {

@@ -3,6 +3,8 @@
 //! A row is put together in the lanes of [`super::super::reduce`], whether it comes in one piece or in several, so that
 //! its sum has the same bits as that of the kernel. Totals are kept in sums of eight bytes per result.
 
+#[cfg(target_arch = "x86_64")]
+use super::extreme::{self, Extreme};
 use crate::cpu::isa::{Path, versions};
 use crate::cpu::kernels::unsupported;
 use crate::cpu::reduce::{Fold, Lanes, Max, Min, Sum};
@@ -37,9 +39,9 @@ pub(super) fn folder(name: &str, dtype: DType) -> Result<Folder, String> {
     match (name, dtype) {
         ("sum", DType::F32) => Ok(of::<f32, Sum>()),
         ("sum", DType::F64) => Ok(of::<f64, Sum>()),
-        ("max", DType::F32) => Ok(of::<f32, Max>()),
+        ("max", DType::F32) => Ok(by_vectors::<Max>()),
         ("max", DType::F64) => Ok(of::<f64, Max>()),
-        ("min", DType::F32) => Ok(of::<f32, Min>()),
+        ("min", DType::F32) => Ok(by_vectors::<Min>()),
         ("min", DType::F64) => Ok(of::<f64, Min>()),
         ("sum" | "max" | "min", other) => Err(unsupported(other)),
         (name, _) => Err(format!("`{name}` is no reduction")),
@@ -65,6 +67,31 @@ fn of<T: Copy + 'static, F: Fold<T> + Default>() -> Folder {
             merge(path, F::default(), sums.cast::<Slot<F::Acc>>(), apart, pieces, count, to.cast::<T>());
         },
     }
+}
+
+/// With vectors of our own, where the processor has them.
+#[cfg(target_arch = "x86_64")]
+fn by_vectors<E: Extreme + Default>() -> Folder {
+    Folder {
+        // SAFETY: as the fields say.
+        take: |path, state, from, n| unsafe {
+            if !extreme::took::<E>(path, state.cast(), from.cast(), n) {
+                take(path, E::default(), state.cast(), from.cast::<f32>(), n);
+            }
+        },
+        // SAFETY: as the fields say.
+        rows: |path, from, rows, n, to| unsafe {
+            if !extreme::folded::<E>(path, from.cast(), rows, n, to.cast()) {
+                whole_rows(path, E::default(), from.cast::<f32>(), rows, n, to.cast());
+            }
+        },
+        ..of::<f32, E>()
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn by_vectors<E: Fold<f32, Acc = f32> + Default>() -> Folder {
+    of::<f32, E>()
 }
 
 /// A sum of eight bytes, whatever it is kept in.

@@ -10,10 +10,13 @@ mod assemble;
 
 use super::compile::{Compiler, makes, reads};
 use super::{Micro, Op};
+use crate::cpu::check::lies_on;
 use crate::cpu::isa::Path;
+use crate::cpu::kernels::Call;
 use assemble::{Arithmetic, Assembler, BASES, Place, Test, Vector};
 use memmap2::{Mmap, MmapMut};
 use std::collections::HashMap;
+use tfm_lowering::plan::View;
 
 /// Elements of a vector.
 const LANES: usize = 8;
@@ -104,7 +107,8 @@ impl Compiler<'_> {
             for run in self.runs(&phase.micros) {
                 let mut rest = &run[..];
                 while !rest.is_empty() {
-                    let made = (WORTH..=rest.len()).rev().find_map(|n| {
+                    let least = if self.is_in_place(&phase.micros[rest[0]]) { 1 } else { WORTH };
+                    let made = (least..=rest.len()).rev().find_map(|n| {
                         let (now, later) = rest.split_at(n);
                         let needed = |r: u16| {
                             let own = now.iter().filter(|i| reads(&phase.micros[**i]).contains(&r)).count();
@@ -148,6 +152,14 @@ impl Compiler<'_> {
             }));
         }
         self.program.code = Some(code);
+    }
+
+    /// True for an operation whose result is written where an input lies: as code it needs no copy.
+    fn is_in_place(&self, micro: &Micro) -> bool {
+        let Call { inputs, outputs, .. } = self.call;
+        let over = |view: &View| inputs.iter().any(|input| lies_on(view, input));
+        let written = |r: u16| self.fused.outputs.iter().zip(*outputs).any(|(o, view)| *o == r && over(view));
+        makes(micro).iter().any(|r| written(*r))
     }
 
     /// The operation and its kind, where it has code.

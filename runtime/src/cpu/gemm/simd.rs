@@ -30,6 +30,10 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    /// The larger of two, the first where they are equal; the second where it is NaN, the first where only that is.
+    unsafe fn larger(best: Self::V, x: Self::V) -> Self::V;
+    /// The smaller of two, as for [`Simd::larger`].
+    unsafe fn smaller(best: Self::V, x: Self::V) -> Self::V;
     /// The first `n` elements; all where there are more.
     unsafe fn mask(n: usize) -> Self::M;
     /// Elements outside the mask are 0 and not read.
@@ -83,6 +87,15 @@ impl Simd for Wide {
     #[inline(always)]
     unsafe fn sub(a: __m512, b: __m512) -> __m512 {
         unsafe { _mm512_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn larger(best: __m512, x: __m512) -> __m512 {
+        // The instruction gives its second operand where there is a NaN.
+        unsafe { _mm512_mask_mov_ps(_mm512_max_ps(x, best), _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x), x) }
+    }
+    #[inline(always)]
+    unsafe fn smaller(best: __m512, x: __m512) -> __m512 {
+        unsafe { _mm512_mask_mov_ps(_mm512_min_ps(x, best), _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x), x) }
     }
     #[inline(always)]
     unsafe fn mask(n: usize) -> __mmask16 {
@@ -175,6 +188,14 @@ impl Simd for Narrow {
     #[inline(always)]
     unsafe fn sub(a: __m256, b: __m256) -> __m256 {
         unsafe { _mm256_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn larger(best: __m256, x: __m256) -> __m256 {
+        unsafe { _mm256_blendv_ps(_mm256_max_ps(x, best), x, _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x)) }
+    }
+    #[inline(always)]
+    unsafe fn smaller(best: __m256, x: __m256) -> __m256 {
+        unsafe { _mm256_blendv_ps(_mm256_min_ps(x, best), x, _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x)) }
     }
     #[inline(always)]
     unsafe fn mask(n: usize) -> __m256i {

@@ -17,8 +17,6 @@ trait Pairs: Simd {
     unsafe fn store_pairs(to: *mut f32, n: usize, pairs: (Self::V, Self::V));
     /// Where `x` is larger than `best`, or the first NaN: as `beats` and `larger` beside the loops for other processors.
     unsafe fn beats(x: Self::V, best: Self::V) -> Self::Found;
-    /// The larger of two, the second where it is NaN.
-    unsafe fn larger(best: Self::V, x: Self::V) -> Self::V;
     /// `yes` where it is found, else `no`.
     unsafe fn choose(found: Self::Found, no: Self::V, yes: Self::V) -> Self::V;
     /// 0 where it is not found.
@@ -66,11 +64,6 @@ impl Pairs for Wide {
         }
     }
     #[inline(always)]
-    unsafe fn larger(best: __m512, x: __m512) -> __m512 {
-        // The instruction gives the second one where there is a NaN.
-        unsafe { _mm512_mask_mov_ps(_mm512_max_ps(x, best), _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x), x) }
-    }
-    #[inline(always)]
     unsafe fn choose(mask: __mmask16, no: __m512, yes: __m512) -> __m512 {
         unsafe { _mm512_mask_blend_ps(mask, no, yes) }
     }
@@ -110,10 +103,6 @@ impl Pairs for Narrow {
             let nan = _mm256_and_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(x, x), _mm256_cmp_ps::<_CMP_ORD_Q>(best, best));
             _mm256_or_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(x, best), nan)
         }
-    }
-    #[inline(always)]
-    unsafe fn larger(best: __m256, x: __m256) -> __m256 {
-        unsafe { _mm256_blendv_ps(_mm256_max_ps(x, best), x, _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x)) }
     }
     #[inline(always)]
     unsafe fn choose(mask: __m256, no: __m256, yes: __m256) -> __m256 {
