@@ -11,7 +11,7 @@ use std::ops::{AddAssign, Div};
 use tfm_lowering::plan::View;
 
 /// Elements of a chunk.
-const CHUNK: usize = 1 << 13;
+const CHUNK: usize = 1 << 12;
 
 /// Sizes of a pooling: planes of an image's size in, planes of a number of windows out.
 #[derive(Clone, Copy)]

@@ -31,7 +31,11 @@ pub fn trace(train: &str, kernels: &Kernels, watched: &Watched) -> String {
         let number = kernels.number(timed);
         let kernel = &kernels.all[number];
         let (name, phase) = (&kernel.name, kernel.parts[kernel.parts.len() - 1].phase.name());
-        events.push(event(name, phase, 1, timed.start, timed.took, about(kernel, number)));
+        let mut args = about(kernel, number);
+        if let Some(lane) = timed.lanes.iter().find(|l| l.thread == 0) {
+            args["busy_us"] = micros(lane.busy).into();
+        }
+        events.push(event(name, phase, 1, timed.start, timed.took, args));
         for lane in timed.lanes.iter().filter(|l| l.thread > 0) {
             let busy = json!({ "kernel": number, "busy_us": micros(lane.busy) });
             events.push(event(name, phase, lane.thread + 1, lane.start, lane.end.saturating_sub(lane.start), busy));

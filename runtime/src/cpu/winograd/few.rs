@@ -21,7 +21,7 @@ const MOST_TILES: usize = 16;
 /// Bytes of transformed blocks that wait for their products at once.
 const WAITING: usize = 2 << 20;
 /// Tiles of vectors that a chunk transforms at least.
-const TRANSFORMED: usize = 32;
+const TRANSFORMED: usize = 8;
 /// Bytes of transformed filters at most: reading more takes as long as multiplying less saves.
 const MOST_BYTES: usize = 16 << 20;
 
@@ -104,10 +104,11 @@ impl Few {
             }
             for first in (0..items).step_by(at_once) {
                 let count = at_once.min(items - first);
+                // What is a thread's own comes first, in the order of threads, as their parts of other tensors do, in whose
+                // place this may lie: what one has in its cache it keeps.
                 let place = |i: usize, thread: usize| {
-                    let waiting = run.scratch::<f32>().wrapping_add(i * self.waiting());
-                    let own = run.scratch::<f32>().wrapping_add(at_once * self.waiting() + thread * own);
-                    (waiting, own)
+                    let waiting = run.scratch::<f32>().wrapping_add(threads * own + i * self.waiting());
+                    (waiting, run.scratch::<f32>().wrapping_add(thread * own))
                 };
                 run.parallel(count * parts, |i, thread| {
                     let (i, part) = (i / parts, i % parts);
