@@ -7,11 +7,18 @@
 
 use super::gemm::simd::{Narrow, Simd};
 use super::gemm::sliding::Place;
+use super::isa::soon;
 use super::windows::Windows;
 use std::arch::x86_64::*;
 
 /// Elements behind the planes that may be read, and are 0.
 pub(crate) const SLACK: usize = 64;
+
+/// Elements of a line of the cache.
+const LINE: usize = 16;
+/// How many elements ahead rows are fetched of which every second is taken: a processor that sees rows left out fetches those
+/// too, and too late.
+const AHEAD: usize = 2048;
 
 /// The planes of one channel.
 #[derive(Clone, Debug)]
@@ -154,7 +161,10 @@ impl Planes {
                         let (from, to) = (x.add(row * n[2] + column), to.add(self.at([d, h, left])));
                         match s[2] {
                             1 => copy(from, right - left, to),
-                            2 => every_second(from, right - left, to),
+                            2 => {
+                                (0..2 * (right - left)).step_by(LINE).for_each(|i| soon(from.wrapping_add(AHEAD + i)));
+                                every_second(from, right - left, to)
+                            }
                             _ => (0..right - left).for_each(|j| *to.add(j) = *from.add(j * s[2])),
                         }
                     }
