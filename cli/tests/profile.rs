@@ -32,6 +32,28 @@ train net on digits.train {
 }
 ";
 
+/// Without a model.
+const PLAIN: &str = "\
+import std.optim.Sgd
+
+data numbers = random(32) {
+  x: normal([4])
+}
+
+layer Scale()(x: float[B, 4]) -> float[B, 4] {
+  param w: float[4] = 1
+  x * w
+}
+
+train fit on numbers.all {
+  let scale = Scale()
+  minimize mean((scale(x) - 1) ^ 2)
+  optimizer: Sgd(lr: 0.1)
+  batch:     8
+  epochs:    1
+}
+";
+
 fn profiled(dir: &Path, flags: &str) -> (String, Value) {
     fs::write(dir.join("net.tfm"), FILE).unwrap();
     let said = good(dir, &format!("profile net.tfm --steps 4 --trace trace.json {flags}"));
@@ -91,7 +113,8 @@ fn check_trace(trace: &Value, steps: u64, kernels_ms: f64) {
     let mut numbers = BTreeSet::new();
     for step in spans(0) {
         let (from, to) = bounds(step);
-        let inside: Vec<&Value> = spans(1).filter(|e| bounds(e).0 >= from && bounds(e).1 <= to + 1.0).collect();
+        let inside: Vec<&Value> =
+            spans(1).filter(|e| (from..to).contains(&bounds(e).0) && bounds(e).1 <= to + 1.0).collect();
         let kernels: BTreeSet<u64> = inside.iter().map(|e| e["args"]["kernel"].as_u64().unwrap()).collect();
         assert_eq!(kernels.len(), inside.len(), "each kernel runs once a step");
         assert!(kernels.iter().copied().eq(0..kernels.len() as u64), "each step of the plan has a span");
@@ -126,6 +149,30 @@ fn a_workload_needs_no_file() {
     assert!(bad(dir.path(), "profile --work nothing", 2).contains("there is no workload `nothing`; there are mlp"));
 }
 
+/// A forward pass has no gradients, no optimizer and no losses, and its time is that of the lines that apply the model.
+#[test]
+fn inference_is_profiled() {
+    let dir = tempfile::tempdir().unwrap();
+    let (said, trace) = profiled(dir.path(), "--infer --json --threads 2");
+    let report: Value = serde_json::from_str(&said).unwrap();
+    let kernels = report["kernels_ms"].as_f64().unwrap();
+    assert!(report["infer"] == true && kernels > 0.0 && kernels <= report["step_ms"].as_f64().unwrap(), "{report}");
+    assert!(close(sum(&report["lines"], "forward_ms"), kernels), "{report}");
+    let at = |text: &str| {
+        let mut lines = report["lines"].as_array().unwrap().iter();
+        lines.any(|l| l["text"].as_str().is_some_and(|t| t.contains(text)))
+    };
+    assert!(at("Dense(64, relu)") && !at("optimizer") && !at("cross_entropy"), "{report}");
+    let products = report["kernels"].as_array().unwrap().iter().map(|k| k["name"].as_str().unwrap());
+    assert!(products.filter(|name| name.starts_with("matmul [1, ")).count() == 2, "{report}");
+    check_trace(&trace, report["steps"].as_u64().unwrap(), kernels);
+    let (said, _) = profiled(dir.path(), "--infer --threads 1");
+    assert!(said.contains(" ms a forward pass, the mean of 4 forward passes on 1 thread\n"), "{said}");
+    assert!(said.contains("of the pass") && !said.contains("backward") && !said.contains("of the step"), "{said}");
+    let said = good(dir.path(), "profile --work cnn --infer --steps 1 --threads 1");
+    assert!(said.contains("conv [1, 1, 28, 28]"), "{said}");
+}
+
 #[test]
 fn what_cannot_be_profiled_is_told() {
     let dir = tempfile::tempdir().unwrap();
@@ -133,6 +180,9 @@ fn what_cannot_be_profiled_is_told() {
     fs::write(dir.path().join("none.tfm"), "const x = 1\n").unwrap();
     assert!(bad(dir.path(), "profile net.tfm nothing", 1).contains("there is no `train nothing`; the file has net"));
     assert!(bad(dir.path(), "profile none.tfm", 1).contains("the file has no `train` block to profile"));
+    fs::write(dir.path().join("plain.tfm"), PLAIN).unwrap();
+    let said = bad(dir.path(), "profile plain.tfm --infer", 1);
+    assert!(said.contains("`train fit` applies no model: there is no forward pass"), "{said}");
     assert!(bad(dir.path(), "profile net.tfm --steps 0", 2).contains("--steps"));
     assert!(bad(dir.path(), "profile", 2).contains("required"));
 }

@@ -121,13 +121,18 @@ impl Report {
             let spent = vec![shortened(&c.name), c.calls.to_string(), format!("{:.3}", c.ms), self.share(c.ms)];
             [spent, vec![format!("{:.1}", flops / 1e9), format!("{:.1}", bytes / 1e9), of_peak]].concat()
         };
+        let shown = self.of.phases();
+        let share = match self.of {
+            Of::Training => "of the step",
+            Of::Inference => "of the pass",
+        };
         let phases = |name: String, p: &Phases| {
-            let each = Phase::ALL.map(|phase| format!("{:.3}", p.of(phase)));
-            [vec![name], each.to_vec(), vec![format!("{:.3}", p.total()), self.share(p.total())]].concat()
+            let each = shown.iter().map(|phase| format!("{:.3}", p.of(*phase))).collect();
+            [vec![name], each, vec![format!("{:.3}", p.total()), self.share(p.total())]].concat()
         };
         let costs = |first: &str, all: &[Cost]| {
             let rest = all.iter().skip(rows).map(|c| (c.calls, c.ms)).fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
-            let mut lines = vec![words(&[first, "calls", "ms", "of the step", "GFLOP/s", "GB/s", "of peak"])];
+            let mut lines = vec![words(&[first, "calls", "ms", share, "GFLOP/s", "GB/s", "of peak"])];
             lines.extend(all.iter().take(rows).map(cost));
             if rest.0 > 0.0 {
                 lines.push(vec!["the others".into(), rest.0.to_string(), format!("{:.3}", rest.1), self.share(rest.1)]);
@@ -135,7 +140,8 @@ impl Report {
             table(&lines)
         };
         let by = |first: &str, all: Vec<(String, Phases)>| {
-            let mut lines = vec![words(&[first, "forward", "backward", "update", "ms", "of the step"])];
+            let names: Vec<&str> = shown.iter().map(|phase| phase.name()).collect();
+            let mut lines = vec![words(&[&[first], &names[..], &["ms", share]].concat())];
             let mut rest = Phases::default();
             for (i, (name, p)) in all.into_iter().enumerate() {
                 if i < rows {

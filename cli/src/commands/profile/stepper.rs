@@ -1,6 +1,7 @@
 //! Training steps of a block, one at a time, as `tfm train` makes them but for what is kept and evaluated; or forward passes
 //! of one example.
 
+use super::attribute::Phase;
 use crate::commands::forward::Forward;
 use crate::failure::Failure;
 use crate::pipeline::Compiled;
@@ -37,6 +38,14 @@ impl Of {
         match self {
             Of::Training => "step",
             Of::Inference => "forward pass",
+        }
+    }
+
+    /// The parts of one whose times a table tells apart.
+    pub fn phases(self) -> &'static [Phase] {
+        match self {
+            Of::Training => &Phase::ALL,
+            Of::Inference => &[],
         }
     }
 }
