@@ -34,6 +34,9 @@ impl Extreme for Min {
 /// Vectors that the lanes of a row are, at most.
 const VECTORS: usize = 2;
 
+/// Rows whose lanes are put together one row after the other: of more, turning them takes less.
+const FEW: usize = 3;
+
 /// Puts the elements of a row into vectors, as far as they are whole groups; gives how many those were.
 ///
 /// # Safety
@@ -73,7 +76,8 @@ unsafe fn take<S: Simd, E: Extreme>(state: *mut Lanes<f32>, from: *const f32, n:
     }
 }
 
-/// Whole rows: as many at once as a vector has elements, whose lanes are turned so that each vector has one lane of all.
+/// Whole rows: as many at once as a vector has elements, whose lanes are turned so that each vector has one lane of all;
+/// or a few by themselves.
 ///
 /// # Safety
 /// As for [`groups`], for each row; there is room for a result of each.
@@ -91,6 +95,18 @@ unsafe fn rows<S: Simd, E: Extreme>(from: *const f32, count: usize, n: usize, to
                 let whole = groups::<S, E>(&mut best, from, n);
                 lanes[row] = if LANES == S::LANES { best[0] } else { E::of::<S>(best[0], best[1]) };
                 tails[row] = (whole..n).fold(E::START, |best, i| E::step(best, *from.add(i)));
+            }
+            if some <= FEW {
+                for row in 0..some {
+                    let (mut best, mut width) = (lanes[row], S::LANES / 2);
+                    while width > 0 {
+                        best = E::of::<S>(best, S::further(best, width));
+                        width /= 2;
+                    }
+                    best = E::of::<S>(best, S::splat(&tails[row]));
+                    S::store_some(to.add(first + row), S::mask(1), best);
+                }
+                continue;
             }
             S::turn(lanes.as_mut_ptr());
             let mut width = S::LANES / 2;
@@ -190,7 +206,7 @@ mod tests {
     fn rows_have_the_bits_of_the_loops() {
         let special = [f32::NAN, -0.0, 0.0, f32::NEG_INFINITY, f32::INFINITY];
         for (name, n) in ["max", "min"].into_iter().flat_map(|op| [1, 7, 16, 17, 31, 64, 75, 128].map(|n| (op, n))) {
-            for (rows, every) in [(1, 3), (5, 1000), (16, 40), (21, 2), (8, 1), (37, 171)] {
+            for (rows, every) in [(1, 3), (2, 9), (3, 1), (5, 1000), (16, 40), (21, 2), (8, 1), (37, 171)] {
                 let number = |i: usize| match (i * 7919) % every {
                     0 => special[i * 31 % 97 % special.len()],
                     _ => ((i * 7919) % 513) as f32 - 256.0,

@@ -42,9 +42,15 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn store_some(x: *mut f32, m: Self::M, v: Self::V);
     /// The sum of all elements, halves upon halves.
     unsafe fn total(v: Self::V) -> f32;
+    /// The elements so many places further on, in the first places; what is in the others does not matter.
+    unsafe fn further(v: Self::V, places: usize) -> Self::V;
     /// Transposes as many vectors as each has elements.
     unsafe fn turn(v: *mut Self::V);
 }
+
+/// Numbers of elements, from any one on; behind the last they begin anew.
+static NUMBERS: [i32; 32] =
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// 16 elements.
 #[derive(Clone, Copy)]
@@ -115,6 +121,10 @@ impl Simd for Wide {
             let upper = _mm512_extractf32x8_ps::<1>(v);
             Narrow::total(_mm256_add_ps(_mm512_castps512_ps256(v), upper))
         }
+    }
+    #[inline(always)]
+    unsafe fn further(v: __m512, places: usize) -> __m512 {
+        unsafe { _mm512_permutexvar_ps(_mm512_loadu_si512(NUMBERS.as_ptr().add(places % 16).cast()), v) }
     }
     #[inline(always)]
     unsafe fn turn(v: *mut __m512) {
@@ -221,6 +231,10 @@ impl Simd for Narrow {
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
             _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
         }
+    }
+    #[inline(always)]
+    unsafe fn further(v: __m256, places: usize) -> __m256 {
+        unsafe { _mm256_permutevar8x32_ps(v, _mm256_loadu_si256(NUMBERS.as_ptr().add(places % 8).cast())) }
     }
     #[inline(always)]
     unsafe fn turn(v: *mut __m256) {
