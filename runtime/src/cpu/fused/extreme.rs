@@ -76,8 +76,23 @@ unsafe fn take<S: Simd, E: Extreme>(state: *mut Lanes<f32>, from: *const f32, n:
     }
 }
 
-/// Whole rows: as many at once as a vector has elements, whose lanes are turned so that each vector has one lane of all;
-/// or a few by themselves.
+/// The elements of a row, in one vector, and those behind the whole groups.
+///
+/// # Safety
+/// As for [`groups`].
+#[inline(always)]
+unsafe fn row<S: Simd, E: Extreme>(from: *const f32, n: usize) -> (S::V, f32) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut best = [S::splat(&E::START); VECTORS];
+        let whole = groups::<S, E>(&mut best, from, n);
+        let lanes = if LANES == S::LANES { best[0] } else { E::of::<S>(best[0], best[1]) };
+        (lanes, (whole..n).fold(E::START, |best, i| E::step(best, *from.add(i))))
+    }
+}
+
+/// Whole rows: a few by themselves, else as many at once as a vector has elements, whose lanes are turned so that each vector
+/// has one lane of all.
 ///
 /// # Safety
 /// As for [`groups`], for each row; there is room for a result of each.
@@ -85,28 +100,23 @@ unsafe fn take<S: Simd, E: Extreme>(state: *mut Lanes<f32>, from: *const f32, n:
 unsafe fn rows<S: Simd, E: Extreme>(from: *const f32, count: usize, n: usize, to: *mut f32) {
     // SAFETY: the caller's promise.
     unsafe {
-        let start = S::splat(&E::START);
+        if count <= FEW {
+            for at in 0..count {
+                let (mut best, tail) = row::<S, E>(from.add(at * n), n);
+                let mut width = S::LANES / 2;
+                while width > 0 {
+                    best = E::of::<S>(best, S::further(best, width));
+                    width /= 2;
+                }
+                S::store_some(to.add(at), S::mask(1), E::of::<S>(best, S::splat(&tail)));
+            }
+            return;
+        }
         for first in (0..count).step_by(S::LANES) {
             let some = S::LANES.min(count - first);
-            let (mut lanes, mut tails) = ([start; LANES], [E::START; LANES]);
-            for row in 0..some {
-                let from = from.add((first + row) * n);
-                let mut best = [start; VECTORS];
-                let whole = groups::<S, E>(&mut best, from, n);
-                lanes[row] = if LANES == S::LANES { best[0] } else { E::of::<S>(best[0], best[1]) };
-                tails[row] = (whole..n).fold(E::START, |best, i| E::step(best, *from.add(i)));
-            }
-            if some <= FEW {
-                for row in 0..some {
-                    let (mut best, mut width) = (lanes[row], S::LANES / 2);
-                    while width > 0 {
-                        best = E::of::<S>(best, S::further(best, width));
-                        width /= 2;
-                    }
-                    best = E::of::<S>(best, S::splat(&tails[row]));
-                    S::store_some(to.add(first + row), S::mask(1), best);
-                }
-                continue;
+            let (mut lanes, mut tails) = ([S::splat(&E::START); LANES], [E::START; LANES]);
+            for at in 0..some {
+                (lanes[at], tails[at]) = row::<S, E>(from.add((first + at) * n), n);
             }
             S::turn(lanes.as_mut_ptr());
             let mut width = S::LANES / 2;
