@@ -274,6 +274,16 @@ const CASES: &[(&str, &str, &str)] = &[
          %y = subtract(%p, %k) : f32[B]",
     ),
     (
+        "pick-first",
+        "%r = broadcast(%row, to: [B, 4]) : f32[B, 4]
+         %moved = add(%x, %r) : f32[B, 4]
+         %y = pick(%moved, %ids) : f32[B]",
+        "%p = pick(%x, %ids) : f32[B]
+         %k = reshape(%row, to: [4]) : f32[4]
+         %g = gather(%k, %ids) : f32[B]
+         %y = add(%p, %g) : f32[B]",
+    ),
+    (
         "sum-to",
         "%y = sum_to(%c, shape: [1, 4]) : f32[1, 4]",
         "%a = sum(%c, axis: [0, 1], keep: false) : f32[4]\n%y = reshape(%a, to: [1, 4]) : f32[1, 4]",

@@ -232,6 +232,26 @@ pub(super) fn sum_of_one(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     Some(rw.reshape_like(dy, node))
 }
 
+/// What an argument of an elementwise operation is along the last axis.
+enum Last {
+    /// The same everywhere: what is repeated.
+    Same(Value),
+    /// The same for all rows, an element of this for each place along the axis.
+    Row(Value),
+    /// Another one everywhere.
+    Whole,
+}
+
+fn along_last(rw: &Rewriter, v: Value, rank: usize) -> Last {
+    let Some(source) = repeated(rw, v) else { return Last::Whole };
+    let (one, sizes) = (Dim::constant(1), aligned(&rw.graph.ty(source).shape, rank));
+    match () {
+        _ if sizes[rank - 1] == one => Last::Same(source),
+        _ if sizes[..rank - 1].iter().all(|n| *n == one) => Last::Row(source),
+        _ => Last::Whole,
+    }
+}
+
 pub(super) fn pick_first(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let [x, ids] = node.args[..] else { return None };
     let of = rw.graph.node(x).clone();
@@ -240,24 +260,23 @@ pub(super) fn pick_first(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     if !is_elementwise(name) || of.args.is_empty() {
         return None;
     }
-    let one = Dim::constant(1);
-    let same = |v: Value| {
-        let source = repeated(rw, v)?;
-        let shape = &rw.graph.ty(source).shape;
-        (shape.is_empty() || aligned(shape, rank)[rank - 1] == one).then_some(source)
-    };
-    let sources: Vec<Option<Value>> = of.args.iter().map(|v| same(*v)).collect();
-    let mut differing: Vec<Value> =
-        of.args.iter().zip(&sources).filter(|(_, s)| s.is_none()).map(|(v, _)| *v).collect();
+    let lasts: Vec<Last> = of.args.iter().map(|v| along_last(rw, *v, rank)).collect();
+    let whole = of.args.iter().zip(&lasts).filter(|(_, last)| matches!(last, Last::Whole));
+    let mut differing: Vec<Value> = whole.map(|(v, _)| *v).collect();
     differing.dedup();
     let [_] = differing[..] else { return None };
-    let mut args = Vec::with_capacity(sources.len());
-    for (arg, source) in of.args.iter().zip(sources) {
+    let mut args = Vec::with_capacity(lasts.len());
+    for (arg, last) in of.args.iter().zip(lasts) {
         let dtype = rw.graph.ty(*arg).dtype;
         let like = Node { ty: Type { dtype, shape: node.ty.shape.clone() }, ..node.clone() };
-        args.push(match source {
-            None => rw.primitive("pick", vec![*arg, ids], Attrs::new(), like.ty.clone(), node),
-            Some(source) => {
+        args.push(match last {
+            Last::Whole => rw.primitive("pick", vec![*arg, ids], Attrs::new(), like.ty.clone(), node),
+            Last::Row(source) => {
+                let row = Type { dtype, shape: of.ty.shape[rank - 1..].to_vec() };
+                let row = rw.reshape_like(source, &Node { ty: row, ..node.clone() });
+                rw.primitive("gather", vec![row, ids], Attrs::new(), like.ty.clone(), node)
+            }
+            Last::Same(source) => {
                 let shape = rw.graph.ty(source).shape.clone();
                 let short = Type { dtype, shape: shape[..shape.len().saturating_sub(1)].to_vec() };
                 let source = rw.reshape_like(source, &Node { ty: short, ..node.clone() });

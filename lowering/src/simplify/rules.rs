@@ -94,7 +94,8 @@ pub const RULES: &[Rule] = &[
     Rule { name: "log-of-sigmoid", on: &["log"], apply: repeats::log_of_sigmoid },
     // log(sum(exp(x))) → m + log(sum(exp(x - m))) with m = max(x)
     Rule { name: "log-sum-exp", on: &["log"], apply: repeats::log_sum_exp },
-    // pick(f(x, broadcast(b)), i) → f(pick(x, i), b), for elementwise f and b the same along the last axis
+    // pick(f(x, broadcast(b)), i) → f(pick(x, i), b), for elementwise f and b the same along the last axis; gather(b, i)
+    // stands in place of a b that has only that axis
     Rule { name: "pick-first", on: &["pick"], apply: repeats::pick_first },
     // sum(x), max(x) and min(x) that keep their axes → reshape of those that do not, so that one serves both
     Rule { name: "keep-later", on: &["sum", "max", "min"], apply: shapes::keep_later },
