@@ -79,7 +79,7 @@ pub(super) struct Compiler<'a> {
     /// The phase of each register, 0 for inputs.
     phase: Vec<usize>,
     /// Registers that are the same for every tile.
-    fixed: Vec<bool>,
+    pub(super) fixed: Vec<bool>,
     /// Registers of numbers of rows that are repeated, and where.
     pub(super) repeated: Vec<(u16, u16)>,
     pub(super) program: Program,

@@ -115,7 +115,9 @@ impl Compiler<'_> {
                             readers[usize::from(r)] as usize > own
                         };
                         let ops: Vec<(&Op, Kind)> = now.iter().map_while(|&i| self.simple(&phase.micros[i])).collect();
-                        let made = (ops.len() == n).then(|| make(&ops, &needed, &mut assembler)).flatten()?;
+                        let is_fixed = |r: u16| self.fixed.get(usize::from(r)).is_some_and(|fixed| *fixed);
+                        let made =
+                            (ops.len() == n).then(|| make(&ops, &needed, &is_fixed, &mut assembler)).flatten()?;
                         Some((made, later))
                     });
                     match made {
@@ -209,25 +211,34 @@ fn executable(code: &[u8]) -> Option<Code> {
     memory.make_exec().ok().map(Code)
 }
 
-/// Code for operations one after the other; those of their results that are `needed` are written. `None` where there
-/// are not enough registers.
-fn make(ops: &[(&Op, Kind)], needed: &dyn Fn(u16) -> bool, assembler: &mut Assembler) -> Option<Made> {
+/// Code for operations one after the other; those of their results that are `needed` are written. What is the same for all
+/// elements is read once, as far as there are registers: it would fill the first cache otherwise. `None` where there are not
+/// enough.
+fn make(
+    ops: &[(&Op, Kind)],
+    needed: &dyn Fn(u16) -> bool,
+    is_fixed: &dyn Fn(u16) -> bool,
+    assembler: &mut Assembler,
+) -> Option<Made> {
     let made: Vec<u16> = ops.iter().map(|(op, _)| op.out).collect();
     let outs: Vec<u16> = made.iter().copied().filter(|&r| needed(r)).collect();
     let mut args: Vec<u16> = ops.iter().flat_map(|(op, _)| op.args).filter(|r| !made.contains(r)).collect();
     args.sort_unstable();
     args.dedup();
-    let arrays: Vec<u16> = args.iter().chain(&outs).copied().collect();
+    let mut body = Body { ops, outs: &outs, arrays: &[], constants: &[], some: false };
+    let used = body.places()?.into_iter().max().map_or(0, |last| last + 1);
+    let constants: Vec<(u16, Vector)> = args.iter().copied().filter(|r| is_fixed(*r)).zip(used..VALUES).collect();
+    let is_constant = |r: &u16| constants.iter().any(|(c, _)| c == r);
+    let arrays: Vec<u16> = args.iter().filter(|r| !is_constant(r)).chain(&outs).copied().collect();
     if arrays.len() > BASES.len() {
         return None;
     }
-    let mut body = Body { ops, outs: &outs, arrays: &arrays, some: false };
-    body.places()?;
+    (body.arrays, body.constants) = (&arrays, &constants);
     let first = assembler.code.len();
-    assembler.for_each(&arrays, |a| body.write(a));
+    assembler.for_each(&arrays, &constants, |a| body.write(a));
     body.some = true;
     let second = assembler.code.len();
-    assembler.once(&arrays, MASK, |a| body.write(a));
+    assembler.once(&arrays, &constants, MASK, |a| body.write(a));
     Some(Made::Code { args, outs, begin: (first, second) })
 }
 
@@ -237,6 +248,8 @@ struct Body<'a> {
     outs: &'a [u16],
     /// Registers of the program that are arrays, in the order of [`BASES`].
     arrays: &'a [u16],
+    /// Registers of the program that hold the same everywhere, and where they are.
+    constants: &'a [(u16, Vector)],
     /// True: only elements whose mask is set are read and written.
     some: bool,
 }
@@ -268,7 +281,10 @@ impl Body<'_> {
 
     fn write(&self, a: &mut Assembler) {
         let places = self.places().unwrap_or_default();
-        let at = |r: u16, before: usize| self.ops[..before].iter().position(|(op, _)| op.out == r).map(|i| places[i]);
+        let constant = |r: u16| self.constants.iter().find(|(c, _)| *c == r).map(|(_, at)| *at);
+        let value =
+            |r: u16, before: usize| self.ops[..before].iter().position(|(op, _)| op.out == r).map(|i| places[i]);
+        let at = |r: u16, before: usize| value(r, before).or_else(|| constant(r));
         let base = |r: u16| BASES[self.arrays.iter().position(|x| *x == r).unwrap_or(0)];
         for (i, (op, kind)) in self.ops.iter().enumerate() {
             let to = places[i];

@@ -140,6 +140,22 @@ impl Assembler {
         }
     }
 
+    /// Repeats the first elements of arrays, by their indices in the table, in registers that stay.
+    fn constants(&mut self, constants: &[(u16, Vector)]) {
+        for &(index, register) in constants {
+            // mov rax, [table + 8 index]; vbroadcastss register, [rax]
+            self.put(&[0x48, 0x8b, 0x80 | INDEX]);
+            self.put(&(u32::from(index) * 8).to_le_bytes());
+            self.put(&[
+                0xc4,
+                (!(register >> 3) & 1) << 7 | 0x60 | MAP_0F38,
+                15 << 3 | 1 << 2 | P66,
+                0x18,
+                (register & 7) << 3,
+            ]);
+        }
+    }
+
     /// Saves those of the first `n` bases that belong to the caller, or takes them back.
     fn keep(&mut self, n: usize, back: bool) {
         let mut kept: Vec<General> = BASES[KEPT].iter().copied().take(n.saturating_sub(KEPT.start)).collect();
@@ -161,9 +177,10 @@ impl Assembler {
     }
 
     /// A function of a table of addresses and the bytes of all elements, at least a vector: the body for one vector after
-    /// the other.
-    pub fn for_each(&mut self, indices: &[u16], body: impl FnOnce(&mut Assembler)) {
+    /// the other, with constants in their registers.
+    pub fn for_each(&mut self, indices: &[u16], constants: &[(u16, Vector)], body: impl FnOnce(&mut Assembler)) {
         self.keep(indices.len(), false);
+        self.constants(constants);
         self.addresses(indices);
         // xor edi, edi
         self.put(&[0x31, 0xff]);
@@ -177,11 +194,18 @@ impl Assembler {
     }
 
     /// A function of a table of addresses, the byte to begin at, and the address of a mask, which goes to a register: the
-    /// body once.
-    pub fn once(&mut self, indices: &[u16], mask: Vector, body: impl FnOnce(&mut Assembler)) {
+    /// body once, with constants in their registers.
+    pub fn once(
+        &mut self,
+        indices: &[u16],
+        constants: &[(u16, Vector)],
+        mask: Vector,
+        body: impl FnOnce(&mut Assembler),
+    ) {
         // vmovups mask, [rdx]
         self.put(&[0xc4, (!(mask >> 3) & 1) << 7 | 0x60 | MAP_0F, 15 << 3 | 1 << 2, 0x10, (mask & 7) << 3 | THIRD]);
         self.keep(indices.len(), false);
+        self.constants(constants);
         self.addresses(indices);
         // mov rdi, rsi
         self.put(&[0x48, 0x89, 0xc0 | SECOND << 3 | INDEX]);
