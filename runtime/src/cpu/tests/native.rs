@@ -107,6 +107,37 @@ fn code_is_one_operation_after_the_other() {
     }
 }
 
+/// More numbers that are the same everywhere than there are registers for them, and fewer, with elements behind the last whole
+/// vector: each is the one that it is.
+#[test]
+fn numbers_that_are_the_same_everywhere() {
+    let shape = [5usize, 103];
+    for scalars in [1u16, 6, 12, 13, 20] {
+        let mut inputs: Vec<Operand> =
+            (0..=scalars).map(|i| random(F, &shape, 300 + u64::from(scalars) * 30 + u64::from(i))).collect();
+        inputs.iter_mut().skip(1).for_each(|input| input.strides = vec![0, 0]);
+        let names = ["add", "multiply", "subtract", "maximum"];
+        let first = scalars + 1;
+        let chain = |i: u16| (names[usize::from(i) % 4], vec![if i == 0 { 0 } else { first + i - 1 }, 1 + i]);
+        let program: Vec<(&str, Vec<u16>)> = (0..scalars).map(chain).collect();
+        let outputs = vec![first + scalars / 2, first + scalars - 1];
+        let outputs = if outputs[0] == outputs[1] { vec![first] } else { outputs };
+        let shapes = vec![(F, &shape[..]); outputs.len()];
+        let count = usize::from(scalars) + 1;
+        let kernel = Kernel::Fused(fused(&shape, count, &program, outputs.clone()));
+        let y = run(&kernel, &inputs.iter().collect::<Vec<_>>(), &shapes).expect("a program");
+        let values: Vec<Vec<f64>> = inputs.iter().map(Operand::values).collect();
+        for i in 0..shape.iter().product() {
+            let element: Vec<f32> = values.iter().map(|x| x[i] as f32).collect();
+            let all = registers(&element, &program);
+            for (register, y) in outputs.iter().zip(&y) {
+                let (made, want) = (y.elements::<f32>()[i], all[usize::from(*register)]);
+                assert!(same(made, want), "{scalars} numbers, element {i}: {made} for {want}");
+            }
+        }
+    }
+}
+
 /// Results that take the places of what they are made from, as an optimizer's do: several at once, and where an operand is
 /// read again by an operation that has no code.
 #[test]
