@@ -245,10 +245,12 @@ enum Last {
 fn along_last(rw: &Rewriter, v: Value, rank: usize) -> Last {
     let Some(source) = repeated(rw, v) else { return Last::Whole };
     let (one, sizes) = (Dim::constant(1), aligned(&rw.graph.ty(source).shape, rank));
-    match () {
-        _ if sizes[rank - 1] == one => Last::Same(source),
-        _ if sizes[..rank - 1].iter().all(|n| *n == one) => Last::Row(source),
-        _ => Last::Whole,
+    if sizes[rank - 1] == one {
+        Last::Same(source)
+    } else if sizes[..rank - 1].iter().all(|n| *n == one) {
+        Last::Row(source)
+    } else {
+        Last::Whole
     }
 }
 

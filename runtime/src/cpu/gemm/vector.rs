@@ -40,11 +40,11 @@ unsafe fn any<S: Simd>(part: bool, x: (*const f32, isize), a: Matrix, k: usize, 
         if a.2 == 1 {
             let a = (a.0, a.1);
             match n.div_ceil(S::LANES) {
-                1 if n <= THIN && !part => thin::<S, 1>(x, a, k, n, y),
-                2 if n <= THIN && !part => thin::<S, 2>(x, a, k, n, y),
-                ..=2 => columns::<S, 2>(x, a, k, n, y),
-                3..=4 => columns::<S, 4>(x, a, k, n, y),
-                5..=8 => columns::<S, 8>(x, a, k, n, y),
+                1 if n <= THIN && !part => columns::<S, 1, SUMS>(x, a, k, n, y),
+                2 if n <= THIN && !part => columns::<S, 2, SUMS>(x, a, k, n, y),
+                ..=2 => columns::<S, 2, 1>(x, a, k, n, y),
+                3..=4 => columns::<S, 4, 1>(x, a, k, n, y),
+                5..=8 => columns::<S, 8, 1>(x, a, k, n, y),
                 _ => {
                     let mut i = 0;
                     while i < k {
@@ -120,9 +120,9 @@ unsafe fn add_rows<S: Simd, const R: usize>(
     }
 }
 
-/// `n` columns, not more than V vectors.
+/// `n` columns, not more than V vectors; each has C sums, to which rows are added in turns.
 #[inline(always)]
-unsafe fn columns<S: Simd, const V: usize>(
+unsafe fn columns<S: Simd, const V: usize, const C: usize>(
     x: (*const f32, isize),
     a: (*const f32, isize),
     k: usize,
@@ -132,15 +132,15 @@ unsafe fn columns<S: Simd, const V: usize>(
     // SAFETY: the caller's promise.
     unsafe {
         match n == V * S::LANES {
-            true => some_columns::<S, V, false>(x, a, k, n, y),
-            false => some_columns::<S, V, true>(x, a, k, n, y),
+            true => some_columns::<S, V, C, false>(x, a, k, n, y),
+            false => some_columns::<S, V, C, true>(x, a, k, n, y),
         }
     }
 }
 
 /// As [`columns`], with masks where not all vectors are whole.
 #[inline(always)]
-unsafe fn some_columns<S: Simd, const V: usize, const MASKED: bool>(
+unsafe fn some_columns<S: Simd, const V: usize, const C: usize, const MASKED: bool>(
     x: (*const f32, isize),
     a: (*const f32, isize),
     k: usize,
@@ -153,59 +153,48 @@ unsafe fn some_columns<S: Simd, const V: usize, const MASKED: bool>(
         for v in 0..V {
             masks[v] = S::mask(n.saturating_sub(v * S::LANES));
         }
-        let mut sums = [S::zero(); V];
-        for i in 0..k as isize {
-            let factor = S::splat(x.0.offset(i * x.1));
-            let row = a.0.offset(i * a.1);
-            for v in 0..V {
-                let at = row.wrapping_add(v * S::LANES);
-                let elements = if MASKED { S::load_some(at, masks[v]) } else { S::load(at) };
-                sums[v] = S::fma(factor, elements, sums[v]);
+        let mut sums = [[S::zero(); V]; C];
+        let whole = k / C * C;
+        for first in (0..whole).step_by(C) {
+            for c in 0..C {
+                add_row::<S, V, MASKED>(x, a, (first + c) as isize, &masks, &mut sums[c]);
+            }
+        }
+        for i in whole..k {
+            add_row::<S, V, MASKED>(x, a, i as isize, &masks, &mut sums[0]);
+        }
+        let mut count = C;
+        while count > 1 {
+            count /= 2;
+            for c in 0..count {
+                for v in 0..V {
+                    sums[c][v] = S::add(sums[2 * c][v], sums[2 * c + 1][v]);
+                }
             }
         }
         for v in 0..V {
-            S::store_some(y.wrapping_add(v * S::LANES), masks[v], sums[v]);
+            S::store_some(y.wrapping_add(v * S::LANES), masks[v], sums[0][v]);
         }
     }
 }
 
-/// `n` columns, not more than V vectors, whose sums are those of every [`SUMS`]th row.
+/// Adds an element of `x` times its row of `a`.
 #[inline(always)]
-unsafe fn thin<S: Simd, const V: usize>(
+unsafe fn add_row<S: Simd, const V: usize, const MASKED: bool>(
     x: (*const f32, isize),
     a: (*const f32, isize),
-    k: usize,
-    n: usize,
-    y: *mut f32,
+    i: isize,
+    masks: &[S::M; V],
+    sums: &mut [S::V; V],
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let mut masks = [S::mask(0); V];
+        let factor = S::splat(x.0.offset(i * x.1));
+        let row = a.0.offset(i * a.1);
         for v in 0..V {
-            masks[v] = S::mask(n.saturating_sub(v * S::LANES));
-        }
-        let mut sums = [[S::zero(); SUMS]; V];
-        let whole = k / SUMS * SUMS;
-        for first in (0..whole).step_by(SUMS) {
-            for r in 0..SUMS {
-                let factor = S::splat(x.0.offset((first + r) as isize * x.1));
-                let row = a.0.offset((first + r) as isize * a.1);
-                for v in 0..V {
-                    let elements = S::load_some(row.wrapping_add(v * S::LANES), masks[v]);
-                    sums[v][r] = S::fma(factor, elements, sums[v][r]);
-                }
-            }
-        }
-        for i in whole as isize..k as isize {
-            let factor = S::splat(x.0.offset(i * x.1));
-            for v in 0..V {
-                let elements = S::load_some(a.0.offset(i * a.1).wrapping_add(v * S::LANES), masks[v]);
-                sums[v][0] = S::fma(factor, elements, sums[v][0]);
-            }
-        }
-        for v in 0..V {
-            let [a, b, c, d] = sums[v];
-            S::store_some(y.wrapping_add(v * S::LANES), masks[v], S::add(S::add(a, b), S::add(c, d)));
+            let at = row.wrapping_add(v * S::LANES);
+            let elements = if MASKED { S::load_some(at, masks[v]) } else { S::load(at) };
+            sums[v] = S::fma(factor, elements, sums[v]);
         }
     }
 }
