@@ -7,13 +7,14 @@
 //! | a row, a matrix that lasts and fits into a cache | its panels are kept | they are read in order, with sums in registers |
 //! | right matrix by rows, few rows or a small matrix | read where it lies | packing costs as much as several uses |
 //! | right matrix by rows, large or in conflict in the cache | packed in panels | tiles stream through it |
-//! | right matrix by columns, result wider than high | turned: `cᵀ = bᵀ aᵀ` | the smaller side is packed |
+//! | right matrix by columns, few rows beside columns and sums | turned: `cᵀ = bᵀ aᵀ` | the smaller side is packed |
 //! | right matrix by columns otherwise | packed in panels | vectors need columns side by side |
-//! | left matrix by columns, higher than the result is wide | turned | packing by rows of memory is the quicker one |
+//! | left matrix by columns, narrow result | turned | tiles are wide |
 //! | right matrix that lasts from run to run, few rows | its panels are kept | they are packed once, and read in order |
-//! | right matrix of several MB, not too many rows | a chunk packs its own panel | it stays in the second cache |
-//! | left matrix by columns | read where it lies | a line for each element of the sum is not too many |
-//! | left matrix by columns, long sums or conflicts | packed in blocks of rows | lines of a row are read one after the other |
+//! | right matrix of several MB, or one thread | a chunk packs its own panels | they stay in the second cache |
+//! | long sums | a part of both sides is packed at a time | it stays there too |
+//! | left matrix by columns | packed in blocks of rows | a tile would read a part of a line for each element of the sum |
+//! | left matrix by columns, small or few columns | read where it lies | its lines stay in the first cache |
 //! | many products | whole ones are given out | each packs for itself, in the second cache |
 //! | a half that is 0 or not looked at | strips of rows and columns | each multiplies what it must, in steps of the tiles |
 
@@ -50,10 +51,12 @@ const LITTLE: usize = 128;
 const MANY_ROWS: usize = 192;
 /// Blocks of rows of a strip of a matrix of which a half is left out.
 const STRIP: usize = 2;
-/// Rows up to which, bytes and panels from which each chunk packs its own panels.
-const OWN_ROWS: usize = 512;
-const OWN_BYTES: usize = 4 << 20;
-const OWN_PANELS: usize = 32;
+/// Columns of a result below which a left matrix by columns makes the right one of the turned product.
+const NARROW: usize = 129;
+/// Bytes of a matrix that does not stay in a near cache.
+const FAR: usize = 4 << 20;
+/// Chunks for each of several threads at least where a chunk packs its own panels.
+const OWN_CHUNKS: usize = 4;
 /// Rows up to which panels are kept: of more, packing is a small part, and not worth the memory.
 const KEPT_ROWS: usize = 128;
 
@@ -85,6 +88,8 @@ struct Way {
     blocks: bool,
     /// Rows and columns of a chunk.
     chunk: (usize, usize),
+    /// Elements along the sum that are packed at once.
+    depth: usize,
     /// Each product of the batch is cut by itself.
     one_by_one: bool,
 }
@@ -95,11 +100,11 @@ impl Way {
         let size = product.size;
         let by_columns = |(row, column): (isize, isize)| row == 1 && column != 1;
         let turned = match by_columns(product.rhs) {
-            true => size.k <= DEPTH && (2 * size.m <= size.n || by_columns(product.lhs)),
-            false => by_columns(product.lhs) && size.n < size.m,
+            true => size.k <= DEPTH && (2 * size.m <= size.n.min(size.k - 1) || by_columns(product.lhs)),
+            false => by_columns(product.lhs) && size.n < size.m.min(NARROW),
         };
         // What comes from memory comes as quickly where it lies, if it need not be packed at all.
-        let worth = !turned || size.k * size.n * 4 < OWN_BYTES;
+        let worth = !turned || size.k * size.n * 4 < FAR;
         let kept = lasts && product.batches == 1 && size.m <= KEPT_ROWS && worth;
         let turned = turned && !kept;
         let (size, left, right) = match turned {
@@ -118,27 +123,54 @@ impl Way {
             };
         }
         let width = tiles.width(size.n);
-        let large = size.k * size.n * 4 > tiles.panel_bytes;
+        let large = size.k * size.n * 4 > tiles.panel_bytes && !(size.m <= LITTLE && tiles.stays(size.k, right.0));
         let packed = kept || right.1 != 1 || size.m >= MANY_ROWS || (size.m > FEW_ROWS && large);
+        let blocks = tiles.packs_left(left, size);
         let multiplications = size.m * size.k * size.n;
         let alone = product.batches == 1 && (kept || threads > 1 || multiplications > CHUNK);
         let one_by_one = alone || multiplications > LARGE;
-        let far = size.k * size.n * 4 >= OWN_BYTES && size.n >= OWN_PANELS * width;
-        let own = one_by_one && packed && far && size.m <= OWN_ROWS && !kept;
-        let chunk = if own { (size.m, width) } else { chunk(tiles, size, width) };
-        let blocks = tiles.packs_left(left, size.k, size.n);
-        Way { tiles, product, turned, size, left, right, halves, packed, width, own, kept, blocks, chunk, one_by_one }
+        let panels = size.n.div_ceil(width);
+        let anew = one_by_one && packed && !kept;
+        let far = size.k * size.n * 4 >= FAR && panels >= 2 * OWN_CHUNKS * threads;
+        let own = anew && (threads == 1 || far);
+        let depth = if anew && halves == Halves::default() { size.k.min(DEPTH) } else { size.k };
+        let chunk = match own {
+            true => {
+                let fit = (tiles.panel_bytes / 4 / depth / width).max(1);
+                let some = if threads > 1 { fit.min(panels / (OWN_CHUNKS * threads)).max(1) } else { fit };
+                // Equal groups of panels.
+                (size.m, panels.div_ceil(panels.div_ceil(some)) * width)
+            }
+            false => chunk(tiles, size, width),
+        };
+        Way {
+            tiles,
+            product,
+            turned,
+            size,
+            left,
+            right,
+            halves,
+            packed,
+            width,
+            own,
+            kept,
+            blocks,
+            chunk,
+            depth,
+            one_by_one,
+        }
     }
 
     /// Elements of the packed right matrix, or of the panels of a chunk, in whole lines.
     fn panels(&self) -> usize {
         let columns = if self.own { self.chunk.1 } else { self.size.n.next_multiple_of(self.width) };
-        if self.packed { (columns * self.size.k).next_multiple_of(16) } else { 0 }
+        if self.packed { (columns * self.depth).next_multiple_of(16) } else { 0 }
     }
 
     /// Elements of the packed left matrix, in whole lines.
     fn left_room(&self) -> usize {
-        if self.blocks { self.tiles.left_room(self.size.m, self.size.k).next_multiple_of(16) } else { 0 }
+        if self.blocks { self.tiles.left_room(self.size.m, self.depth).next_multiple_of(16) } else { 0 }
     }
 
     /// Elements of scratch: of all threads, and of each.
@@ -151,28 +183,36 @@ impl Way {
         }
     }
 
-    /// Packs a panel.
+    /// Packs the panels of some columns, the elements from `along.0` to `along.1` along the sum.
     ///
     /// # Safety
-    /// `right` is the matrix, `to` has room for a panel.
-    unsafe fn pack(&self, right: *const f32, to: *mut f32, panel: usize) {
-        let (k, first) = (self.size.k, panel * self.width);
-        let columns = self.width.min(self.size.n - first);
+    /// `right` is the matrix, columns begin with a panel, `to` has room for the panels.
+    unsafe fn pack(&self, right: *const f32, to: *mut f32, columns: (usize, usize), along: (usize, usize)) {
+        let (down, across) = self.right;
+        let first = right.wrapping_offset(along.0 as isize * down + columns.0 as isize * across);
         // SAFETY: the caller's promise.
-        unsafe {
-            let from = (right.offset(first as isize * self.right.1), self.right.0, self.right.1);
-            pack(from, k, columns, self.width, to);
-        }
+        unsafe { pack((first, down, across), along.1 - along.0, columns.1 - columns.0, self.width, to) };
     }
 
-    /// Packs a part of the left matrix, so many elements along the sum.
+    /// Pieces that the left matrix is packed in: groups of blocks, and elements along the sum of a piece.
+    fn left_pieces(&self) -> (usize, usize) {
+        let groups = self.size.m.div_ceil(self.tiles.rows).div_ceil(pack::BLOCKS);
+        (groups, LEFT_PIECE / self.tiles.rows / pack::BLOCKS)
+    }
+
+    /// Packs a piece of the left matrix, of the elements from `along.0` to `along.1` along the sum.
     ///
     /// # Safety
     /// `left` is the matrix, `to` has room for all of it.
-    unsafe fn pack_left(&self, left: *const f32, to: *mut f32, part: (usize, usize)) {
-        let Size { m, k, .. } = self.size;
+    unsafe fn pack_left(&self, left: *const f32, to: *mut f32, along: (usize, usize), piece: usize) {
+        let (groups, depth) = self.left_pieces();
+        let (m, k) = (self.size.m, along.1 - along.0);
+        let first = piece % groups * pack::BLOCKS;
+        let blocks = (first, m.div_ceil(self.tiles.rows).min(first + pack::BLOCKS));
+        let part = (piece / groups * depth, k.min((piece / groups + 1) * depth));
+        let left = left.wrapping_offset(along.0 as isize * self.left.1);
         // SAFETY: the caller's promise.
-        unsafe { pack::left((left, self.left.0, self.left.1), (m, k), self.tiles.rows, part, to) }
+        unsafe { pack::left((left, self.left.0, self.left.1), (m, k), self.tiles.rows, blocks, part, to) }
     }
 
     /// Computes some rows and columns of a product but for what can be left out; the packed left matrix and the panels of
@@ -187,16 +227,18 @@ impl Way {
         (blocks, panels): (*const f32, *const f32),
         rows: (usize, usize),
         columns: (usize, usize),
+        packed: (usize, usize),
     ) {
+        let k = packed.1 - packed.0;
         let Halves { lhs_zero, rhs_zero, out_unused } = self.halves;
         let down = if self.halves == Halves::default() { rows.1 } else { STRIP * self.tiles.rows };
         let across = if rhs_zero.is_some() { self.width } else { columns.1 };
         for left in (columns.0..columns.1).step_by(across) {
             let right = columns.1.min(left + across);
-            let panels = panels.wrapping_add((left - columns.0) * self.size.k);
+            let panels = panels.wrapping_add((left - columns.0) * k);
             for top in (rows.0..rows.1).step_by(down) {
                 let bottom = rows.1.min(top + down);
-                let mut along = (0, self.size.k);
+                let mut along = packed;
                 // The columns of the left side as far as its last row, or from its first one on; rows of the right one.
                 match lhs_zero {
                     Some(Half::After) => along.1 = along.1.min(bottom),
@@ -221,8 +263,8 @@ impl Way {
                 unsafe {
                     self.zeros(operands.2, (top, bottom), (left, from));
                     if from < to {
-                        let panels = panels.wrapping_add((from - left) * self.size.k);
-                        self.strip(operands, (blocks, panels), (top, bottom), (from, to), along);
+                        let panels = panels.wrapping_add((from - left) * k);
+                        self.strip(operands, (blocks, panels), (top, bottom), (from, to), (packed, along));
                     }
                     self.zeros(operands.2, (top, bottom), (to, right));
                 }
@@ -260,24 +302,29 @@ impl Way {
         (blocks, panels): (*const f32, *const f32),
         rows: (usize, usize),
         columns: (usize, usize),
-        along: (usize, usize),
+        (packed, along): ((usize, usize), (usize, usize)),
     ) {
-        let k = self.size.k;
+        let k = packed.1 - packed.0;
         let size = Size { m: rows.1 - rows.0, k, n: columns.1 - columns.0 };
         // SAFETY: the caller's promise.
         unsafe {
             let a = match self.blocks {
                 true => Left::Blocks(blocks.add(self.tiles.left_room(rows.0, k))),
-                false => Left::Plain((left.offset(rows.0 as isize * self.left.0), self.left.0, self.left.1)),
+                false => {
+                    let first = left.offset(rows.0 as isize * self.left.0 + packed.0 as isize * self.left.1);
+                    Left::Plain((first, self.left.0, self.left.1))
+                }
             };
             let b = match self.packed {
                 true => Right::Panels(panels),
-                false => Right::Plain(right.add(columns.0), self.right.0),
+                false => Right::Plain(right.offset(packed.0 as isize * self.right.0).add(columns.0), self.right.0),
             };
             let c = self.place(out, rows.0, columns.0);
             let stride = self.product.size.n as isize;
-            let to = To { c, stride, transposed: self.turned, start: (ptr::null(), 0) };
-            self.tiles.multiply(size, self.size.n, along, a, b, to);
+            // What came before is there already.
+            let start = if packed.0 > 0 { (c.cast_const(), stride) } else { (ptr::null(), 0) };
+            let to = To { c, stride, transposed: self.turned, start };
+            self.tiles.multiply(size, self.size.n, (along.0 - packed.0, along.1 - packed.0), a, b, to);
         }
     }
 
@@ -292,6 +339,7 @@ impl Way {
         let Size { m, n, .. } = self.size;
         let (_, own) = self.scratch();
         let count = self.product.batches;
+        let all = (0, self.size.k);
         let each = (m * self.size.k * n).max(1);
         let grain = (CHUNK / each).min(count.div_ceil(PIECES)).max(LEAST_PIECE / each).max(1);
         run.parallel(count.div_ceil(grain), |chunk, thread| {
@@ -305,14 +353,14 @@ impl Way {
                 // SAFETY: the views are inside their spaces; products write apart, each thread has its own scratch.
                 unsafe {
                     if self.blocks {
-                        self.pack_left(operands.0, blocks, (0, self.size.k));
+                        let (groups, depth) = self.left_pieces();
+                        let pieces = 0..groups * self.size.k.div_ceil(depth);
+                        pieces.for_each(|piece| self.pack_left(operands.0, blocks, all, piece));
                     }
                     if self.packed {
-                        (0..n.div_ceil(self.width)).for_each(|panel| {
-                            self.pack(operands.1, panels.add(panel * self.width * self.size.k), panel)
-                        });
+                        self.pack(operands.1, panels, (0, n), all);
                     }
-                    self.part(operands, (blocks, panels), (0, m), (0, n));
+                    self.part(operands, (blocks, panels), (0, m), (0, n), all);
                 }
             }
         });
@@ -338,37 +386,43 @@ impl Way {
         let Size { m, k, n } = self.size;
         let (shared, own) = self.scratch();
         let operands = Shared(self.at(run, b));
-        let piece = (LEFT_PIECE / m).max(1);
-        let pieces = if self.blocks { k.div_ceil(piece) } else { 0 };
-        let made = !self.packed || self.own || (self.kept && !run.must_make());
-        let panels = if made { 0 } else { n.div_ceil(self.width) };
-        let first = if self.kept { run.kept() } else { run.scratch::<f32>().wrapping_add(self.left_room()) };
-        let first = Shared(first);
-        let panels_at = |column: usize| first.get().wrapping_add(column * k);
-        if pieces + panels > 0 {
-            // SAFETY: the views are inside their spaces; pieces and panels are apart.
-            run.parallel(pieces + panels, |i, _| unsafe {
-                match i.checked_sub(pieces) {
-                    None => self.pack_left(operands.get().0, run.scratch(), (i * piece, k.min((i + 1) * piece))),
-                    Some(i) => self.pack(operands.get().1, panels_at(i * self.width), i),
-                }
+        let (down, across) = (m.div_ceil(self.chunk.0), n.div_ceil(self.chunk.1));
+        for first in (0..k).step_by(self.depth) {
+            let along = (first, k.min(first + self.depth));
+            let made = !self.packed || self.own || (self.kept && !run.must_make());
+            let panels = if made { 0 } else { n.div_ceil(self.width) };
+            let (groups, depth) = self.left_pieces();
+            let pieces = if self.blocks { groups * (along.1 - along.0).div_ceil(depth) } else { 0 };
+            let at = if self.kept { run.kept() } else { run.scratch::<f32>().wrapping_add(self.left_room()) };
+            let at = Shared(at);
+            let panels_at = |column: usize| at.get().wrapping_add(column * (along.1 - along.0));
+            if pieces + panels > 0 {
+                // SAFETY: the views are inside their spaces; pieces and panels are apart.
+                run.parallel(pieces + panels, |i, _| unsafe {
+                    match i.checked_sub(pieces) {
+                        None => self.pack_left(operands.get().0, run.scratch(), along, i),
+                        Some(i) => {
+                            let columns = (i * self.width, n.min((i + 1) * self.width));
+                            self.pack(operands.get().1, panels_at(columns.0), columns, along);
+                        }
+                    }
+                });
+            }
+            run.parallel(down * across, |chunk, thread| {
+                let (row, column) = (chunk % down * self.chunk.0, chunk / down * self.chunk.1);
+                let rows = (row, m.min(row + self.chunk.0));
+                let columns = (column, n.min(column + self.chunk.1));
+                // SAFETY: as above; chunks write apart, and each thread has its own scratch.
+                unsafe {
+                    let mut panels = panels_at(column);
+                    if self.own {
+                        panels = run.scratch::<f32>().wrapping_add(shared + thread * own);
+                        self.pack(operands.get().1, panels, columns, along);
+                    }
+                    self.part(operands.get(), (run.scratch(), panels), rows, columns, along);
+                };
             });
         }
-        let (down, across) = (m.div_ceil(self.chunk.0), n.div_ceil(self.chunk.1));
-        run.parallel(down * across, |chunk, thread| {
-            let (row, column) = (chunk % down * self.chunk.0, chunk / down * self.chunk.1);
-            let rows = (row, m.min(row + self.chunk.0));
-            let columns = (column, n.min(column + self.chunk.1));
-            // SAFETY: as above; chunks write apart, and each thread has its own scratch.
-            unsafe {
-                let mut panels = panels_at(column);
-                if self.own {
-                    panels = run.scratch::<f32>().wrapping_add(shared + thread * own);
-                    self.pack(operands.get().1, panels, column / self.width);
-                }
-                self.part(operands.get(), (run.scratch(), panels), rows, columns);
-            };
-        });
     }
 }
 

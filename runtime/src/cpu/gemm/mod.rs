@@ -3,6 +3,7 @@
 // Tiles go over several small arrays at once, whose lengths the compiler knows.
 #![allow(clippy::needless_range_loop)]
 
+mod cache;
 pub(crate) mod pack;
 pub(crate) mod simd;
 pub(crate) mod sliding;
@@ -11,6 +12,7 @@ pub(crate) mod vector;
 
 use super::isa::Path;
 use super::matmul::Size;
+use cache::{Cache, second_cache};
 use std::ptr;
 use tile::{NARROW, Tile, TileFn, WIDE};
 
@@ -20,6 +22,8 @@ pub(crate) const DEPTH: usize = 1024;
 const FEW: usize = 4;
 /// Columns of a right matrix for which no left one is packed.
 const THIN: usize = 64;
+/// Elements of a left matrix by columns that is read where it lies.
+const FIRST: usize = 1 << 13;
 /// Elements between rows that share places in the caches.
 const CONFLICT: isize = 1024;
 
@@ -33,8 +37,6 @@ pub(crate) struct Tiles {
     /// Bytes of the right operand that all rows go over before the next: they stay in the second cache, which processors
     /// without AVX-512 have less of.
     pub panel_bytes: usize,
-    /// Longest sums for which a left matrix by columns is read where it lies.
-    plain_left: usize,
     /// Vectors of a tile at most.
     vectors: usize,
     /// By rows, then by vectors, both from 1.
@@ -80,12 +82,8 @@ impl Tiles {
     pub fn of(path: Path) -> Option<Tiles> {
         match path {
             Path::Portable => None,
-            Path::Avx2 => {
-                Some(Tiles { rows: 6, lanes: 8, panel_bytes: 1 << 18, plain_left: 64, vectors: 2, table: &NARROW })
-            }
-            Path::Avx512 => {
-                Some(Tiles { rows: 8, lanes: 16, panel_bytes: 1 << 20, plain_left: DEPTH, vectors: 3, table: &WIDE })
-            }
+            Path::Avx2 => Some(Tiles { rows: 6, lanes: 8, panel_bytes: 1 << 18, vectors: 2, table: &NARROW }),
+            Path::Avx512 => Some(Tiles { rows: 8, lanes: 16, panel_bytes: 1 << 20, vectors: 3, table: &WIDE }),
         }
     }
 
@@ -96,10 +94,20 @@ impl Tiles {
     }
 
     /// True where a left matrix with these strides, of rows and along the sum, is packed. Of a matrix by columns a tile
-    /// reads a part of a line for each element of the sum, which is as quick while the lines stay in a cache or are read
-    /// for few columns.
-    pub fn packs_left(&self, (down, along): (isize, isize), k: usize, n: usize) -> bool {
-        along != 1 && n > THIN && (down != 1 || k > self.plain_left || along % CONFLICT == 0)
+    /// reads a part of a line for each element of the sum, which is as quick while the lines stay in the first cache or
+    /// are read for few columns.
+    pub fn packs_left(&self, (down, along): (isize, isize), Size { m, k, n }: Size) -> bool {
+        along != 1 && n > THIN && (down != 1 || m * k > FIRST || along % CONFLICT == 0)
+    }
+
+    /// True where `k` rows of a right matrix, so many elements apart, stay in the second cache when they are read where
+    /// they lie, as many columns at a time as there are in `panel_bytes`.
+    pub fn stays(&self, k: usize, apart: isize) -> bool {
+        let Cache { bytes, ways } = second_cache();
+        let way = bytes / ways;
+        // Rows that lie at other places of a way each.
+        let places = way / gcd(way, (apart.unsigned_abs() * 4).max(1)).max(64);
+        2 * self.panel_bytes <= bytes && 8 * k.min(DEPTH) <= 7 * ways * places
     }
 
     /// Elements of a packed left matrix.
@@ -232,4 +240,8 @@ impl Tiles {
             }
         }
     }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }

@@ -79,10 +79,16 @@ fn products_of_every_way() {
     check(DType::F32, &[], 1, 515, 10, true);
     check(DType::F32, &[2], 1, 3, 16, true);
     check(DType::F32, &[], 1, 515, 17, true);
-    // A right matrix that is too large to be read where it lies.
+    // A right matrix that is too large to be read where it lies, or not where the second cache has room, in columns that
+    // a thread takes at once or not.
     check(DType::F32, &[], 50, 600, 520, true);
-    // One of several MB, of which each chunk packs its own panels, with rows for two blocks and one more.
-    check(DType::F32, &[], 50, 690, 1540, true);
+    check(DType::F32, &[], 140, 300, 1200, true);
+    // Parts of long sums of both sides that are packed one after the other, in more groups of blocks than one.
+    check(DType::F32, &[], 200, 1100, 100, false);
+    check(DType::F32, &[], 194, 2060, 49, true);
+    // One of several MB, of which each chunk packs its own panels with any number of threads, with rows for two blocks and
+    // one more.
+    check(DType::F32, &[], 50, 690, 1700, true);
     // A left matrix whose columns lie in conflict in the cache.
     check(DType::F32, &[], 1024, 20, 100, true);
     // Wider than high with a right matrix by columns, and the other way round.
