@@ -1,7 +1,8 @@
 //! The thread pool: made once, one job at a time, no lock taken while threads are awake.
 //!
-//! A job is a function and a number of chunks; threads, the caller among them, claim chunks until none is left.
-//! Who does a chunk is chance, so a chunk's result must depend on its number alone.
+//! A job is a function and a number of chunks; threads, the caller among them, claim chunks until none is left: each the
+//! ones of its own part first, so that it meets again in its caches what it wrote a job or a step before, then what others
+//! have left. Who does a chunk is chance in the end, so a chunk's result must depend on its number alone.
 
 use super::trace::Watch;
 use std::any::Any;
@@ -79,13 +80,19 @@ impl Breath {
     }
 }
 
+/// A thread's part of a job: the job's number above, the chunks left to claim below; alone in its lines of the cache, of
+/// which processors fetch two at once.
+#[repr(align(128))]
+struct Part(AtomicU64);
+
 /// What the threads of a pool share.
 ///
-/// `ticket` holds the job's number above and the chunks left to claim below. A claim is a compare-exchange on both, so
-/// that it succeeds only for the present job, and that job cannot end before the claimed chunk is done: `job` and
-/// `chunks` may be read after a claim.
+/// A claim is a compare-exchange on a part, so that it succeeds only for the present job, and that job cannot end before
+/// the claimed chunk is done: `job` and `chunks` may be read after a claim.
 struct State {
-    ticket: AtomicU64,
+    /// The job's number, stored behind all that belongs to it.
+    number: AtomicU64,
+    parts: Box<[Part]>,
     job: AtomicPtr<()>,
     chunks: AtomicUsize,
     done: AtomicUsize,
@@ -112,7 +119,8 @@ impl Pool {
     /// A pool of so many threads, counting the caller of [`Pool::run`].
     pub fn new(threads: usize) -> Pool {
         let shared = Arc::new(State {
-            ticket: AtomicU64::new(0),
+            number: AtomicU64::new(0),
+            parts: (0..threads.max(1)).map(|_| Part(AtomicU64::new(0))).collect(),
             job: AtomicPtr::new(std::ptr::null_mut()),
             chunks: AtomicUsize::new(0),
             done: AtomicUsize::new(0),
@@ -160,8 +168,11 @@ impl Pool {
         s.job.store((&raw const job).cast_mut().cast(), SeqCst);
         s.chunks.store(chunks, SeqCst);
         s.done.store(0, SeqCst);
-        let number = (s.ticket.load(SeqCst) >> 32).wrapping_add(1) & 0xffff_ffff;
-        s.ticket.store(number << 32 | chunks as u64, SeqCst);
+        let number = s.number.load(SeqCst).wrapping_add(1) & 0xffff_ffff;
+        for (thread, part) in s.parts.iter().enumerate() {
+            part.0.store(number << 32 | (s.end(thread, chunks) - s.end(thread.wrapping_sub(1), chunks)) as u64, SeqCst);
+        }
+        s.number.store(number, SeqCst);
         if s.sleepers.load(SeqCst) > 0 {
             let _guard = s.lock();
             s.work.notify_all();
@@ -207,7 +218,7 @@ impl State {
 
     /// Waits for a job other than `seen`; `None` when the pool ends.
     fn next_job(&self, seen: u64, turns: &Turns) -> Option<u64> {
-        let changed = || Some(self.ticket.load(SeqCst) >> 32).filter(|&n| n != seen);
+        let changed = || Some(self.number.load(SeqCst)).filter(|&n| n != seen);
         if let Some(n) = turns.wait(changed) {
             return Some(n);
         }
@@ -227,28 +238,41 @@ impl State {
         found
     }
 
-    /// Claims and runs chunks of the job until none is left; `between` runs while none is held.
+    /// The first chunk behind a thread's part.
+    fn end(&self, thread: usize, chunks: usize) -> usize {
+        chunks * thread.wrapping_add(1) / self.parts.len()
+    }
+
+    /// Claims and runs chunks of the job until none is left, of its own part and then of the others'; `between` runs while
+    /// none is held.
     fn drain(&self, number: u64, thread: usize, mut between: impl FnMut()) {
-        loop {
-            between();
-            let ticket = self.ticket.load(SeqCst);
-            let left = ticket & 0xffff_ffff;
-            if ticket >> 32 != number || left == 0 {
-                return;
-            }
-            if self.ticket.compare_exchange_weak(ticket, ticket - 1, SeqCst, SeqCst).is_err() {
-                continue;
-            }
-            let chunks = self.chunks.load(SeqCst);
-            // SAFETY: the claim keeps the caller in `run`, where the job lives.
-            let job = unsafe { *self.job.load(SeqCst).cast::<Job<'_>>() };
-            let result = catch_unwind(AssertUnwindSafe(|| job(chunks - left as usize, thread)));
-            if let Err(payload) = result {
-                *self.panic.lock().unwrap_or_else(|e| e.into_inner()) = Some(payload);
-            }
-            if self.done.fetch_add(1, SeqCst) + 1 == chunks && self.caller_sleeps.load(SeqCst) {
-                let _guard = self.lock();
-                self.finished.notify_all();
+        let all = self.parts.len();
+        for owner in (thread..all).chain(0..thread) {
+            let part = &self.parts[owner].0;
+            loop {
+                between();
+                let was = part.load(SeqCst);
+                let left = was & 0xffff_ffff;
+                if was >> 32 != number {
+                    return;
+                }
+                if left == 0 {
+                    break;
+                }
+                if part.compare_exchange_weak(was, was - 1, SeqCst, SeqCst).is_err() {
+                    continue;
+                }
+                let chunks = self.chunks.load(SeqCst);
+                // SAFETY: the claim keeps the caller in `run`, where the job lives.
+                let job = unsafe { *self.job.load(SeqCst).cast::<Job<'_>>() };
+                let result = catch_unwind(AssertUnwindSafe(|| job(self.end(owner, chunks) - left as usize, thread)));
+                if let Err(payload) = result {
+                    *self.panic.lock().unwrap_or_else(|e| e.into_inner()) = Some(payload);
+                }
+                if self.done.fetch_add(1, SeqCst) + 1 == chunks && self.caller_sleeps.load(SeqCst) {
+                    let _guard = self.lock();
+                    self.finished.notify_all();
+                }
             }
         }
     }

@@ -409,7 +409,9 @@ impl Way {
                 });
             }
             run.parallel(down * across, |chunk, thread| {
-                let (row, column) = (chunk % down * self.chunk.0, chunk / down * self.chunk.1);
+                // Neighbours, which a thread takes, share the part of the larger side.
+                let (row, column) = if m > n { (chunk / across, chunk % across) } else { (chunk % down, chunk / down) };
+                let (row, column) = (row * self.chunk.0, column * self.chunk.1);
                 let rows = (row, m.min(row + self.chunk.0));
                 let columns = (column, n.min(column + self.chunk.1));
                 // SAFETY: as above; chunks write apart, and each thread has its own scratch.
