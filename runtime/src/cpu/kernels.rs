@@ -310,7 +310,13 @@ impl Run<'_> {
 
     /// Runs `f(chunk, thread)` for each chunk.
     pub fn parallel(&self, chunks: usize, f: impl Fn(usize, usize) + Sync) {
-        self.pool.run(chunks, &f);
+        self.pool.run(chunks, false, &f);
+    }
+
+    /// As [`Run::parallel`], each thread's chunks from the last on where that is said: what a kernel reads in each run, and
+    /// does not fit into a near cache, is there in part for one that goes back the way the run before came.
+    pub fn parallel_from(&self, from_last: bool, chunks: usize, f: impl Fn(usize, usize) + Sync) {
+        self.pool.run(chunks, from_last, &f);
     }
 
     /// Splits `0..n` into pieces of `grain` and runs `f(from, to)` for each.

@@ -88,12 +88,14 @@ struct Part(AtomicU64);
 /// What the threads of a pool share.
 ///
 /// A claim is a compare-exchange on a part, so that it succeeds only for the present job, and that job cannot end before
-/// the claimed chunk is done: `job` and `chunks` may be read after a claim.
+/// the claimed chunk is done: what belongs to the job may be read after a claim.
 struct State {
     /// The job's number, stored behind all that belongs to it.
     number: AtomicU64,
     parts: Box<[Part]>,
     job: AtomicPtr<()>,
+    /// Parts are gone through from their last chunk on.
+    from_last: AtomicBool,
     chunks: AtomicUsize,
     done: AtomicUsize,
     sleepers: AtomicUsize,
@@ -122,6 +124,7 @@ impl Pool {
             number: AtomicU64::new(0),
             parts: (0..threads.max(1)).map(|_| Part(AtomicU64::new(0))).collect(),
             job: AtomicPtr::new(std::ptr::null_mut()),
+            from_last: AtomicBool::new(false),
             chunks: AtomicUsize::new(0),
             done: AtomicUsize::new(0),
             sleepers: AtomicUsize::new(0),
@@ -142,14 +145,17 @@ impl Pool {
         Pool { shared, workers, busy: AtomicBool::new(false), watch: Watch::new(threads) }
     }
 
-    /// Runs `job` for each chunk in `0..chunks`, and returns when all are done.
+    /// Runs `job` for each chunk in `0..chunks`, each thread's part from its first or its last on, and returns when all are
+    /// done.
     ///
     /// # Panics
     /// When a chunk panicked, after all the others are done; when called from two threads at once or from a chunk.
-    pub fn run(&self, chunks: usize, job: Job<'_>) {
+    pub fn run(&self, chunks: usize, from_last: bool, job: Job<'_>) {
         match self.watch.is_on() {
-            false => self.run_unwatched(chunks, job),
-            true => self.run_unwatched(chunks, &|chunk, thread| self.watch.time(thread, || job(chunk, thread))),
+            false => self.run_unwatched(chunks, from_last, job),
+            true => {
+                self.run_unwatched(chunks, from_last, &|chunk, thread| self.watch.time(thread, || job(chunk, thread)));
+            }
         }
     }
 
@@ -158,14 +164,15 @@ impl Pool {
         &self.watch
     }
 
-    fn run_unwatched(&self, chunks: usize, job: Job<'_>) {
+    fn run_unwatched(&self, chunks: usize, from_last: bool, job: Job<'_>) {
         if chunks <= 1 || self.workers.is_empty() {
-            (0..chunks).for_each(|chunk| job(chunk, 0));
+            (0..chunks).for_each(|i| job(if from_last { chunks - 1 - i } else { i }, 0));
             return;
         }
         assert!(!self.busy.swap(true, SeqCst), "the thread pool runs one job at a time");
         let s = &*self.shared;
         s.job.store((&raw const job).cast_mut().cast(), SeqCst);
+        s.from_last.store(from_last, SeqCst);
         s.chunks.store(chunks, SeqCst);
         s.done.store(0, SeqCst);
         let number = s.number.load(SeqCst).wrapping_add(1) & 0xffff_ffff;
@@ -265,7 +272,11 @@ impl State {
                 let chunks = self.chunks.load(SeqCst);
                 // SAFETY: the claim keeps the caller in `run`, where the job lives.
                 let job = unsafe { *self.job.load(SeqCst).cast::<Job<'_>>() };
-                let result = catch_unwind(AssertUnwindSafe(|| job(self.end(owner, chunks) - left as usize, thread)));
+                let chunk = match self.from_last.load(SeqCst) {
+                    false => self.end(owner, chunks) - left as usize,
+                    true => self.end(owner.wrapping_sub(1), chunks) + left as usize - 1,
+                };
+                let result = catch_unwind(AssertUnwindSafe(|| job(chunk, thread)));
                 if let Err(payload) = result {
                     *self.panic.lock().unwrap_or_else(|e| e.into_inner()) = Some(payload);
                 }
@@ -300,8 +311,8 @@ mod tests {
             let pool = Pool::new(threads);
             for chunks in [0, 1, 2, 7, 100, 1000] {
                 let counts: Vec<AtomicUsize> = (0..chunks).map(|_| AtomicUsize::new(0)).collect();
-                for _ in 0..20 {
-                    pool.run(chunks, &|chunk, thread| {
+                for round in 0..20 {
+                    pool.run(chunks, round % 2 == 1, &|chunk, thread| {
                         assert!(thread < threads);
                         counts[chunk].fetch_add(1, SeqCst);
                     });
@@ -316,14 +327,14 @@ mod tests {
         let pool = Pool::new(3);
         let ran = AtomicUsize::new(0);
         let result = catch_unwind(AssertUnwindSafe(|| {
-            pool.run(50, &|chunk, _| {
+            pool.run(50, false, &|chunk, _| {
                 ran.fetch_add(1, SeqCst);
                 assert!(chunk != 17, "chunk 17");
             })
         }));
         assert!(result.is_err());
         assert_eq!(ran.load(SeqCst), 50);
-        pool.run(50, &|_, _| {
+        pool.run(50, false, &|_, _| {
             ran.fetch_add(1, SeqCst);
         });
         assert_eq!(ran.load(SeqCst), 100);
@@ -335,10 +346,19 @@ mod tests {
         let both = AtomicUsize::new(0);
         for _ in 0..5 {
             std::thread::sleep(std::time::Duration::from_millis(5));
-            pool.run(2, &|_, _| {
+            pool.run(2, false, &|_, _| {
                 both.fetch_add(1, SeqCst);
             });
         }
         assert_eq!(both.load(SeqCst), 10);
+    }
+    #[test]
+    fn one_thread_goes_either_way() {
+        let pool = Pool::new(1);
+        for from_last in [false, true] {
+            let seen = Mutex::new(Vec::new());
+            pool.run(3, from_last, &|chunk, _| seen.lock().unwrap().push(chunk));
+            assert_eq!(*seen.lock().unwrap(), if from_last { [2, 1, 0] } else { [0, 1, 2] });
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! | shape | way | because |
 //! |---|---|---|
 //! | a row or a column | [`vector::row`] | it is bound by reading the matrix, once |
-//! | a row, a matrix that lasts and fits into a cache | its panels are kept | they are read in order, with sums in registers |
+//! | a row, a matrix that lasts and fits into a cache | its panels are kept | they are read in order, every second time backwards, with sums in registers |
 //! | right matrix by rows, few rows or a small matrix | read where it lies | packing costs as much as several uses |
 //! | right matrix by rows, large or in conflict in the cache | packed in panels | tiles stream through it |
 //! | right matrix by columns, few rows beside columns and sums | turned: `cᵀ = bᵀ aᵀ` | the smaller side is packed |
@@ -25,6 +25,7 @@ use super::kernels::{Run, Task};
 use super::matmul::{CHUNK, Halves, Product, Size};
 use super::pool::Shared;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tfm_lowering::plan::halves::Half;
 
 /// Multiplications that a chunk of one product has, where there are enough, where there are few, and at least.
@@ -484,8 +485,8 @@ fn row_panels(product: &Product) -> usize {
     product.size.n.div_ceil(ROW_PANEL)
 }
 
-/// A row times a matrix of which panels are kept.
-fn row_of_kept(tiles: Tiles, product: &Product, run: &Run<'_>) {
+/// A row times a matrix of which panels are kept, from the first panel on or the last.
+fn row_of_kept(tiles: Tiles, product: &Product, from_last: bool, run: &Run<'_>) {
     let Size { k, n, .. } = product.size;
     let (x, right, y) = product.at::<f32>(run, 0);
     let (x, right, y, kept) = (Shared(x), Shared(right), Shared(y), Shared(run.kept::<f32>()));
@@ -498,7 +499,7 @@ fn row_of_kept(tiles: Tiles, product: &Product, run: &Run<'_>) {
             unsafe { pack(from, k, columns(i), ROW_PANEL, panel(i)) };
         });
     }
-    run.parallel(row_panels(product), |i, _| {
+    run.parallel_from(from_last, row_panels(product), |i, _| {
         let matrix = (panel(i).cast_const(), ROW_PANEL as isize, 1);
         let (x, y) = ((x.get(), product.lhs.1), y.get().wrapping_add(i * ROW_PANEL));
         // SAFETY: as above; the results of panels are apart.
@@ -509,8 +510,9 @@ fn row_of_kept(tiles: Tiles, product: &Product, run: &Run<'_>) {
 /// The task of a product for so many threads, of which the right matrix lasts or not.
 pub(crate) fn task(tiles: Tiles, product: Product, halves: Halves, (threads, lasts): (usize, bool)) -> Task {
     if keeps_for_row(&product, lasts) {
+        let back = AtomicBool::new(false);
         return Box::new(move |run| {
-            row_of_kept(tiles, &product, run);
+            row_of_kept(tiles, &product, back.fetch_not(Relaxed), run);
             Ok(())
         });
     }
