@@ -11,7 +11,8 @@ use tfm_lang::types::DType;
 use tfm_lowering::plan::program::Width;
 use tfm_lowering::plan::{Fused, Instruction, Value};
 
-/// Operations on a tile from which it is worth to ask for the next: fewer are done as fast as it comes anyway.
+/// Operations on a tile from which it is worth to ask for the next, where tiles are written: fewer are done as fast as it
+/// comes anyway, and asking for four tensors costs Adam a twelfth.
 const WORTH_ASKING: usize = 3;
 
 /// Compiles a program, and says how much memory of its own each thread needs.
@@ -311,7 +312,8 @@ impl<'a> Compiler<'a> {
                 let copied = phase.copies.iter().any(|o| program.outputs[*o].register == register);
                 if phase.micros.iter().any(read) || copied {
                     phase.loads.push(i);
-                    if program.inputs[i].load == Load::Direct && phase.micros.len() >= WORTH_ASKING {
+                    let worth = phase.micros.len() >= WORTH_ASKING || program.outputs.is_empty();
+                    if program.inputs[i].load == Load::Direct && worth {
                         let lines = (program.tile * program.inputs[i].bytes).div_ceil(LINE);
                         phase.streams.push((i, lines.div_ceil(phase.micros.len())));
                     }
