@@ -101,7 +101,7 @@ impl Way {
         let size = product.size;
         let by_columns = |(row, column): (isize, isize)| row == 1 && column != 1;
         let turned = match by_columns(product.rhs) {
-            true => size.k <= DEPTH && (2 * size.m <= size.n.min(size.k - 1) || by_columns(product.lhs)),
+            true => size.k <= DEPTH && (2 * size.m <= size.n && 2 * size.m < size.k || by_columns(product.lhs)),
             false => by_columns(product.lhs) && size.n < size.m.min(NARROW),
         };
         // What comes from memory comes as quickly where it lies, if it need not be packed at all.
