@@ -19,6 +19,7 @@
 //! | a half that is 0 or not looked at | strips of rows and columns | each multiplies what it must, in steps of the tiles |
 
 use super::gemm::pack::{self, pack};
+use super::gemm::tile::LINE;
 use super::gemm::{DEPTH, Left, Right, Tiles, To, vector};
 use super::isa::soon;
 use super::kernels::{Run, Task};
@@ -38,8 +39,6 @@ const PIECES: usize = 16;
 const LEFT_PIECE: usize = 1 << 15;
 /// Elements of both sides of a product up to which those of the next one are fetched meanwhile.
 const FETCHED: usize = 1 << 14;
-/// Elements of a line of the cache.
-const LINE: usize = 16;
 /// Multiplications of products that are cut when there are several.
 const LARGE: usize = 64 << 20;
 /// About the rows of a chunk where the sums are cut in depth.

@@ -1,6 +1,7 @@
 //! Packing: columns of a matrix side by side in panels, so that a tile reads them one after the other.
 
 use super::simd::{Narrow, Simd, transpose};
+use super::tile::LINE;
 use crate::cpu::isa::soon;
 use std::arch::x86_64::*;
 
@@ -10,8 +11,6 @@ const TOGETHER: usize = 8;
 const AHEAD: usize = 1024;
 /// Rows that are fetched ahead at most, and at least.
 const ROWS_AHEAD: (usize, usize) = (2, 16);
-/// Elements of a line of the cache.
-const LINE: usize = 16;
 
 /// Rows to fetch ahead where so many elements of each are read.
 fn rows_ahead(length: usize) -> isize {

@@ -9,7 +9,7 @@ pub(crate) const ROWS: usize = 8;
 /// Vectors of columns of a tile, at most.
 pub(crate) const VECTORS: usize = 3;
 /// Elements of a line of the cache.
-const LINE: usize = 16;
+pub(crate) const LINE: usize = 16;
 
 /// What a tile computes: `c = start + a b`.
 #[derive(Clone, Copy)]
