@@ -107,6 +107,7 @@ impl Tiles {
         let way = bytes / ways;
         // Rows that lie at other places of a way each.
         let places = way / gcd(way, (apart.unsigned_abs() * 4).max(1)).max(64);
+        // An eighth of the ways is for the left matrix and the result.
         2 * self.panel_bytes <= bytes && 8 * k.min(DEPTH) <= 7 * ways * places
     }
 
