@@ -1,6 +1,8 @@
 //! How fast the kernels are: products in GFLOP/s, elementwise programs in GB/s of the operands, draws in M/s.
 //!
-//! `cargo run --release -p tfm-runtime --example kernels -- [threads] [word in the name]`
+//! `cargo run --release -p tfm-runtime --example kernels -- [threads] [word in the name] [cold]`
+//!
+//! With `cold` nothing of an operand is in a cache when a kernel begins.
 
 use std::time::{Duration, Instant};
 use tfm_lang::types::DType;
@@ -13,7 +15,8 @@ const F: DType = DType::F32;
 fn main() -> Result<(), KernelError> {
     let mut args = std::env::args().skip(1);
     let threads = args.next().and_then(|n| n.parse().ok()).unwrap_or(1);
-    let bench = Bench { cpu: Cpu::new(threads), only: args.next().unwrap_or_default() };
+    let only = args.next().unwrap_or_default();
+    let bench = Bench { cpu: Cpu::new(threads), only, cold: args.next().is_some_and(|word| word == "cold") };
     println!("{threads} threads; at most {:.1} GFLOP/s", tfm_runtime::cpu::peak::flops(threads) / 1e9);
     products(&bench)?;
     convolutions(&bench)?;
@@ -24,7 +27,12 @@ fn main() -> Result<(), KernelError> {
 struct Bench {
     cpu: Cpu,
     only: String,
+    /// Whether operands are in no cache when a step begins, as those of a large step that were made long before.
+    cold: bool,
 }
+
+/// Bytes that push everything else out of the caches.
+const ALL_CACHES: usize = 256 << 20;
 
 /// A view for an operand that has not been placed yet.
 fn view(shape: &[usize], strides: &[isize]) -> View {
@@ -85,14 +93,17 @@ impl Bench {
         let step = Step { kernel, inputs, outputs, scratch: (arena, scratch), nodes: Vec::new() };
         let plan = Plan { steps: vec![step], arena: arena + scratch, ..Plan::default() };
         let prepared = self.cpu.prepare(plan)?;
-        let mut memory = Bytes::zeros(arena + scratch);
+        // As large as what has huge pages, like the arena of a training step.
+        let mut memory = Bytes::zeros((arena + scratch).max(8 << 20));
         for (i, bytes) in memory.chunks_exact_mut(4).enumerate() {
             bytes.copy_from_slice(&((i % 97) as f32 * 0.01).to_ne_bytes());
         }
         let mut best = Duration::MAX;
+        let others = vec![1u8; if self.cold { ALL_CACHES } else { 0 }];
         let start = Instant::now();
-        let mut runs = 0;
+        let mut runs = 0u64;
         while runs < 5 || start.elapsed() < Duration::from_millis(300) {
+            std::hint::black_box(others.iter().step_by(64).map(|byte| u64::from(*byte)).sum::<u64>());
             let begin = Instant::now();
             let given = Memory { arena: &mut memory, variables: &mut variables, feeds: &[] };
             self.cpu.execute(&prepared, given, &Context { seed: 1, step: runs })?;

@@ -37,14 +37,14 @@ unsafe fn portable<R: Rule>(n: usize, args: [*const u8; 3], out: *mut u8) -> boo
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 unsafe fn avx2<R: Rule>(n: usize, args: [*const u8; 3], out: *mut u8) -> bool {
     // SAFETY: the caller's promise.
     unsafe { R::run(n, args, out) }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn avx512<R: Rule>(n: usize, args: [*const u8; 3], out: *mut u8) -> bool {
     // SAFETY: the caller's promise.
     unsafe { R::run(n, args, out) }

@@ -24,8 +24,9 @@ use load::Input;
 use tfm_lowering::plan::Fused;
 use tfm_lowering::plan::halves::Half;
 
-/// Elements of a tile.
-const TILE: usize = 512;
+/// Elements of a tile of a program with few operands, and how many those are; of others half as many.
+const TILE: usize = 1024;
+const FEW_OPERANDS: usize = 3;
 /// Elements of a row from which it pays to leave a part of it out.
 const LONG: usize = 160;
 /// Elements that a part of a row begins and ends at: whole vectors, and whole lines of the cache.

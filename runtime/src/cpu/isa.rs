@@ -1,7 +1,7 @@
 //! Which vector instructions to use: loops are compiled three times and one version is chosen at run time.
 //!
-//! No version contracts a product and a sum into one rounding, so all give the same bits. Only the tiles of products
-//! ([`super::gemm`]) do; they have code of their own for AVX-512 and AVX2.
+//! No version makes one rounding of a product and a sum by itself, only where the code says `mul_add`, so all give the same
+//! bits. The tiles of products ([`super::gemm`]) have code of their own for AVX-512 and AVX2.
 
 /// A set of instructions, from the least to the most.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -59,13 +59,13 @@ macro_rules! versions {
             #[inline(always)]
             unsafe fn body<$($g)*>($($a: $t),*) $(-> $r)? $body
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2")]
+            #[target_feature(enable = "avx2,fma")]
             unsafe fn avx2<$($g)*>($($a: $t),*) $(-> $r)? {
                 // SAFETY: the caller's promise.
                 unsafe { body($($a),*) }
             }
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
+            #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
             unsafe fn avx512<$($g)*>($($a: $t),*) $(-> $r)? {
                 // SAFETY: the caller's promise.
                 unsafe { body($($a),*) }

@@ -2,6 +2,7 @@
 //! made again only when the variable has been written since.
 //!
 //! A plan that writes a variable itself, as a step of training does, keeps nothing of it: it would make it anew each time.
+//! A loop keeps what its kernels make of what is the same in all turns, from its first turn to its last.
 
 use crate::tensor::{Bytes, Tensor};
 use std::collections::BTreeSet;
@@ -17,24 +18,33 @@ pub(crate) struct Keeps {
     pub bytes: usize,
 }
 
-/// What no step of a plan writes.
+/// What is the same in the next run of a plan.
 #[derive(Debug)]
-pub(crate) struct Lasting {
-    written: BTreeSet<u32>,
+pub(crate) enum Lasting {
+    /// Of a step: variables but those that it writes.
+    But(BTreeSet<u32>),
+    /// Of a turn of a loop: so many feeds, those that are the same in each.
+    Feeds(Vec<bool>),
 }
 
 impl Lasting {
     pub fn of(plan: &Plan) -> Lasting {
         let variable = |space: Space| if let Space::Variable(v) = space { Some(v) } else { None };
         let outputs = plan.steps.iter().flat_map(|s| &s.outputs);
-        Lasting { written: outputs.filter_map(|v| variable(v.space)).collect() }
+        Lasting::But(outputs.filter_map(|v| variable(v.space)).collect())
+    }
+
+    /// From one turn of a loop to the next, of which each has elements of some feeds.
+    pub fn of_turns(walked: &[bool]) -> Lasting {
+        Lasting::Feeds(walked.iter().map(|walked| !walked).collect())
     }
 
     pub fn has(&self, space: Space) -> bool {
-        match space {
-            Space::Variable(v) => !self.written.contains(&v),
-            Space::Constant => true,
-            Space::Arena | Space::Feed(_) => false,
+        match (self, space) {
+            (_, Space::Constant) => true,
+            (Lasting::But(written), Space::Variable(v)) => !written.contains(&v),
+            (Lasting::Feeds(same), Space::Feed(i)) => same.get(i as usize).is_some_and(|same| *same),
+            _ => false,
         }
     }
 }
@@ -61,6 +71,11 @@ impl Keep {
         self.rooms.push((from, self.bytes));
         self.bytes += bytes.next_multiple_of(64);
         self.rooms.len() - 1
+    }
+
+    /// Where a room begins.
+    pub fn place(&self, number: usize) -> usize {
+        self.rooms[number].1
     }
 
     /// How much all of it is.
@@ -94,7 +109,7 @@ impl Current<'_> {
     /// Where the room with this number is, and whether what belongs there must be made.
     pub fn room(&mut self, number: usize) -> (*mut u8, bool) {
         let (made, now) = self.kept.versions[number];
-        (self.kept.bytes.as_mut_ptr().wrapping_add(self.keep.rooms[number].1), made != now)
+        (self.kept.bytes.as_mut_ptr().wrapping_add(self.keep.place(number)), made != now)
     }
 
     /// Takes down that it was made, if it was not there.

@@ -214,7 +214,7 @@ impl Cpu {
     fn task(&self, step: &Step, call: &Call<'_>, local: &mut usize) -> Result<(Task, Option<Keeps>), String> {
         match &step.kernel {
             Kernel::Copy => Ok((movement::prepare_copy(call)?, None)),
-            Kernel::Loop(turns) => Ok((turns::prepare(self, step, turns, local)?, None)),
+            Kernel::Loop(turns) => turns::prepare(self, step, turns, call, local),
             Kernel::Each(each) => Ok((each::prepare(self, step, each, local)?, None)),
             Kernel::Fused(program) => {
                 kernels::require(step.scratch.1 >= program.scratch(), || {

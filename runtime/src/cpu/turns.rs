@@ -1,12 +1,22 @@
 //! Loops: the plan of a turn, run once per element on memory that moves along.
 
-use super::kernels::{Run, Spaces, Task, require};
+use super::keep::{Keep, Keeps, Lasting};
+use super::kernels::{Call, Run, Spaces, Task, require};
 use super::{Context, Cpu, check};
 use crate::tensor::Bytes;
 use tfm_lowering::plan::{Loop, Step, turn_seed};
 
 /// Prepares every step of a turn; a run of the loop then only moves pointers between turns.
-pub(super) fn prepare(cpu: &Cpu, step: &Step, turns: &Loop, local: &mut usize) -> Result<Task, String> {
+///
+/// Kernels keep what they make of inputs that are the same in all turns, weights above all, where the loop itself may keep
+/// something: its room is theirs.
+pub(super) fn prepare(
+    cpu: &Cpu,
+    step: &Step,
+    turns: &Loop,
+    call: &Call<'_>,
+    local: &mut usize,
+) -> Result<(Task, Option<Keeps>), String> {
     let plan = &turns.plan;
     let needs = check::plan(plan).map_err(|e| e.to_string())?;
     let fed = plan.feeds.len();
@@ -42,12 +52,17 @@ pub(super) fn prepare(cpu: &Cpu, step: &Step, turns: &Loop, local: &mut usize) -
     let moves: Vec<usize> = (step.inputs.iter().zip(&turns.walked))
         .map(|(v, walked)| if *walked { v.size() * v.dtype.bytes() / turns.turns.max(1) } else { 0 })
         .collect();
-    let steps = cpu.steps(plan, local, None).map_err(|e| e.to_string())?;
+    let (lasting, mut keep) = (Lasting::of_turns(&turns.walked), Keep::default());
+    let may_keep = call.lasting.is_some() && turns.turns > 1 && !step.inputs.is_empty();
+    let steps = cpu.steps(plan, local, may_keep.then_some((&lasting, &mut keep))).map_err(|e| e.to_string())?;
+    let rooms: Vec<Option<usize>> = steps.iter().map(|step| step.kept.map(|number| keep.place(number))).collect();
+    // What it is made from may be another weight in the next run, so that the version of no input counts.
+    let keeps = (keep.bytes() > 0).then_some(Keeps { input: 0, bytes: keep.bytes() });
     let names: Vec<String> = plan.steps.iter().map(|s| s.kernel.name().to_string()).collect();
     let mut constants = Bytes::zeros(plan.constants.len());
     constants.copy_from_slice(&plan.constants);
     let (count, reverse, carried) = (turns.turns, turns.reverse, turns.carried);
-    Ok(Box::new(move |run| {
+    let task: Task = Box::new(move |run| {
         for (k, bytes) in slots.iter().enumerate().take(carried) {
             // SAFETY: both have so many bytes, and an output lies on no input.
             unsafe { std::ptr::copy_nonoverlapping(run.input::<u8>(fed + k), run.output::<u8>(k), *bytes) };
@@ -65,14 +80,15 @@ pub(super) fn prepare(cpu: &Cpu, step: &Step, turns: &Loop, local: &mut usize) -
             let spaces =
                 Spaces { arena: run.scratch(), constants: constants.as_ptr(), variables: &variables, feeds: &feeds };
             let context = Context { seed: turn_seed(run.context.seed, element as u64), ..*run.context };
-            for (step, name) in steps.iter().zip(&names) {
+            for ((step, name), room) in steps.iter().zip(&names).zip(&rooms) {
+                let room = room.map_or(std::ptr::null_mut(), |place| run.kept::<u8>().wrapping_add(place));
                 let inner = Run {
                     spaces: &spaces,
                     inputs: &step.inputs,
                     outputs: &step.outputs,
                     scratch: step.scratch,
                     local: run.local,
-                    kept: (std::ptr::null_mut(), true),
+                    kept: (room, turn == 0),
                     pool: run.pool,
                     path: run.path,
                     context: &context,
@@ -81,5 +97,6 @@ pub(super) fn prepare(cpu: &Cpu, step: &Step, turns: &Loop, local: &mut usize) -
             }
         }
         Ok(())
-    }))
+    });
+    Ok((task, keeps))
 }

@@ -2,7 +2,9 @@
 
 use super::fold::{STATE, folder};
 use super::load::{Input, Load};
-use super::{CHUNK_WORK, FEW_CHUNKS, LINE, LONG, Micro, Op, Output, Phase, Program, SMALL_CHUNK_WORK, TILE, Total};
+use super::{
+    CHUNK_WORK, FEW_CHUNKS, FEW_OPERANDS, LINE, LONG, Micro, Op, Output, Phase, Program, SMALL_CHUNK_WORK, TILE, Total,
+};
 use crate::cpu::check::lies_on;
 use crate::cpu::elementwise;
 use crate::cpu::kernels::{Call, require, unsupported};
@@ -104,12 +106,16 @@ impl<'a> Compiler<'a> {
         let inner = shape[shape.len() - 1];
         let skips = fused.skips.filter(|_| row >= LONG && fused.row == 1 && fused.shape.len() >= 2);
         let skips = skips.map(|half| (half, fused.shape[outer - 1]));
+        // A tile of each operand, and of inputs the next one too, are in the first cache together. What repeats is laid out
+        // for a tile in each run: of few elements that should not be most of the work.
+        let many = call.inputs.len() + call.outputs.len() > FEW_OPERANDS;
+        let most = if many || total < 8 * TILE { TILE / 2 } else { TILE };
         let (block, tile) = match row {
-            n if skips.is_some() => (n, n.min(TILE)),
-            0 if inner <= TILE => (TILE / inner * inner, TILE / inner * inner),
-            0 => (TILE, TILE),
-            n if n <= TILE => ((TILE / n).min(total / n) * n, (TILE / n).min(total / n) * n),
-            n => (n, TILE),
+            n if skips.is_some() => (n, n.min(most)),
+            0 if inner <= most => (most / inner * inner, most / inner * inner),
+            0 => (most, most),
+            n if n <= most => ((most / n).min(total / n) * n, (most / n).min(total / n) * n),
+            n => (n, most),
         };
         let mut strides = strides.into_iter();
         let inputs = call.inputs.iter().map(|v| match v.shape.len() == fused.shape.len() {
@@ -252,7 +258,7 @@ impl<'a> Compiler<'a> {
         program.registers = self.registers;
         program.strided = !program.totals.is_empty() || program.inputs.iter().any(|i| i.load == Load::Strided);
         let ops: usize = program.phases.iter().map(|p| p.micros.len()).sum();
-        let least = if program.block > TILE { 1 } else { 4 };
+        let least = if program.block > program.tile { 1 } else { 4 };
         let worth = |work: usize| (work / (ops + self.fused.inputs).max(1) / program.block).clamp(least, 64);
         let few = program.total.div_ceil(program.block).div_ceil(FEW_CHUNKS);
         let worth = worth(CHUNK_WORK).min(few.max(worth(SMALL_CHUNK_WORK)));
@@ -329,8 +335,9 @@ impl<'a> Compiler<'a> {
     /// thread's memory.
     fn buffers(&mut self, table: usize) -> usize {
         let Compiler { program, dtypes, .. } = self;
-        // No larger than they need be: buffers 4096 bytes apart share the sets of the first cache when half of each is used.
-        let slot = TILE * dtypes.iter().map(|d| d.bytes()).max().unwrap_or(1);
+        // Two lines more than a tile: what lies 4096 bytes apart shares a set of the first cache, and a processor takes a read
+        // for one of what has just been written there.
+        let slot = TILE * dtypes.iter().map(|d| d.bytes()).max().unwrap_or(1) + 2 * LINE;
         let mut end = table;
         let mut take = |bytes: usize| {
             end += bytes.next_multiple_of(64);

@@ -1,6 +1,8 @@
 //! What kernels keep of variables: the same plan run again, with the variable changed in between.
 
 use super::*;
+use std::sync::Arc;
+use tfm_lowering::plan::Loop;
 use tfm_lowering::plan::halves::{Half, OUT_UNUSED};
 
 /// A plan whose only step has a feed and a variable as operands; other steps may be put around it.
@@ -237,4 +239,70 @@ fn what_is_spoilt_is_made_again() {
     keep.begin(&variables).made(numbers[0]);
     keep.begin(&variables).spoilt(numbers[1]);
     assert_eq!(must_make(&variables), [false, true]);
+}
+
+/// A loop over products: `x` has a matrix for each turn, and `w` has one for all, or one for each.
+fn turns(cpu: &Cpu, [x, w]: [&Operand; 2], turns: usize, walked: [bool; 2], reverse: bool) -> Plan {
+    let of = |feed: usize, o: &Operand| {
+        let shape = o.shape[usize::from(walked[feed])..].to_vec();
+        let strides = super::super::view::contiguous(&shape);
+        View { space: Space::Feed(feed as u32), offset: 0, dtype: DType::F32, shape, strides }
+    };
+    let inputs = vec![of(0, x), of(1, w)];
+    let shape = vec![inputs[0].shape[0], inputs[1].shape[1]];
+    let strides = super::super::view::contiguous(&shape);
+    let y = View { space: Space::Variable(0), offset: 0, dtype: DType::F32, shape: shape.clone(), strides };
+    let feeds = |views: &[View]| views.iter().map(|v| ("x".into(), v.dtype, v.shape.clone())).collect();
+    let kernel = primitive("matmul", &[]);
+    let scratch = cpu.scratch("matmul", &[], &inputs, std::slice::from_ref(&y));
+    let fed = feeds(&inputs);
+    let turn = Step { kernel, inputs, outputs: vec![y], scratch: (0, scratch), nodes: Vec::new() };
+    let inner = Plan { steps: vec![turn], arena: scratch, feeds: fed, ..Plan::default() };
+    let whole = [&[turns], &shape[..]].concat();
+    let strides = super::super::view::contiguous(&whole);
+    let out = View { space: Space::Arena, offset: 0, dtype: DType::F32, shape: whole, strides };
+    let end = (out.size() * 4).next_multiple_of(64) + 64;
+    let inputs = vec![x.view(0), w.view(1)];
+    let feeds = feeds(&inputs);
+    let kernel = Kernel::Loop(Arc::new(Loop { turns, reverse, walked: walked.to_vec(), carried: 0, plan: inner }));
+    let step = Step { kernel, inputs, outputs: vec![out], scratch: (end, scratch), nodes: Vec::new() };
+    Plan { steps: vec![step], arena: end + scratch, feeds, ..Plan::default() }
+}
+
+/// What all turns of a loop have in common is packed in its first turn, and anew in the next run: it may be another matrix.
+#[test]
+fn a_loop_keeps_what_is_the_same_in_all_turns() {
+    let (count, m, k, n) = (5, 20, 70, 90);
+    let product = |x: &[f64], w: &[f64]| -> Vec<f64> {
+        let sum = |i: usize| (0..k).map(|l| x[i / n * k + l] * w[l * n + i % n]).sum();
+        (0..m * n).map(sum).collect()
+    };
+    for (turn_count, walked, is_kept) in
+        [(count, [true, false], true), (count, [true, true], false), (1, [true, false], false)]
+    {
+        let shape =
+            |walked: bool, rest: [usize; 2]| if walked { [&[turn_count], &rest[..]].concat() } else { rest.to_vec() };
+        let x = random(DType::F32, &shape(walked[0], [m, k]), 1);
+        let weights = [2, 3].map(|seed| random(DType::F32, &shape(walked[1], [k, n]), seed));
+        for cpu in devices() {
+            for reverse in [false, true] {
+                let plan = turns(cpu, [&x, &weights[0]], turn_count, walked, reverse);
+                let prepared = cpu.prepare(plan).unwrap_or_else(|e| panic!("{e}"));
+                assert_eq!(
+                    prepared.kept_bytes() > 0,
+                    is_kept && cpu.path != Path::Portable,
+                    "{turn_count}, {walked:?}"
+                );
+                for w in [&weights[0], &weights[1], &weights[0]] {
+                    let (xs, ws) = (x.values(), w.values());
+                    let w_of = |turn: usize| if walked[1] { &ws[turn * k * n..][..k * n] } else { &ws[..] };
+                    let want: Vec<f64> =
+                        (0..turn_count).flat_map(|turn| product(&xs[turn * m * k..][..m * k], w_of(turn))).collect();
+                    let mut unused = Tensor::zeros(DType::F32, &[1]);
+                    let y = execute(cpu, &prepared, &[&x.tensor, &w.tensor], &mut unused).expect("run");
+                    close(&y, &want, 300.0);
+                }
+            }
+        }
+    }
 }
