@@ -101,7 +101,7 @@ impl Bench {
         let mut best = Duration::MAX;
         let others = vec![1u8; if self.cold { ALL_CACHES } else { 0 }];
         let start = Instant::now();
-        let mut runs = 0u64;
+        let mut runs = 0;
         while runs < 5 || start.elapsed() < Duration::from_millis(300) {
             std::hint::black_box(others.iter().step_by(64).map(|byte| u64::from(*byte)).sum::<u64>());
             let begin = Instant::now();
