@@ -283,6 +283,9 @@ impl Way {
     /// # Safety
     /// The rows and columns are inside the result, and nothing else writes them.
     unsafe fn zeros(&self, out: *mut f32, rows: (usize, usize), columns: (usize, usize)) {
+        if columns.0 == columns.1 {
+            return;
+        }
         let first = self.place(out, rows.0, columns.0);
         let (down, across) = (rows.1 - rows.0, columns.1 - columns.0);
         let (lines, length) = if self.turned { (across, down) } else { (down, across) };
@@ -316,7 +319,10 @@ impl Way {
                 }
             };
             let b = match self.packed {
-                true => Right::Panels(panels),
+                true => {
+                    let packed = if self.own { size.n } else { self.size.n - columns.0 };
+                    Right::Panels { first: panels, columns: packed, far: self.kept }
+                }
                 false => Right::Plain(right.offset(packed.0 as isize * self.right.0).add(columns.0), self.right.0),
             };
             let c = self.place(out, rows.0, columns.0);

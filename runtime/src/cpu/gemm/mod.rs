@@ -61,7 +61,13 @@ pub(crate) enum Right {
     /// Columns lie one after the other; first element and stride of rows.
     Plain(*const f32, isize),
     /// Panels as [`pack::pack`] makes them, of all rows and [`Tiles::width`] columns.
-    Panels(*const f32),
+    Panels {
+        first: *const f32,
+        /// Columns that have been packed from the first one on, those of this part and others behind them.
+        columns: usize,
+        /// True where they are not in a near cache, most likely.
+        far: bool,
+    },
 }
 
 /// Where a product goes.
@@ -168,6 +174,14 @@ impl Tiles {
     ) {
         let width = self.width(of);
         let blocks = m.div_ceil(self.rows);
+        // From a panel to the next: in the right matrix, in the result, in what the sums start from.
+        let (across_b, behind) = match whole {
+            Right::Plain(..) => (width, 0),
+            Right::Panels { columns, .. } => (width * k, columns),
+        };
+        let few = blocks <= FEW || matches!(whole, Right::Panels { far: true, .. });
+        let panel = |stride: isize| if to.transposed { width as isize * stride } else { width as isize };
+        let (across_c, across_start) = (panel(to.stride), panel(to.start.1));
         for first in (along.0..along.1).step_by(DEPTH) {
             let depth = DEPTH.min(along.1 - first);
             let group = (self.panel_bytes / 4 / depth / width).max(1) * width;
@@ -178,7 +192,6 @@ impl Tiles {
                         Left::Plain(_) => (block * m / blocks, (block + 1) * m / blocks),
                         Left::Blocks(_) => (block * self.rows, m.min((block + 1) * self.rows)),
                     };
-                    let rows = bottom - top;
                     // SAFETY: the caller's promise; tiles lie inside the operands.
                     unsafe {
                         // What is read after this block is fetched while it is multiplied: from where on, the steps along
@@ -205,36 +218,44 @@ impl Tiles {
                                 ((from(block), 1, step), (from(block + 1), (step, 0), usize::from(block + 1 < blocks)))
                             }
                         };
-                        for (number, column) in (left..right).step_by(width).enumerate() {
+                        let (mut b, b_row) = match whole {
+                            Right::Plain(b, row) => (b.offset(first as isize * row).add(left), row),
+                            Right::Panels { first: b, .. } => (b.add(left * k + first * width), width as isize),
+                        };
+                        let place = |stride: isize| match to.transposed {
+                            true => left as isize * stride + top as isize,
+                            false => top as isize * stride + left as isize,
+                        };
+                        let mut c = to.c.offset(place(to.stride));
+                        let (mut start, start_stride, across_start) = match first == along.0 {
+                            true if to.start.0.is_null() => (ptr::null(), 0, 0),
+                            true => (to.start.0.offset(place(to.start.1)), to.start.1, across_start),
+                            false => (c.cast_const(), to.stride, across_c),
+                        };
+                        let (mut rows_ahead, (along_ahead, across_ahead), mut tiles_ahead) = ahead;
+                        let tiles = &self.table[(bottom - top - 1) * self.vectors..][..self.vectors];
+                        for column in (left..right).step_by(width) {
                             let columns = width.min(right - column);
-                            let b = match whole {
-                                Right::Plain(b, row) => (b.offset(first as isize * row).add(column), row),
-                                Right::Panels(b) => (b.add(column * k + first * width), width as isize),
+                            // Panels come from memory or a far cache when they are met first.
+                            let panels = block == 0 && column + width < behind;
+                            let next = if panels && (few || tiles_ahead == 0) {
+                                (b.wrapping_add(across_b), width as isize)
+                            } else if tiles_ahead > 0 {
+                                (rows_ahead, along_ahead)
+                            } else {
+                                (rows_ahead, 0)
                             };
-                            let place = |stride: isize| match to.transposed {
-                                true => column as isize * stride + top as isize,
-                                false => top as isize * stride + column as isize,
-                            };
-                            let c = to.c.offset(place(to.stride));
-                            let start = match first == along.0 {
-                                true if to.start.0.is_null() => to.start,
-                                true => (to.start.0.offset(place(to.start.1)), to.start.1),
-                                false => (c.cast_const(), to.stride),
-                            };
-                            // With few rows the panels come from memory, else most of them are in the second cache.
-                            let (next, (along, across), tiles) = ahead;
-                            let next = match whole {
-                                Right::Panels(b)
-                                    if block == 0 && (number >= tiles || blocks <= FEW) && column + width < n =>
-                                {
-                                    (b.add((column + width) * k + first * width), width as isize)
-                                }
-                                _ if number < tiles => (next.wrapping_offset(number as isize * across), along),
-                                _ => (next, 0),
-                            };
-                            let (c, transposed) = ((c, to.stride), to.transposed);
-                            let tile = Tile { k: depth, a, b, columns, c, transposed, start, next };
-                            self.table[(rows - 1) * self.vectors + columns.div_ceil(self.lanes) - 1](&tile);
+                            if tiles_ahead > 0 {
+                                (rows_ahead, tiles_ahead) = (rows_ahead.wrapping_offset(across_ahead), tiles_ahead - 1);
+                            }
+                            let (a, b_at, c_at, start_at) = (a, (b, b_row), (c, to.stride), (start, start_stride));
+                            let transposed = to.transposed;
+                            let tile =
+                                Tile { k: depth, a, b: b_at, columns, c: c_at, transposed, start: start_at, next };
+                            tiles[columns.div_ceil(self.lanes) - 1](&tile);
+                            b = b.wrapping_add(across_b);
+                            c = c.wrapping_offset(across_c);
+                            start = start.wrapping_offset(across_start);
                         }
                     }
                 }
