@@ -14,7 +14,7 @@ use super::isa::Path;
 use super::matmul::Size;
 use cache::{Cache, second_cache};
 use std::ptr;
-use tile::{NARROW, Tile, TileFn, WIDE};
+use tile::{Compiled, NARROW, Tile, WIDE};
 
 /// Most elements along the sum that are added up before the next columns: a block of rows stays in the first cache.
 pub(crate) const DEPTH: usize = 1024;
@@ -40,7 +40,7 @@ pub(crate) struct Tiles {
     /// Vectors of a tile at most.
     vectors: usize,
     /// By rows, then by vectors, both from 1.
-    table: &'static [TileFn],
+    table: &'static [Compiled],
 }
 
 /// First element, stride of rows, stride of columns.
@@ -139,7 +139,7 @@ impl Tiles {
         let (blocks, vectors) = (m.div_ceil(self.rows), n / self.lanes);
         // Blocks have this many rows, and some of them one more.
         let (least, more) = (m / blocks, m % blocks);
-        let tile = |rows: usize| self.table[(rows.max(1) - 1) * self.vectors + vectors - 1];
+        let tile = |rows: usize| self.table[(rows.max(1) - 1) * self.vectors + vectors - 1].whole;
         let tiles = [tile(least), tile((least + 1).min(self.rows))];
         for i in 0..count {
             let mut row = 0;
@@ -182,14 +182,18 @@ impl Tiles {
         let few = blocks <= FEW || matches!(whole, Right::Panels { far: true, .. });
         let panel = |stride: isize| if to.transposed { width as isize * stride } else { width as isize };
         let (across_c, across_start) = (panel(to.stride), panel(to.start.1));
+        // Rows of a block that are read where they lie; some blocks have one more.
+        let (least, more) = (m / blocks, m % blocks);
         for first in (along.0..along.1).step_by(DEPTH) {
             let depth = DEPTH.min(along.1 - first);
             let group = (self.panel_bytes / 4 / depth / width).max(1) * width;
+            let anew = first == along.0 && to.start.0.is_null();
             for left in (0..n).step_by(group) {
                 let right = n.min(left + group);
+                let (panels, rest) = ((right - left) / width, (right - left) % width);
                 for block in 0..blocks {
                     let (top, bottom) = match a {
-                        Left::Plain(_) => (block * m / blocks, (block + 1) * m / blocks),
+                        Left::Plain(_) => (block * least + block.min(more), (block + 1) * least + (block + 1).min(more)),
                         Left::Blocks(_) => (block * self.rows, m.min((block + 1) * self.rows)),
                     };
                     // SAFETY: the caller's promise; tiles lie inside the operands.
@@ -218,7 +222,7 @@ impl Tiles {
                                 ((from(block), 1, step), (from(block + 1), (step, 0), usize::from(block + 1 < blocks)))
                             }
                         };
-                        let (mut b, b_row) = match whole {
+                        let b = match whole {
                             Right::Plain(b, row) => (b.offset(first as isize * row).add(left), row),
                             Right::Panels { first: b, .. } => (b.add(left * k + first * width), width as isize),
                         };
@@ -226,36 +230,48 @@ impl Tiles {
                             true => left as isize * stride + top as isize,
                             false => top as isize * stride + left as isize,
                         };
-                        let mut c = to.c.offset(place(to.stride));
-                        let (mut start, start_stride, across_start) = match first == along.0 {
-                            true if to.start.0.is_null() => (ptr::null(), 0, 0),
-                            true => (to.start.0.offset(place(to.start.1)), to.start.1, across_start),
-                            false => (c.cast_const(), to.stride, across_c),
+                        let c = (to.c.offset(place(to.stride)), to.stride);
+                        let (start, across_start) = match first == along.0 {
+                            true if anew => ((ptr::null(), 0), 0),
+                            true => ((to.start.0.offset(place(to.start.1)), to.start.1), across_start),
+                            false => ((c.0.cast_const(), to.stride), across_c),
                         };
                         let (mut rows_ahead, (along_ahead, across_ahead), mut tiles_ahead) = ahead;
-                        let tiles = &self.table[(bottom - top - 1) * self.vectors..][..self.vectors];
-                        for column in (left..right).step_by(width) {
-                            let columns = width.min(right - column);
+                        let some = |columns: usize| {
+                            let tile = self.table[(bottom - top - 1) * self.vectors + columns.div_ceil(self.lanes) - 1];
+                            let is_whole = anew && !to.transposed && columns.is_multiple_of(self.lanes);
+                            if is_whole { tile.whole } else { tile.any }
+                        };
+                        let mut tile =
+                            Tile { k: depth, a, b, columns: width, c, transposed: to.transposed, start, next: (b.0, 0) };
+                        let mut next = |tile: &mut Tile, number: usize| {
                             // Panels come from memory or a far cache when they are met first.
-                            let panels = block == 0 && column + width < behind;
-                            let next = if panels && (few || tiles_ahead == 0) {
-                                (b.wrapping_add(across_b), width as isize)
-                            } else if tiles_ahead > 0 {
-                                (rows_ahead, along_ahead)
-                            } else {
-                                (rows_ahead, 0)
+                            let is_panel = block == 0 && left + (number + 1) * width < behind;
+                            tile.next = match tiles_ahead {
+                                _ if is_panel && (few || tiles_ahead == 0) => {
+                                    (tile.b.0.wrapping_add(across_b), width as isize)
+                                }
+                                0 => (rows_ahead, 0),
+                                _ => (rows_ahead, along_ahead),
                             };
                             if tiles_ahead > 0 {
                                 (rows_ahead, tiles_ahead) = (rows_ahead.wrapping_offset(across_ahead), tiles_ahead - 1);
                             }
-                            let (a, b_at, c_at, start_at) = (a, (b, b_row), (c, to.stride), (start, start_stride));
-                            let transposed = to.transposed;
-                            let tile =
-                                Tile { k: depth, a, b: b_at, columns, c: c_at, transposed, start: start_at, next };
-                            tiles[columns.div_ceil(self.lanes) - 1](&tile);
-                            b = b.wrapping_add(across_b);
-                            c = c.wrapping_offset(across_c);
-                            start = start.wrapping_offset(across_start);
+                        };
+                        if panels > 0 {
+                            let compiled = some(width);
+                            for number in 0..panels {
+                                next(&mut tile, number);
+                                compiled(&tile);
+                                tile.b.0 = tile.b.0.wrapping_add(across_b);
+                                tile.c.0 = tile.c.0.wrapping_offset(across_c);
+                                tile.start.0 = tile.start.0.wrapping_offset(across_start);
+                            }
+                        }
+                        if rest > 0 {
+                            tile.columns = rest;
+                            next(&mut tile, panels);
+                            some(rest)(&tile);
                         }
                     }
                 }

@@ -75,7 +75,7 @@ unsafe fn multiply<S: Simd, B: Rows, const R: usize, const V: usize, const MASKE
             rows[r] = opaque(a.0.wrapping_offset(r as isize * a.1));
         }
         let fetch = |row: usize| {
-            for v in 0..V {
+            for v in (0..V).step_by(LINE / S::LANES) {
                 soon(to.0.wrapping_offset(row as isize * to.1).wrapping_add(v * S::LANES));
             }
         };
@@ -160,6 +160,26 @@ unsafe fn tile<S: Simd, B: Rows, const R: usize, const V: usize>(t: &Tile, b: B)
     }
 }
 
+/// As [`tile`], of whole vectors whose sums start from 0 and go where rows are rows: there is little around the loop then,
+/// which matters where sums are short.
+///
+/// # Safety
+/// As for [`multiply`]; `c` has room.
+#[inline(always)]
+unsafe fn whole<S: Simd, B: Rows, const R: usize, const V: usize>(t: &Tile, b: B) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut sums = [[S::zero(); V]; R];
+        let to = (t.c.0.cast_const(), t.c.1, R);
+        multiply::<S, B, R, V, false>(t.k, t.a, b, (to, t.next), S::mask(S::LANES), &mut sums);
+        for r in 0..R {
+            for v in 0..V {
+                S::store(t.c.0.offset(r as isize * t.c.1).add(v * S::LANES), sums[r][v]);
+            }
+        }
+    }
+}
+
 /// Writes a tile's rows as columns.
 ///
 /// # Safety
@@ -216,30 +236,54 @@ unsafe fn from_turned<S: Simd, const R: usize, const V: usize>(t: &Tile) -> [[S:
     }
 }
 
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn wide<const R: usize, const V: usize>(t: &Tile) {
-    // SAFETY: the caller's promise.
-    unsafe { tile::<Wide, Strided<16>, R, V>(t, Strided(t.b.0, t.b.1)) }
+/// The functions of an instruction set: any tile, and a whole one.
+macro_rules! tiles {
+    ($any:ident, $whole:ident, $simd:ty, $lanes:literal, $features:literal) => {
+        #[target_feature(enable = $features)]
+        unsafe fn $any<const R: usize, const V: usize>(t: &Tile) {
+            // SAFETY: the caller's promise.
+            unsafe { tile::<$simd, Strided<$lanes>, R, V>(t, Strided(t.b.0, t.b.1)) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn $whole<const R: usize, const V: usize>(t: &Tile) {
+            // SAFETY: the caller's promise.
+            unsafe { whole::<$simd, Strided<$lanes>, R, V>(t, Strided(t.b.0, t.b.1)) }
+        }
+    };
 }
 
-#[target_feature(enable = "avx2,fma")]
-unsafe fn narrow<const R: usize, const V: usize>(t: &Tile) {
-    // SAFETY: the caller's promise.
-    unsafe { tile::<Narrow, Strided<8>, R, V>(t, Strided(t.b.0, t.b.1)) }
+tiles!(wide, wide_whole, Wide, 16, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
+tiles!(narrow, narrow_whole, Narrow, 8, "avx2,fma");
+
+/// A tile of so many rows and vectors in two forms.
+#[derive(Clone, Copy)]
+pub(crate) struct Compiled {
+    /// Any.
+    pub any: TileFn,
+    /// Whole vectors, whose sums start from 0 and go where rows are rows.
+    pub whole: TileFn,
 }
 
 /// Tiles by rows and vectors, both from 1.
-pub(crate) static WIDE: [TileFn; ROWS * VECTORS] = {
+pub(crate) static WIDE: [Compiled; ROWS * VECTORS] = {
     macro_rules! rows {
-        ($($r:literal),*) => { [$(wide::<$r, 1> as TileFn, wide::<$r, 2>, wide::<$r, 3>),*] };
+        ($($r:literal),*) => { [$(
+            Compiled { any: wide::<$r, 1>, whole: wide_whole::<$r, 1> },
+            Compiled { any: wide::<$r, 2>, whole: wide_whole::<$r, 2> },
+            Compiled { any: wide::<$r, 3>, whole: wide_whole::<$r, 3> },
+        )*] };
     }
     rows!(1, 2, 3, 4, 5, 6, 7, 8)
 };
 /// The same for AVX2, which has half as many registers: sums of 4 rows and 3 vectors would leave none to spare, and one of
 /// them would be kept in memory.
-pub(crate) static NARROW: [TileFn; 12] = {
+pub(crate) static NARROW: [Compiled; 12] = {
     macro_rules! rows {
-        ($($r:literal),*) => { [$(narrow::<$r, 1> as TileFn, narrow::<$r, 2>),*] };
+        ($($r:literal),*) => { [$(
+            Compiled { any: narrow::<$r, 1>, whole: narrow_whole::<$r, 1> },
+            Compiled { any: narrow::<$r, 2>, whole: narrow_whole::<$r, 2> },
+        )*] };
     }
     rows!(1, 2, 3, 4, 5, 6)
 };
