@@ -141,9 +141,12 @@ pub(crate) unsafe fn left(
             for i in part.0..part.1 {
                 let x = x.offset(i as isize * along);
                 fetch(x.wrapping_add(blocks.0 * rows).wrapping_offset(ahead * along), length);
+                // What a vector has more than a block has rows is written over by the next element along the sum.
+                let last = i + 1 == part.1;
                 for block in blocks.0..whole {
                     let to = to.add((block * k + i) * rows);
-                    Narrow::store_first(to, rows, Narrow::load(x.add(block * rows)));
+                    let v = Narrow::load(x.add(block * rows));
+                    if last { Narrow::store_first(to, rows, v) } else { Narrow::store(to, v) }
                 }
             }
         }
