@@ -82,6 +82,9 @@ struct Way {
     width: usize,
     /// Each chunk packs its panels, which no other one needs.
     own: bool,
+    /// Its panels are made while its first rows are multiplied: columns lie side by side, and the sums are not so long that
+    /// packing several panels at once is quicker.
+    makes: bool,
     /// The panels are kept from run to run.
     kept: bool,
     /// The left matrix is packed in blocks of rows.
@@ -154,6 +157,7 @@ impl Way {
             packed,
             width,
             own,
+            makes: own && right.1 == 1 && halves == Halves::default() && depth < DEPTH,
             kept,
             blocks,
             chunk,
@@ -320,8 +324,11 @@ impl Way {
             };
             let b = match self.packed {
                 true => {
-                    let packed = if self.own { size.n } else { self.size.n - columns.0 };
-                    Right::Panels { first: panels, columns: packed, far: self.kept }
+                    let made = if self.own { size.n } else { self.size.n - columns.0 };
+                    let source = self
+                        .makes
+                        .then(|| (right.offset(packed.0 as isize * self.right.0).add(columns.0), self.right.0));
+                    Right::Panels { first: panels, columns: made, far: self.kept, source }
                 }
                 false => Right::Plain(right.offset(packed.0 as isize * self.right.0).add(columns.0), self.right.0),
             };
@@ -425,6 +432,8 @@ impl Way {
                     let mut panels = panels_at(column);
                     if self.own {
                         panels = run.scratch::<f32>().wrapping_add(shared + thread * own);
+                    }
+                    if self.own && !self.makes {
                         self.pack(operands.get().1, panels, columns, along);
                     }
                     self.part(operands.get(), (run.scratch(), panels), rows, columns, along);

@@ -67,6 +67,9 @@ pub(crate) enum Right {
         columns: usize,
         /// True where they are not in a near cache, most likely.
         far: bool,
+        /// Where the columns are, one after the other, with the stride of rows, if the panels of this part are not made
+        /// yet: the first block of rows makes them.
+        source: Option<(*const f32, isize)>,
     },
 }
 
@@ -149,9 +152,19 @@ impl Tiles {
                 unsafe {
                     let a = (a.add(i * a_apart).offset(row * a_row), a_row, 1);
                     let (b, c) = (b.add(i * b_apart), c.add(i * c_apart).offset(row * c_row));
-                    let (start, next) = ((ptr::null(), 0), (a.0, 0));
+                    let (start, next, packed) = ((ptr::null(), 0), (a.0, 0), (ptr::null_mut(), 0));
                     let (b, c) = ((b, b_row), (c, c_row));
-                    tiles[usize::from(is_more)](&Tile { k, a, b, columns: n, c, transposed: false, start, next });
+                    tiles[usize::from(is_more)](&Tile {
+                        k,
+                        a,
+                        b,
+                        columns: n,
+                        c,
+                        transposed: false,
+                        start,
+                        packed,
+                        next,
+                    });
                 }
                 row += (least + usize::from(is_more)) as isize;
             }
@@ -175,11 +188,11 @@ impl Tiles {
         let width = self.width(of);
         let blocks = m.div_ceil(self.rows);
         // From a panel to the next: in the right matrix, in the result, in what the sums start from.
-        let (across_b, behind) = match whole {
-            Right::Plain(..) => (width, 0),
-            Right::Panels { columns, .. } => (width * k, columns),
+        let (across_b, behind, source) = match whole {
+            Right::Plain(..) => (width, 0, None),
+            Right::Panels { columns, source, .. } => (width * k, columns, source),
         };
-        let few = blocks <= FEW || matches!(whole, Right::Panels { far: true, .. });
+        let few = blocks <= FEW || source.is_some() || matches!(whole, Right::Panels { far: true, .. });
         let panel = |stride: isize| if to.transposed { width as isize * stride } else { width as isize };
         let (across_c, across_start) = (panel(to.stride), panel(to.start.1));
         // Rows of a block that are read where they lie; some blocks have one more.
@@ -193,7 +206,9 @@ impl Tiles {
                 let (panels, rest) = ((right - left) / width, (right - left) % width);
                 for block in 0..blocks {
                     let (top, bottom) = match a {
-                        Left::Plain(_) => (block * least + block.min(more), (block + 1) * least + (block + 1).min(more)),
+                        Left::Plain(_) => {
+                            (block * least + block.min(more), (block + 1) * least + (block + 1).min(more))
+                        }
                         Left::Blocks(_) => (block * self.rows, m.min((block + 1) * self.rows)),
                     };
                     // SAFETY: the caller's promise; tiles lie inside the operands.
@@ -226,6 +241,12 @@ impl Tiles {
                             Right::Plain(b, row) => (b.offset(first as isize * row).add(left), row),
                             Right::Panels { first: b, .. } => (b.add(left * k + first * width), width as isize),
                         };
+                        let (packed, across_packed) = ((b.0.cast_mut(), width), across_b);
+                        let makes = source.filter(|_| block == 0);
+                        let (b, across_b) = match makes {
+                            Some((b, row)) => ((b.offset(first as isize * row).add(left), row), width),
+                            None => (b, across_b),
+                        };
                         let place = |stride: isize| match to.transposed {
                             true => left as isize * stride + top as isize,
                             false => top as isize * stride + left as isize,
@@ -239,17 +260,20 @@ impl Tiles {
                         let (mut rows_ahead, (along_ahead, across_ahead), mut tiles_ahead) = ahead;
                         let some = |columns: usize| {
                             let tile = self.table[(bottom - top - 1) * self.vectors + columns.div_ceil(self.lanes) - 1];
-                            let is_whole = anew && !to.transposed && columns.is_multiple_of(self.lanes);
-                            if is_whole { tile.whole } else { tile.any }
+                            match anew && !to.transposed && columns.is_multiple_of(self.lanes) {
+                                _ if makes.is_some() => tile.packing,
+                                true => tile.whole,
+                                false => tile.any,
+                            }
                         };
-                        let mut tile =
-                            Tile { k: depth, a, b, columns: width, c, transposed: to.transposed, start, next: (b.0, 0) };
+                        let (transposed, next) = (to.transposed, (b.0, 0));
+                        let mut tile = Tile { k: depth, a, b, columns: width, c, transposed, start, packed, next };
                         let mut next = |tile: &mut Tile, number: usize| {
                             // Panels come from memory or a far cache when they are met first.
                             let is_panel = block == 0 && left + (number + 1) * width < behind;
                             tile.next = match tiles_ahead {
                                 _ if is_panel && (few || tiles_ahead == 0) => {
-                                    (tile.b.0.wrapping_add(across_b), width as isize)
+                                    (tile.b.0.wrapping_add(across_b), tile.b.1)
                                 }
                                 0 => (rows_ahead, 0),
                                 _ => (rows_ahead, along_ahead),
@@ -266,6 +290,7 @@ impl Tiles {
                                 tile.b.0 = tile.b.0.wrapping_add(across_b);
                                 tile.c.0 = tile.c.0.wrapping_offset(across_c);
                                 tile.start.0 = tile.start.0.wrapping_offset(across_start);
+                                tile.packed.0 = tile.packed.0.wrapping_add(across_packed);
                             }
                         }
                         if rest > 0 {

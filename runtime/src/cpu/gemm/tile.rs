@@ -28,6 +28,8 @@ pub(crate) struct Tile {
     pub transposed: bool,
     /// What the sums start from: null for 0, else the first element and the stride as those of `c`.
     pub start: (*const f32, isize),
+    /// Where a packing tile writes the columns of the right operand, element after element of the sum, and the stride.
+    pub packed: (*mut f32, usize),
     /// What is read after the tile: a line of the cache for each element along the sum, by its address and a stride.
     pub next: (*const f32, isize),
 }
@@ -58,14 +60,14 @@ impl<const LANES: usize> Rows for Strided<LANES> {
 /// # Safety
 /// The processor has the instructions, and the operands are inside their memory.
 #[inline(always)]
-unsafe fn multiply<S: Simd, B: Rows, const R: usize, const V: usize, const MASKED: bool>(
-    k: usize,
-    a: (*const f32, isize, isize),
+unsafe fn multiply<S: Simd, B: Rows, const R: usize, const V: usize, const MASKED: bool, const PACKS: bool>(
+    t: &Tile,
     b: B,
-    (to, next): ((*const f32, isize, usize), (*const f32, isize)),
+    to: (*const f32, isize, usize),
     last: S::M,
     sums: &mut [[S::V; V]; R],
 ) {
+    let Tile { k, a, next, packed, .. } = *t;
     // SAFETY: the caller's promise.
     unsafe {
         // Pointers that the compiler knows nothing of: it would make one from the other, a chain of sums as long as the
@@ -88,6 +90,9 @@ unsafe fn multiply<S: Simd, B: Rows, const R: usize, const V: usize, const MASKE
             let mut y = [S::zero(); V];
             for v in 0..V {
                 y[v] = if MASKED && v + 1 == V { S::load_some(b.at(i, v), last) } else { S::load(b.at(i, v)) };
+                if PACKS {
+                    S::store(packed.0.add(i * packed.1 + v * S::LANES), y[v]);
+                }
             }
             _mm_prefetch::<_MM_HINT_T1>(next.0.wrapping_offset(i as isize * next.1).cast());
             if S::FROM_ONE == 1 && i < to.2 {
@@ -121,7 +126,7 @@ unsafe fn multiply<S: Simd, B: Rows, const R: usize, const V: usize, const MASKE
 /// # Safety
 /// As for [`multiply`]; `c` has room.
 #[inline(always)]
-unsafe fn tile<S: Simd, B: Rows, const R: usize, const V: usize>(t: &Tile, b: B) {
+unsafe fn tile<S: Simd, B: Rows, const R: usize, const V: usize, const PACKS: bool>(t: &Tile, b: B) {
     // SAFETY: the caller's promise.
     unsafe {
         let last = S::mask(t.columns - (V - 1) * S::LANES);
@@ -139,9 +144,9 @@ unsafe fn tile<S: Simd, B: Rows, const R: usize, const V: usize>(t: &Tile, b: B)
         }
         let to = (t.c.0.cast_const(), t.c.1, if t.transposed { t.columns } else { R });
         if S::MASKS_COST && t.columns == V * S::LANES {
-            multiply::<S, B, R, V, false>(t.k, t.a, b, (to, t.next), last, &mut sums);
+            multiply::<S, B, R, V, false, PACKS>(t, b, to, last, &mut sums);
         } else {
-            multiply::<S, B, R, V, true>(t.k, t.a, b, (to, t.next), last, &mut sums);
+            multiply::<S, B, R, V, true, PACKS>(t, b, to, last, &mut sums);
         }
         if t.transposed {
             return turned::<S, R, V>(t, &sums);
@@ -171,7 +176,7 @@ unsafe fn whole<S: Simd, B: Rows, const R: usize, const V: usize>(t: &Tile, b: B
     unsafe {
         let mut sums = [[S::zero(); V]; R];
         let to = (t.c.0.cast_const(), t.c.1, R);
-        multiply::<S, B, R, V, false>(t.k, t.a, b, (to, t.next), S::mask(S::LANES), &mut sums);
+        multiply::<S, B, R, V, false, false>(t, b, to, S::mask(S::LANES), &mut sums);
         for r in 0..R {
             for v in 0..V {
                 S::store(t.c.0.offset(r as isize * t.c.1).add(v * S::LANES), sums[r][v]);
@@ -236,13 +241,13 @@ unsafe fn from_turned<S: Simd, const R: usize, const V: usize>(t: &Tile) -> [[S:
     }
 }
 
-/// The functions of an instruction set: any tile, and a whole one.
+/// The functions of an instruction set, as [`Compiled`] has them.
 macro_rules! tiles {
-    ($any:ident, $whole:ident, $simd:ty, $lanes:literal, $features:literal) => {
+    ($any:ident, $whole:ident, $packing:ident, $simd:ty, $lanes:literal, $features:literal) => {
         #[target_feature(enable = $features)]
         unsafe fn $any<const R: usize, const V: usize>(t: &Tile) {
             // SAFETY: the caller's promise.
-            unsafe { tile::<$simd, Strided<$lanes>, R, V>(t, Strided(t.b.0, t.b.1)) }
+            unsafe { tile::<$simd, Strided<$lanes>, R, V, false>(t, Strided(t.b.0, t.b.1)) }
         }
 
         #[target_feature(enable = $features)]
@@ -250,28 +255,36 @@ macro_rules! tiles {
             // SAFETY: the caller's promise.
             unsafe { whole::<$simd, Strided<$lanes>, R, V>(t, Strided(t.b.0, t.b.1)) }
         }
+
+        #[target_feature(enable = $features)]
+        unsafe fn $packing<const R: usize, const V: usize>(t: &Tile) {
+            // SAFETY: the caller's promise.
+            unsafe { tile::<$simd, Strided<$lanes>, R, V, true>(t, Strided(t.b.0, t.b.1)) }
+        }
     };
 }
 
-tiles!(wide, wide_whole, Wide, 16, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
-tiles!(narrow, narrow_whole, Narrow, 8, "avx2,fma");
+tiles!(wide, wide_whole, wide_packing, Wide, 16, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
+tiles!(narrow, narrow_whole, narrow_packing, Narrow, 8, "avx2,fma");
 
-/// A tile of so many rows and vectors in two forms.
+/// A tile of so many rows and vectors in its forms.
 #[derive(Clone, Copy)]
 pub(crate) struct Compiled {
     /// Any.
     pub any: TileFn,
     /// Whole vectors, whose sums start from 0 and go where rows are rows.
     pub whole: TileFn,
+    /// Any, that packs the columns of the right operand on the way.
+    pub packing: TileFn,
 }
 
 /// Tiles by rows and vectors, both from 1.
 pub(crate) static WIDE: [Compiled; ROWS * VECTORS] = {
     macro_rules! rows {
         ($($r:literal),*) => { [$(
-            Compiled { any: wide::<$r, 1>, whole: wide_whole::<$r, 1> },
-            Compiled { any: wide::<$r, 2>, whole: wide_whole::<$r, 2> },
-            Compiled { any: wide::<$r, 3>, whole: wide_whole::<$r, 3> },
+            Compiled { any: wide::<$r, 1>, whole: wide_whole::<$r, 1>, packing: wide_packing::<$r, 1> },
+            Compiled { any: wide::<$r, 2>, whole: wide_whole::<$r, 2>, packing: wide_packing::<$r, 2> },
+            Compiled { any: wide::<$r, 3>, whole: wide_whole::<$r, 3>, packing: wide_packing::<$r, 3> },
         )*] };
     }
     rows!(1, 2, 3, 4, 5, 6, 7, 8)
@@ -281,8 +294,8 @@ pub(crate) static WIDE: [Compiled; ROWS * VECTORS] = {
 pub(crate) static NARROW: [Compiled; 12] = {
     macro_rules! rows {
         ($($r:literal),*) => { [$(
-            Compiled { any: narrow::<$r, 1>, whole: narrow_whole::<$r, 1> },
-            Compiled { any: narrow::<$r, 2>, whole: narrow_whole::<$r, 2> },
+            Compiled { any: narrow::<$r, 1>, whole: narrow_whole::<$r, 1>, packing: narrow_packing::<$r, 1> },
+            Compiled { any: narrow::<$r, 2>, whole: narrow_whole::<$r, 2>, packing: narrow_packing::<$r, 2> },
         )*] };
     }
     rows!(1, 2, 3, 4, 5, 6)
