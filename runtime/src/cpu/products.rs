@@ -134,9 +134,10 @@ impl Way {
         let one_by_one = alone || multiplications > LARGE;
         let panels = size.n.div_ceil(width);
         let anew = one_by_one && packed && !kept;
-        let far = size.k * size.n * 4 >= FAR && panels >= 2 * OWN_CHUNKS * threads;
-        let own = anew && (threads == 1 || far);
         let depth = if anew && halves == Halves::default() { size.k.min(DEPTH) } else { size.k };
+        let on_the_way = right.1 == 1 && halves == Halves::default() && depth < DEPTH;
+        let many = panels >= 2 * OWN_CHUNKS * threads;
+        let own = anew && (threads == 1 || many && (size.k * size.n * 4 >= FAR || on_the_way));
         let chunk = match own {
             true => {
                 let fit = (tiles.panel_bytes / 4 / depth / width).max(1);
@@ -157,7 +158,7 @@ impl Way {
             packed,
             width,
             own,
-            makes: own && right.1 == 1 && halves == Halves::default() && depth < DEPTH,
+            makes: own && on_the_way,
             kept,
             blocks,
             chunk,
