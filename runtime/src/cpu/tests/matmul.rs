@@ -89,6 +89,9 @@ fn products_of_every_way() {
     // One of several MB, of which each chunk packs its own panels with any number of threads, with rows for two blocks and
     // one more.
     check(DType::F32, &[], 50, 690, 1700, true);
+    // Panels that the first rows pack on their way: the last one not full, and turned, where rows are columns in memory.
+    check(DType::F32, &[], 200, 40, 1333, true);
+    check(DType::F32, &[], 1024, 300, 50, false);
     // A left matrix whose columns lie in conflict in the cache.
     check(DType::F32, &[], 1024, 20, 100, true);
     // Wider than high with a right matrix by columns, and the other way round.
