@@ -98,8 +98,13 @@ impl Tiles {
 
     /// Columns of a panel where there are `n` in all: two equal panels of two vectors rather than three and one.
     pub fn width(&self, n: usize) -> usize {
-        let vectors = if n.div_ceil(self.lanes) == 4 { 2 } else { self.vectors };
+        let vectors = if self.vectors_of(n) == 4 { 2 } else { self.vectors };
         self.lanes * vectors
+    }
+
+    /// Vectors of so many columns. Divisions take longer than all else around a small tile.
+    fn vectors_of(&self, columns: usize) -> usize {
+        (columns + self.lanes - 1) >> self.lanes.trailing_zeros()
     }
 
     /// True where a left matrix with these strides, of rows and along the sum, is packed. Of a matrix by columns a tile
@@ -199,10 +204,13 @@ impl Tiles {
         let (least, more) = (m / blocks, m % blocks);
         for first in (along.0..along.1).step_by(DEPTH) {
             let depth = DEPTH.min(along.1 - first);
-            let group = (self.panel_bytes / 4 / depth / width).max(1) * width;
+            let fit = self.panel_bytes / 4;
+            let group = if depth * n <= fit { n.next_multiple_of(width) } else { (fit / depth / width).max(1) * width };
             let anew = first == along.0 && to.start.0.is_null();
-            for left in (0..n).step_by(group) {
-                let right = n.min(left + group);
+            let mut right = 0;
+            while right < n {
+                let left = right;
+                right = n.min(left + group);
                 let (panels, rest) = ((right - left) / width, (right - left) % width);
                 for block in 0..blocks {
                     let (top, bottom) = match a {
@@ -259,8 +267,8 @@ impl Tiles {
                         };
                         let (mut rows_ahead, (along_ahead, across_ahead), mut tiles_ahead) = ahead;
                         let some = |columns: usize| {
-                            let tile = self.table[(bottom - top - 1) * self.vectors + columns.div_ceil(self.lanes) - 1];
-                            match anew && !to.transposed && columns.is_multiple_of(self.lanes) {
+                            let tile = self.table[(bottom - top - 1) * self.vectors + self.vectors_of(columns) - 1];
+                            match anew && !to.transposed && columns & (self.lanes - 1) == 0 {
                                 _ if makes.is_some() => tile.packing,
                                 true => tile.whole,
                                 false => tile.any,
