@@ -12,6 +12,7 @@
 //! | left matrix by columns, narrow result | turned | tiles are wide |
 //! | right matrix that lasts from run to run, few rows | its panels are kept | they are packed once, and read in order |
 //! | right matrix of several MB, or one thread | a chunk packs its own panels | they stay in the second cache |
+//! | right matrix by rows with many panels, sums that are not long | the first rows of a chunk pack its panels | they read it anyway, and no thread waits for the others to pack |
 //! | long sums | a part of both sides is packed at a time | it stays there too |
 //! | left matrix by columns | packed in blocks of rows | a tile would read a part of a line for each element of the sum |
 //! | left matrix by columns, small or few columns | read where it lies | its lines stay in the first cache |
