@@ -135,8 +135,9 @@ impl Way {
         let one_by_one = alone || multiplications > LARGE;
         let panels = size.n.div_ceil(width);
         let anew = one_by_one && packed && !kept;
-        let depth = if anew && halves == Halves::default() { size.k.min(DEPTH) } else { size.k };
-        let on_the_way = right.1 == 1 && halves == Halves::default() && depth < DEPTH;
+        let all = halves == Halves::default();
+        let depth = if anew && all { size.k.min(DEPTH) } else { size.k };
+        let on_the_way = all && right.1 == 1 && depth < DEPTH;
         let many = panels >= 2 * OWN_CHUNKS * threads;
         let own = anew && (threads == 1 || many && (size.k * size.n * 4 >= FAR || on_the_way));
         let chunk = match own {
@@ -324,15 +325,16 @@ impl Way {
                     Left::Plain((first, self.left.0, self.left.1))
                 }
             };
+            // Where the columns are, if they lie side by side.
+            let first = right.wrapping_offset(packed.0 as isize * self.right.0).wrapping_add(columns.0);
+            let plain = (first, self.right.0);
             let b = match self.packed {
                 true => {
-                    let made = if self.own { size.n } else { self.size.n - columns.0 };
-                    let source = self
-                        .makes
-                        .then(|| (right.offset(packed.0 as isize * self.right.0).add(columns.0), self.right.0));
-                    Right::Panels { first: panels, columns: made, far: self.kept, source }
+                    let columns = if self.own { size.n } else { self.size.n - columns.0 };
+                    let source = self.makes.then_some(plain);
+                    Right::Panels { first: panels, columns, far: self.kept, source }
                 }
-                false => Right::Plain(right.offset(packed.0 as isize * self.right.0).add(columns.0), self.right.0),
+                false => Right::Plain(plain.0, plain.1),
             };
             let c = self.place(out, rows.0, columns.0);
             let stride = self.product.size.n as isize;
@@ -431,10 +433,10 @@ impl Way {
                 let columns = (column, n.min(column + self.chunk.1));
                 // SAFETY: as above; chunks write apart, and each thread has its own scratch.
                 unsafe {
-                    let mut panels = panels_at(column);
-                    if self.own {
-                        panels = run.scratch::<f32>().wrapping_add(shared + thread * own);
-                    }
+                    let panels = match self.own {
+                        true => run.scratch::<f32>().wrapping_add(shared + thread * own),
+                        false => panels_at(column),
+                    };
                     if self.own && !self.makes {
                         self.pack(operands.get().1, panels, columns, along);
                     }

@@ -63,7 +63,7 @@ pub(crate) enum Right {
     /// Panels as [`pack::pack`] makes them, of all rows and [`Tiles::width`] columns.
     Panels {
         first: *const f32,
-        /// Columns that have been packed from the first one on, those of this part and others behind them.
+        /// Columns from the first one on that are worth asking for ahead: those of this part, and what is packed behind.
         columns: usize,
         /// True where they are not in a near cache, most likely.
         far: bool,
@@ -197,7 +197,8 @@ impl Tiles {
             Right::Plain(..) => (width, 0, None),
             Right::Panels { columns, source, .. } => (width * k, columns, source),
         };
-        let few = blocks <= FEW || source.is_some() || matches!(whole, Right::Panels { far: true, .. });
+        // The next panel is asked for, and the next rows of the left matrix are not, while the first rows are multiplied.
+        let panels_first = blocks <= FEW || source.is_some() || matches!(whole, Right::Panels { far: true, .. });
         let panel = |stride: isize| if to.transposed { width as isize * stride } else { width as isize };
         let (across_c, across_start) = (panel(to.stride), panel(to.start.1));
         // Rows of a block that are read where they lie; some blocks have one more.
@@ -280,7 +281,7 @@ impl Tiles {
                             // Panels come from memory or a far cache when they are met first.
                             let is_panel = block == 0 && left + (number + 1) * width < behind;
                             tile.next = match tiles_ahead {
-                                _ if is_panel && (few || tiles_ahead == 0) => {
+                                _ if is_panel && (panels_first || tiles_ahead == 0) => {
                                     (tile.b.0.wrapping_add(across_b), tile.b.1)
                                 }
                                 0 => (rows_ahead, 0),
